@@ -1,0 +1,1 @@
+"""Guest-side userspace driver for virtio-PCI devices."""

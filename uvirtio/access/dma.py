@@ -1,0 +1,94 @@
+"""Memory that both the driver and the device see.
+
+A bus address is not an offset and not a process address; nothing but ``Dma.address`` gives one. Memory belongs to
+the device from the moment a buffer is published until it is used or the device has been reset *and* read back 0.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..errors import CannotRun
+
+__all__ = ["Arena", "Dma", "DmaMemory"]
+
+
+class Dma:
+    """A piece of DMA memory: ``memory`` (memoryview of bytes), its bus ``address``, its ``size`` in bytes."""
+
+    __slots__ = ("_arena", "address", "memory", "offset", "size")
+
+    def __init__(self, arena: Arena | None, memory: memoryview, address: int, offset: int) -> None:
+        self._arena = arena
+        self.memory = memory
+        self.address = address
+        self.offset = offset
+        self.size = len(memory)
+
+    def part(self, offset: int, size: int) -> Dma:
+        """A part of it, sharing the memory; freeing the whole is the owner's business."""
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise ValueError(f"part {offset:#x}+{size:#x} is outside of {self.size:#x} bytes")
+        return Dma(None, self.memory[offset : offset + size], self.address + offset, self.offset + offset)
+
+    def free(self) -> None:
+        """Give it back. Only when the device cannot reach it any more."""
+        if self._arena is not None:
+            arena, self._arena = self._arena, None
+            arena.release(self)
+
+
+class DmaMemory(Protocol):
+    """What a bus gives: memory with bus addresses."""
+
+    def allocate(self, size: int, alignment: int = 64) -> Dma:
+        """``size`` zeroed bytes at an address that is a multiple of ``alignment`` (bytes, a power of two)."""
+
+    def close(self) -> None:
+        """Release everything. The device must have been reset before."""
+
+
+class Arena:
+    """First-fit allocation out of contiguous chunks, each with one bus address. ``grow(size)`` adds a chunk.
+
+    Subclasses give :meth:`grow`, which returns the chunk's memory and bus address, contiguous for the device.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[tuple[int, int, int]] = []  # (chunk, start, end), sorted
+        self._chunks: list[tuple[memoryview, int]] = []
+
+    def grow(self, size: int) -> tuple[memoryview, int]:
+        """At least ``size`` contiguous bytes: (memory, bus address). Raises :class:`CannotRun` when there are none."""
+        raise NotImplementedError
+
+    def allocate(self, size: int, alignment: int = 64) -> Dma:
+        """See :class:`DmaMemory`."""
+        if size <= 0 or alignment & (alignment - 1):
+            raise ValueError(f"cannot allocate {size} bytes aligned to {alignment}")
+        for attempt in range(2):
+            for position, (chunk, start, end) in enumerate(self._free):
+                memory, base = self._chunks[chunk]
+                first = start + -(base + start) % alignment
+                if first + size <= end:
+                    rest = [(chunk, start, first), (chunk, first + size, end)]
+                    self._free[position : position + 1] = [piece for piece in rest if piece[1] < piece[2]]
+                    piece = memory[first : first + size]
+                    piece[:] = bytes(size)
+                    return Dma(self, piece, base + first, (chunk << 40) | first)
+            if attempt == 0:
+                memory, base = self.grow(size + alignment)
+                self._chunks.append((memory, base))
+                self._free.append((len(self._chunks) - 1, 0, len(memory)))
+        raise CannotRun(f"no room for {size} contiguous bytes of DMA memory; ask for smaller queues or buffers")
+
+    def release(self, dma: Dma) -> None:
+        """Take a piece back and join it with its free neighbours."""
+        chunk, first = dma.offset >> 40, dma.offset & ((1 << 40) - 1)
+        merged: list[tuple[int, int, int]] = []
+        for piece in sorted([*self._free, (chunk, first, first + dma.size)]):
+            if merged and merged[-1][0] == piece[0] and merged[-1][2] == piece[1]:
+                merged[-1] = (piece[0], merged[-1][1], piece[2])
+            else:
+                merged.append(piece)
+        self._free = merged

@@ -1,0 +1,96 @@
+"""The one bounded wait. Every loop around a device goes through :func:`poll`.
+
+It reads, compares, and backs off: a few reads back to back, then sleeps that double up to a ceiling. There is always
+one read after the deadline has passed, so a slow machine cannot turn a device that answered in time into a timeout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from .clock import Clock
+
+__all__ = ["CEILING", "SPIN", "Outcomes", "Polled", "poll"]
+
+#: Reads back to back before the first sleep.
+SPIN = 64
+#: First sleep and longest sleep, in seconds.
+FIRST_SLEEP = 20e-6
+CEILING = 10e-3
+
+
+class Outcomes(Protocol):
+    """Maps a value that was read to 0 (not yet) or to a small number that says which end was reached."""
+
+    def __getitem__(self, value: int, /) -> int: ...
+
+
+class Readable(Protocol):
+    """What a wait reads: a register view, or anything else with elements."""
+
+    def __getitem__(self, index: int, /) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How a wait ended.
+
+    ``outcome`` is 0 when the deadline passed first. The change happened between ``last_not_yet`` and ``first_done``
+    (clock times of the reads; equal to ``started`` when the first read was already done), so the latency of the
+    device lies in ``after .. after + uncertainty`` seconds from the start.
+    """
+
+    outcome: int
+    value: int
+    reads: int
+    started: float
+    last_not_yet: float
+    first_done: float
+
+    @property
+    def seconds(self) -> float:
+        """From the start of the wait to the read that ended it."""
+        return self.first_done - self.started
+
+    @property
+    def after(self) -> float:
+        """Lower bound of the device's latency: the last read that said "not yet", in seconds from the start."""
+        return self.last_not_yet - self.started
+
+
+def poll(
+    view: Readable,
+    index: int,
+    outcomes: Outcomes,
+    clock: Clock,
+    timeout: float,
+    *,
+    ceiling: float = CEILING,
+    spin: int = SPIN,
+) -> Polled:
+    """Read ``view[index]`` until ``outcomes`` says what it means or ``timeout`` seconds have passed.
+
+    For a status byte ``outcomes`` is a table of 256 bytes. Never raises by itself: outcome 0 is a timeout, and the
+    caller, who knows what was waited for, decodes the last value in its error.
+    """
+    now = clock.now
+    started = before = last = now()
+    deadline = started + timeout
+    reads = 0
+    while True:
+        value = view[index]
+        reads += 1
+        outcome = outcomes[value]
+        after = now()
+        if outcome:
+            return Polled(outcome, value, reads, started, last, after)
+        if before >= deadline:
+            # This read began after the deadline: it was the last one.
+            return Polled(0, value, reads, started, after, after)
+        last = before
+        if reads >= spin:
+            pause = min(FIRST_SLEEP * 2.0 ** min(reads - spin, 40), ceiling)
+            clock.sleep(max(0.0, min(pause, deadline - after)))
+            after = now()
+        before = after

@@ -1,0 +1,103 @@
+"""PCI configuration space and the virtio structure capabilities (PCI Local Bus 3.0, chapter 6; virtio 1.4, 4.1.4)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+__all__ = ["BarFlag", "CapabilityId", "Command", "Header", "MsixControl", "PciStatus", "StructureType"]
+
+
+class Header:
+    """Byte offsets in a type 0 configuration header."""
+
+    VENDOR = 0x00
+    DEVICE = 0x02
+    COMMAND = 0x04
+    STATUS = 0x06
+    REVISION = 0x08
+    CLASS = 0x08  # 32 bits: class code in the upper three bytes
+    HEADER_TYPE = 0x0E
+    BAR0 = 0x10
+    BARS = 6
+    SUBSYSTEM_VENDOR = 0x2C
+    SUBSYSTEM = 0x2E
+    CAPABILITIES = 0x34
+    INTERRUPT_LINE = 0x3C
+    INTERRUPT_PIN = 0x3D
+    FIRST_CAPABILITY = 0x40
+    SIZE = 0x100
+
+
+class Command:
+    """Bits of the command register."""
+
+    IO = 1 << 0
+    MEMORY = 1 << 1
+    BUS_MASTER = 1 << 2
+    INTX_DISABLE = 1 << 10
+
+
+class PciStatus:
+    """Bits of the status register."""
+
+    INTERRUPT = 1 << 3
+    CAPABILITIES = 1 << 4
+
+
+class BarFlag:
+    """Low bits of a base address register."""
+
+    IO = 1
+    TYPE = 0b110
+    TYPE_64 = 0b100
+    PREFETCHABLE = 0b1000
+
+
+class CapabilityId:
+    """Ids of PCI capabilities that matter here."""
+
+    MSI = 0x05
+    VENDOR = 0x09
+    PCI_EXPRESS = 0x10
+    MSIX = 0x11
+
+
+class MsixControl:
+    """Offset and bits of the MSI-X message control register, relative to its capability."""
+
+    OFFSET = 2
+    TABLE = 4
+    PBA = 8
+    SIZE_MASK = 0x07FF
+    FUNCTION_MASK = 1 << 14
+    ENABLE = 1 << 15
+
+
+class StructureType(IntEnum):
+    """``cfg_type`` of struct virtio_pci_cap (4.1.4)."""
+
+    COMMON = 1
+    NOTIFY = 2
+    ISR = 3
+    DEVICE = 4
+    PCI_CFG = 5
+    SHARED_MEMORY = 8
+    VENDOR = 9
+
+
+class StructureCap:
+    """Byte offsets in struct virtio_pci_cap and what follows it (4.1.4, 4.1.4.4, 4.1.4.7, 4.1.4.8, 4.1.4.9)."""
+
+    NEXT = 1
+    LENGTH = 2
+    CFG_TYPE = 3
+    BAR = 4
+    ID = 5
+    STRUCTURE_OFFSET = 8
+    STRUCTURE_LENGTH = 12
+    SIZE = 16
+    NOTIFY_MULTIPLIER = 16
+    PCI_CFG_DATA = 16
+    OFFSET_HI = 16
+    LENGTH_HI = 20
+    VENDOR_ID = 4

@@ -1,0 +1,150 @@
+"""Fetching and unpacking Debian packages of any suite, beside the system's own.
+
+apt itself does the work, on a package database of its own in a temporary folder: the machine's mirrors, proxies,
+certificates and keys apply as they stand in its configuration, nothing is installed, and no root is needed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+__all__ = ["LabError", "PackageRoom", "Source", "open_room", "own_sources", "unpack"]
+
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "TRUSTED", "SIGNED_BY")
+
+
+class LabError(Exception):
+    """A step failed; the message says which, and holds the end of what the tool said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One suite on one mirror, with the key rings (comma-separated paths, or empty for apt's own) that vouch for it."""
+
+    uri: str
+    suite: str
+    signed_by: str = ""
+    trusted: bool = False
+
+    def at(self, suite: str) -> Source:
+        """Another suite on the same mirror. Debian's own key ring, which knows newer releases, may vouch as well."""
+        rings = [self.signed_by] if self.signed_by else []
+        if _KEYRING.exists() and str(_KEYRING) not in rings:
+            rings.append(str(_KEYRING))
+        return replace(self, suite=suite, signed_by=",".join(rings))
+
+    def __str__(self) -> str:
+        options = ([f"signed-by={self.signed_by}"] if self.signed_by else []) + ["trusted=yes"] * self.trusted
+        return " ".join(["deb", *(["[" + " ".join(options) + "]"] if options else []), self.uri, self.suite, "main"])
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        raise LabError(f"{Path(command[0]).name} failed:\n{said}")
+    return done.stdout
+
+
+def own_sources(codename: str) -> list[Source]:
+    """The machine's own entries for a Debian release (its security and updates suites too), the release itself first.
+
+    apt reads its configuration for us, so that the one-line and the deb822 format both work.
+    """
+    row = "\t".join(f"$({field})" for field in _FIELDS)
+    listing = _run("apt-get", "indextargets", "--format", row, "Created-By: Packages")
+    found: dict[tuple[str, str], Source] = {}
+    for line in listing.splitlines():
+        fields = line.split("\t")
+        if len(fields) != len(_FIELDS):
+            continue  # a key block written into the sources spans lines: Debian's key ring serves instead
+        uri, suite, component, trusted, signed_by = fields
+        if component == "main" and suite.split("/")[0].removesuffix("-updates").removesuffix("-security") == codename:
+            ring = signed_by if signed_by.startswith("/") else ""
+            found[uri, suite] = Source(uri, suite, ring, trusted.lower() in ("yes", "true"))
+    return sorted(found.values(), key=lambda source: source.suite != codename)
+
+
+class PackageRoom:
+    """A package database of its own over the given sources; made by `open_room`."""
+
+    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
+        self._folder = folder
+        for name in ("state/lists/partial", "cache/archives/partial", "etc"):
+            (folder / name).mkdir(parents=True)
+        (folder / "state/status").touch()
+        listing = folder / "etc/sources.list"
+        listing.write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
+        settings = {
+            "Dir::State": folder / "state",
+            "Dir::State::status": folder / "state/status",
+            "Dir::Cache": folder / "cache",
+            "Dir::Etc::SourceList": listing,
+            "Dir::Etc::SourceParts": folder / "etc/none",
+            "Dir::Etc::Preferences": folder / "etc/none",
+            "Dir::Etc::PreferencesParts": folder / "etc/none",
+            "APT::Default-Release": "",
+            "APT::Install-Recommends": "false",
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Debug::NoLocking": "true",
+        }
+        self._settings = [f"-o{name}={value}" for name, value in settings.items()]
+
+    def update(self) -> None:
+        """Fetches the package lists; raises LabError, also when one of the sources could not be had."""
+        _run("apt-get", *self._settings, "-oAPT::Update::Error-Mode=any", "update", "-q")
+
+    def download(self, *packages: str, release: str = "") -> list[Path]:
+        """The packages and all that they depend on, from `release` where it has them."""
+        target = ["--target-release", release] if release else []
+        _run("apt-get", *self._settings, "install", "-qy", "--download-only", *target, *packages)
+        return sorted((self._folder / "cache/archives").glob("*.deb"))
+
+    def dependency(self, package: str, prefix: str) -> str:
+        """The one direct dependency of `package` whose name begins with `prefix` (a metapackage's real one)."""
+        listing = _run("apt-cache", *self._settings, "depends", package)
+        for line in listing.splitlines():
+            relation, _, name = line.strip().partition(": ")
+            if relation == "Depends" and name.startswith(prefix):
+                return name
+        raise LabError(f"{package} depends on no {prefix}*")
+
+    def download_alone(self, package: str) -> Path:
+        """One package without its dependencies."""
+        into = self._folder / "alone"
+        into.mkdir(exist_ok=True)
+        done = subprocess.run(
+            ["apt-get", *self._settings, "download", "-q", package],
+            cwd=into,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        archive = next(into.glob(f"{package}_*.deb"), None)
+        if done.returncode or archive is None:
+            raise LabError(f"apt-get download {package} failed:\n{done.stderr.strip()}")
+        return archive
+
+
+def unpack(archives: Sequence[Path], root: Path) -> None:
+    """Unpacks the archives over each other, without running any of their scripts."""
+    root.mkdir(parents=True, exist_ok=True)
+    for archive in archives:
+        _run("dpkg", "-x", archive, root)
+
+
+@contextmanager
+def open_room(sources: Sequence[Source]) -> Iterator[PackageRoom]:
+    """A `PackageRoom` that is gone afterwards, with its lists fetched."""
+    with tempfile.TemporaryDirectory(prefix="uvirtio-apt-") as folder:
+        room = PackageRoom(Path(folder), sources)
+        room.update()
+        yield room

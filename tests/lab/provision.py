@@ -1,0 +1,132 @@
+"""Provides what the tests in QEMU and in a guest need, in the lab folder: ``python -m tests.lab.provision``.
+
+A QEMU with vfio-user (unless the machine's own has it), a Debian kernel with its modules, and virtme-ng. Quick when
+all is there already. Nothing is installed on the machine, and no root is needed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab import distro_qemu, lab_folder, missing, speaks_vfio_user
+from tests.lab.apt import LabError, Source, open_room, own_sources, unpack
+
+__all__ = ["main"]
+
+_RECIPE = 1
+"""Goes up when a step below changes what it makes, so that an older lab is made anew."""
+
+_WRAPPER = """\
+#!/bin/sh
+# A QEMU of a newer release than this machine's, on its own C library, with its own firmware and modules.
+root={root}
+export QEMU_MODULE_DIR="$root/usr/lib/x86_64-linux-gnu/qemu"
+exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 "$0" \\
+    --library-path "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib" \\
+    "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+"""
+
+
+def _codename() -> str:
+    release = platform.freedesktop_os_release()
+    codename = release.get("VERSION_CODENAME", "")
+    if release.get("ID") != "debian" or not codename:
+        raise LabError(f"this is {release.get('PRETTY_NAME', 'an unknown system')}, and the lab is made from Debian's")
+    return codename
+
+
+def _own(codename: str) -> list[Source]:
+    sources = own_sources(codename)
+    if not sources or sources[0].suite != codename:
+        raise LabError(f"apt's configuration has no entry for {codename} main, so no mirror is known")
+    return sources
+
+
+def _qemu(folder: Path) -> str:
+    """trixie has QEMU 10.0, which lacks vfio-user; its backports have a newer one."""
+    mirror = _own(_codename())[0]
+    with open_room([mirror.at("trixie"), mirror.at("trixie-backports")]) as room:
+        packages = ("qemu-system-x86", "seabios", "ipxe-qemu")
+        unpack(room.download(*packages, release="trixie-backports"), folder / "root")
+    wrapper = lab_folder() / "bin" / "qemu-system-x86_64"
+    wrapper.parent.mkdir(exist_ok=True)
+    wrapper.write_text(_WRAPPER.format(root=folder / "root"), encoding="utf-8")
+    wrapper.chmod(0o755)
+    if not speaks_vfio_user(wrapper):
+        raise LabError("the QEMU of trixie-backports does not start, or has no vfio-user-pci")
+    shown = subprocess.run([wrapper, "--version"], capture_output=True, text=True, check=True).stdout
+    return shown.splitlines()[0]
+
+
+def _kernel(folder: Path) -> str:
+    with open_room(_own(_codename())) as room:
+        package = room.dependency("linux-image-amd64", "linux-image-")
+        unpack([room.download_alone(package)], folder / "root")
+    release = package.removeprefix("linux-image-")
+    depmod = shutil.which("depmod", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if depmod is None:
+        raise LabError("no depmod: apt-get install kmod")
+    subprocess.run([depmod, "-b", folder / "root", release], check=True)
+    return f"Linux {release}"
+
+
+def _virtme_ng(folder: Path) -> str:
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run([*install, "virtme-ng>=1.36,<2"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(f"pip could not install virtme-ng:\n{done.stderr.strip()}")
+    shown = subprocess.run([folder / "bin" / "vng", "--version"], capture_output=True, text=True, check=True)
+    return shown.stdout.strip()
+
+
+def _step(title: str, name: str, make: Callable[[Path], str]) -> None:
+    """Makes one folder of the lab unless its stamp says that this recipe has made it, and prints one line."""
+    folder = lab_folder() / name
+    stamp = folder / "stamp.json"
+    try:
+        made = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        made = {}
+    if made.get("recipe") == _RECIPE:
+        print(f"lab: {title}: {made['what']}")
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    started = time.monotonic()
+    what = make(folder)
+    stamp.write_text(json.dumps({"recipe": _RECIPE, "what": what}), encoding="utf-8")
+    print(f"lab: {title}: {what} (made in {time.monotonic() - started:.0f} s)")
+
+
+def main() -> int:
+    """Provides everything; prints one line per step; 0 when nothing is missing afterwards, else 1."""
+    lab_folder().mkdir(parents=True, exist_ok=True)
+    with open(lab_folder() / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits, then finds everything made
+        try:
+            own = distro_qemu()
+            if own is not None and speaks_vfio_user(own):
+                print(f"lab: QEMU: the machine's own, {own}")
+            else:
+                _step("QEMU", "qemu", _qemu)
+            _step("kernel", "kernel", _kernel)
+            _step("virtme-ng", "virtme-ng", _virtme_ng)
+        except (LabError, subprocess.CalledProcessError, OSError) as error:
+            print(f"lab: {error}", file=sys.stderr)
+            return 1
+    for sentence in missing():
+        print(f"lab: {sentence}", file=sys.stderr)
+    return 1 if missing() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

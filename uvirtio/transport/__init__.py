@@ -1,0 +1,73 @@
+"""Registers behind small verbs. Nothing above a transport touches a register; a transport keeps no device state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..access.view import View
+from ..spec.features import Features
+
+__all__ = ["Notifier", "Transport"]
+
+#: Notifies one queue; the argument is the queue's 16-bit "next" value, used with NOTIFICATION_DATA only (4.1.5.2).
+Notifier = Callable[[int], None]
+
+
+class Transport(Protocol):
+    """The verbs of virtio over one function."""
+
+    #: ``modern`` or ``legacy``.
+    kind: str
+    #: ISR status: one 8-bit element; reading clears it.
+    isr: View
+    #: The status byte for the bounded wait: ``status_view[status_index]``.
+    status_view: View
+    status_index: int
+    #: Bytes of device-specific configuration.
+    config_length: int
+
+    def status(self) -> int:
+        """Read ``device_status`` once."""
+
+    def set_status(self, value: int) -> None:
+        """Write ``device_status`` once."""
+
+    def device_features(self) -> Features:
+        """What the device offers, bits 0 to 127."""
+
+    def driver_features(self) -> Features:
+        """What the device holds as accepted by the driver. Evidence, not truth: some devices store any bit."""
+
+    def set_driver_features(self, features: Features) -> None:
+        """Write what the driver accepts."""
+
+    def generation(self) -> int:
+        """``config_generation``; 0 for ever where there is none (legacy)."""
+
+    def queue_count(self) -> int:
+        """Number of virtqueues."""
+
+    def queue_maximum(self, index: int) -> int:
+        """Largest size of a queue in descriptors, 0 where it is not available."""
+
+    def queue_enabled(self, index: int) -> bool:
+        """Whether the device has the queue enabled."""
+
+    def enable_queue(self, index: int, size: int, descriptors: int, driver: int, device: int) -> None:
+        """Configure a queue (sizes in descriptors, bus addresses of its three areas) and enable it."""
+
+    def reset_queue(self, index: int) -> None:
+        """Write 1 to queue_reset (RING_RESET). Wait with :meth:`queue_in_reset`."""
+
+    def queue_in_reset(self, index: int) -> bool:
+        """Whether queue_reset still reads 1."""
+
+    def notifier(self, index: int, accepted: Features) -> Notifier:
+        """How to notify this queue, with its offset read and checked now."""
+
+    def read_config(self, offset: int, width: int) -> int:
+        """One read of device-specific configuration, ``width`` 1, 2 or 4 bytes."""
+
+    def write_config(self, offset: int, width: int, value: int) -> None:
+        """One write of device-specific configuration."""

@@ -1,0 +1,59 @@
+"""What holds for all tests: those that cannot run here are left out visibly, with how to get what they lack."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.lab import NEEDS, missing
+
+_MARKERS = (
+    "needs(*what): what must be at hand outside Python, see tests/lab: " + ", ".join(NEEDS),
+    "boot(name): the guest of tests/vm/boots.py that a guest test runs in",
+)
+_STRICT = "UVIRTIO_NOTHING_LEFT_OUT"
+"""Set to 1, what is left out or skipped makes the run fail."""
+
+
+class LeftOut:
+    """Counts what was left out and what was skipped, tells, and fails the run where nothing may be."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[str, int] = {}
+        self.skipped = 0
+        self.strict = os.environ.get(_STRICT, "0") not in ("", "0")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Deselects each test whose needs are not met; late, as other hooks may still add needs."""
+        out = []
+        for item in items:
+            needs = [str(need) for marker in item.iter_markers("needs") for need in marker.args]
+            lacking = missing(*needs) if needs else []
+            if lacking:
+                out.append(item)
+                self.reasons[lacking[0]] = self.reasons.get(lacking[0], 0) + 1
+        if out:
+            config.hook.pytest_deselected(items=out)
+            items[:] = [item for item in items if item not in out]
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.skipped += report.skipped and not hasattr(report, "wasxfail")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.strict and (self.reasons or self.skipped) and exitstatus in (0, 5):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for sentence, count in self.reasons.items():
+            terminalreporter.write_line(f"left out: {count} tests; {sentence}", red=self.strict, yellow=True)
+        if self.strict and self.skipped:
+            terminalreporter.write_line(f"left out: {self.skipped} tests were skipped", red=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(LeftOut(), "left-out")

@@ -1,0 +1,66 @@
+"""In the guest: sends each report to the host as it comes, and says where the devices are.
+
+On the host these tests are only collected, and nothing here is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from tests.vm.guest.host import Host
+from tests.vm.machine import IN_GUEST
+
+
+class Reporter:
+    """Writes every report as a JSON line into the folder that the host reads."""
+
+    def __init__(self, config: pytest.Config, file: TextIO) -> None:
+        self._config = config
+        self._file = file
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        row = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._file.write(json.dumps(row, default=str) + "\n")
+        self._file.flush()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    shared = os.environ.get(IN_GUEST)
+    if shared:
+        file = Path(shared, "reports.jsonl").open("a", encoding="utf-8")
+        config.add_cleanup(file.close)
+        config.pluginmanager.register(Reporter(config, file), "guest-reporter")
+
+
+@pytest.fixture(scope="session")
+def boot() -> dict[str, object]:
+    """What the host wrote about this guest: ``boot``, ``accelerator``, ``devices``."""
+    facts: dict[str, object] = json.loads(Path(os.environ[IN_GUEST], "boot.json").read_text(encoding="utf-8"))
+    return facts
+
+
+@pytest.fixture(scope="session")
+def devices(boot: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
+    """The PCI address of each device, by its name in `tests/vm/boots.py`."""
+    found = {}
+    for name, row in boot["devices"].items():
+        slot = str(row["slot"])
+        if row["behind_port"]:
+            below = Path("/sys/bus/pci/devices", slot).glob("[0-9a-f]*:[0-9a-f]*:[0-9a-f]*.[0-7]")
+            slot = next((path.name for path in below), slot)
+        found[name] = slot
+    return found
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
+    """The way to ask the host to do something."""
+    connection = Host()
+    yield connection
+    connection.close()

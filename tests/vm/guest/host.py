@@ -1,0 +1,74 @@
+"""The guest's end of the control channel: how a guest test asks the host to do something."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Host", "HostError"]
+
+_PORT = Path("/dev/virtio-ports/uvirtio.host")
+
+
+class HostError(Exception):
+    """The host could not do what was asked, or did not answer in time."""
+
+
+class Host:
+    """Asks the host, and waits for each answer. There is one port, so one of these at a time."""
+
+    def __init__(self, timeout: float = 30.0) -> None:
+        self._timeout = timeout
+        self._fd = os.open(_PORT, os.O_RDWR | os.O_NONBLOCK)
+        self._rest = b""
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """Has the host do something by the name of its action, and returns the result."""
+        request = json.dumps({"do": do, **arguments}).encode() + b"\n"
+        deadline = time.monotonic() + self._timeout
+        while request:
+            select.select([], [self._fd], [], max(0.0, deadline - time.monotonic()))
+            if time.monotonic() > deadline:
+                raise HostError(f"the host does not take {do!r}")
+            request = request[os.write(self._fd, request) :]
+        answer = json.loads(self._line(do, deadline))
+        if "error" in answer:
+            raise HostError(f"{do}: {answer['error']}")
+        return answer["result"]
+
+    def _line(self, do: str, deadline: float) -> bytes:
+        while b"\n" not in self._rest:
+            ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise HostError(f"no answer to {do!r} within {self._timeout:.0f} s")
+            self._rest += os.read(self._fd, 4096)
+        line, self._rest = self._rest.split(b"\n", 1)
+        return line
+
+    def echo(self, value: Any) -> Any:
+        """The same value again."""
+        return self.ask("echo", value=value)
+
+    def trigger(self, device: str, **message: Any) -> Any:
+        """Sends a message to the control socket of a device's server; returns the server's answer."""
+        return self.ask("trigger", device=device, message=message)
+
+    def kill(self, device: str) -> None:
+        """Kills the server of a device with SIGKILL."""
+        self.ask("kill", device=device)
+
+    def unplug(self, device: str) -> None:
+        """Has QEMU unplug a device, and returns when it is gone."""
+        self.ask("unplug", device=device)
+
+    def qmp(self, command: str, **arguments: Any) -> Any:
+        """Runs a command of QEMU's monitor."""
+        return self.ask("qmp", command=command, arguments=arguments)
+
+    def close(self) -> None:
+        """Gives the port back."""
+        os.close(self._fd)

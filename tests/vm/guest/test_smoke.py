@@ -1,0 +1,64 @@
+"""The guest has what every other guest test stands on."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.vm.guest.host import Host
+
+_PCI = Path("/sys/bus/pci")
+_HUGE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
+
+
+def _within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return condition()
+        time.sleep(0.01)
+    return True
+
+
+def test_uio_pci_generic_binds_to_a_virtio_device_by_sysfs_writes_and_gives_it_back(devices: dict[str, str]) -> None:
+    address = devices["qemu-rng"]
+    function = _PCI / "devices" / address
+    assert function.joinpath("vendor").read_text().strip() == "0x1af4"
+    subprocess.run(["modprobe", "uio_pci_generic"], check=True)
+    assert function.joinpath("driver").readlink().name == "virtio-pci"
+
+    function.joinpath("driver/unbind").write_text(address)
+    function.joinpath("driver_override").write_text("uio_pci_generic")
+    _PCI.joinpath("drivers_probe").write_text(address)
+    assert function.joinpath("driver").readlink().name == "uio_pci_generic"
+    uio = next(function.joinpath("uio").iterdir()).name
+    assert _within(5, Path("/dev", uio).is_char_device)
+
+    function.joinpath("driver_override").write_text("\n")
+    function.joinpath("driver/unbind").write_text(address)
+    _PCI.joinpath("drivers_probe").write_text(address)
+    assert function.joinpath("driver").readlink().name == "virtio-pci"
+
+
+def test_huge_pages_can_be_reserved_and_given_back() -> None:
+    before = int(_HUGE.read_text())
+    _HUGE.write_text(str(before + 4))
+    assert int(_HUGE.read_text()) == before + 4
+    _HUGE.write_text(str(before))
+    assert int(_HUGE.read_text()) == before
+
+
+def test_run_is_writable_and_the_kernels_own_driver_loads() -> None:
+    marker = Path("/run/uvirtio-smoke")
+    marker.write_text("here")
+    marker.unlink()
+    subprocess.run(["modprobe", "virtio_rng"], check=True)
+    assert Path("/sys/bus/virtio/drivers/virtio_rng").is_dir()
+
+
+def test_the_control_channel_answers_from_the_host(host: Host) -> None:
+    assert host.echo({"text": "häßlich \n", "number": 7}) == {"text": "häßlich \n", "number": 7}
+    assert host.echo(["again"] * 2000) == ["again"] * 2000
+    assert host.qmp("query-status")["status"] == "running"

@@ -1,0 +1,265 @@
+"""One running guest: its device servers, QEMU through virtme-ng, the control channel, and the tests that run inside.
+
+The guest runs on this machine's own files, read-only, with this very Python environment. It gets a list of tests, runs
+them with pytest, and writes each report to a shared folder as it comes; `Guest.reports` hands them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.lab import guest_kernel, modern_qemu, virtme_ng
+from tests.lab.leash import leashed
+from tests.vm.accelerator import choose
+from tests.vm.boots import Boot, Device, Served, Stock
+from tests.vm.channel import ControlChannel
+from tests.vm.qmp import Qmp
+
+__all__ = ["IN_GUEST", "Guest", "GuestError"]
+
+ROOT = Path(__file__).parents[2]
+SHARED = Path("/tmp/uvirtio-shared")
+"""Where the guest sees the shared folder."""
+IN_GUEST = "UVIRTIO_IN_GUEST"
+"""Set in the guest's environment, to the shared folder."""
+
+_FIRST_SLOT = 0x10
+"""Slots from here on are the tests' own; virtme-ng's devices take those from 1 up."""
+_BOOT_SECONDS = {"kvm": 60.0, "tcg": 240.0}
+_END_SECONDS = 60.0
+_SERVER_SECONDS = 20.0
+_HIDDEN = ("/run/", "/tmp/", "/var/", "/dev/")
+"""Folders that a guest mounts something of its own over: what lies below them is shared one by one."""
+
+
+class GuestError(Exception):
+    """The guest did not boot, ended early, or did not answer; the message shows the end of its console."""
+
+
+class Guest:
+    """A guest that runs `tests` (pytest node ids). Close it when no more reports are wanted."""
+
+    def __init__(self, name: str, boot: Boot, tests: Sequence[str]) -> None:
+        qemu, kernel, vng = modern_qemu(), guest_kernel(), virtme_ng()
+        assert qemu and kernel and vng, "asked for a guest where the lab is not complete"
+        self.name = name
+        self._boot = boot
+        self.accelerator = choose(qemu, kernel)
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+        self._qmp: Qmp | None = None
+        self._pending: dict[str, list[dict[str, Any]]] = {}
+        self._seconds_to_first: float | None = None
+        self._work = Path(tempfile.mkdtemp(prefix="uvirtio-guest-"))
+        self._shared = self._work / "shared"
+        self._shared.mkdir()
+        self._reports = self._shared / "reports.jsonl"
+        self._reports.touch()
+        self._cleanup = contextlib.ExitStack()
+        self._cleanup.callback(shutil.rmtree, self._work, ignore_errors=True)
+        try:
+            for device in boot.devices:
+                if isinstance(device, Served):
+                    self._serve(device)
+            actions = {
+                "echo": lambda value: value,
+                "trigger": self._trigger,
+                "kill": self._kill,
+                "unplug": self._unplug,
+                "qmp": lambda command, arguments: self._monitor().command(command, **arguments),
+            }
+            self._cleanup.callback(ControlChannel(self._work / "channel", actions).close)
+            self._describe(tests)
+            self._process = self._start(qemu, kernel, vng)
+            self._tail = self._cleanup.enter_context(self._reports.open("r", encoding="utf-8"))
+        except BaseException:
+            self.close()
+            raise
+        self.about = (
+            f"{name}: {kernel.name.removeprefix('vmlinuz-')}, {boot.memory}, "
+            f"{self.accelerator.name.upper()} ({self.accelerator.why})"
+        )
+
+    # -- starting ------------------------------------------------------------------------------------------------
+
+    def _serve(self, device: Served) -> None:
+        """Starts the device's server and returns once it listens."""
+        path = self._work / f"{device.name}.sock"
+        command = [sys.executable, "-m", "uvirtio", "serve", device.type, "--profile", device.profile]
+        command += ["--socket", str(path), "--control", str(self._work / f"{device.name}.control")]
+        command += ["--log", str(self._shared / f"{device.name}.jsonl"), *device.options]
+        with (self._work / f"{device.name}.out").open("wb") as said:
+            server = leashed(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
+        self._servers[device.name] = server
+        self._cleanup.callback(_end, server)
+        deadline = time.monotonic() + _SERVER_SECONDS
+        while not path.exists():
+            if server.poll() is not None or time.monotonic() > deadline:
+                said_text = (self._work / f"{device.name}.out").read_text(errors="replace")
+                raise GuestError(f"the server of {device.name} does not listen:\n{said_text}")
+            time.sleep(0.02)
+
+    def _describe(self, tests: Sequence[str]) -> None:
+        """Writes what the guest needs to know: its tests, and where its devices sit."""
+        devices: dict[str, dict[str, Any]] = {}
+        for number, device in enumerate(self._boot.devices):
+            row: dict[str, Any] = {
+                "slot": f"0000:00:{_FIRST_SLOT + number:02x}.0",
+                "behind_port": device.unpluggable,
+            }
+            if isinstance(device, Served):
+                row |= {"type": device.type, "profile": device.profile, "log": str(SHARED / f"{device.name}.jsonl")}
+            devices[device.name] = row
+        facts = {"boot": self.name, "accelerator": self.accelerator.name, "devices": devices}
+        (self._shared / "boot.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        (self._shared / "tests").write_text("".join(f"{test}\n" for test in tests), encoding="utf-8")
+
+    def _device_options(self) -> list[str]:
+        options: list[str] = []
+        for number, device in enumerate(self._boot.devices):
+            bus, address = "pcie.0", f"{_FIRST_SLOT + number:x}.0"
+            if device.unpluggable:
+                port = f"pcie-root-port,id=port-{device.name},bus={bus},addr={address},chassis={number},slot={number}"
+                options += ["-device", port]
+                bus, address = f"port-{device.name}", "0.0"
+            options += ["-device", self._device_option(device, bus, address)]
+        return options
+
+    def _device_option(self, device: Device, bus: str, address: str) -> str:
+        if isinstance(device, Stock):
+            return f"{device.driver},id={device.name},bus={bus},addr={address}"
+        where = {"path": str(self._work / f"{device.name}.sock"), "type": "unix"}
+        properties = {"driver": "vfio-user-pci", "id": device.name, "bus": bus, "addr": address, "socket": where}
+        return json.dumps(properties)
+
+    def _start(self, qemu: Path, kernel: Path, vng: Path) -> subprocess.Popen[bytes]:
+        memory = self._boot.memory
+        options = [
+            *("-object", f"memory-backend-memfd,id=ram,size={memory},share=on", "-machine", "memory-backend=ram"),
+            *("-qmp", f"unix:{self._work}/qmp,server=on,wait=off"),
+            *("-serial", f"file:{self._work}/console"),
+            *("-chardev", f"socket,id=channel,path={self._work}/channel", "-device", "virtio-serial-pci,id=channels"),
+            *("-device", "virtserialport,bus=channels.0,chardev=channel,name=uvirtio.host"),
+            *self._device_options(),
+        ]
+        shared = [f"--rwdir={SHARED}={self._shared}"]
+        places = {ROOT, Path(sys.prefix), Path(sys.base_prefix)}
+        shared += [f"--rodir={place}" for place in sorted(places) if str(place).startswith(_HIDDEN)]
+        environment = {IN_GUEST: str(SHARED), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, "-m", "pytest"]
+        inside += ["-p", "no:cacheprovider", "-p", "no:xdist", f"@{SHARED}/tests"]
+        command = [
+            *(vng, "--disable-microvm", "--force-9p", "--force-initramfs", "--disable-monitor"),
+            *(["--disable-kvm"] if self.accelerator.name == "tcg" else []),
+            *("--qemu", qemu, "--run", kernel, "--memory", memory, "--cpus", str(self._boot.cpus), *shared),
+            *("--append", "console=ttyS1", f"--qemu-opts={shlex.join(options)}"),
+            *("--exec", f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(inside)}"),
+        ]
+        # vng finds its own helper through PATH; and QEMU reopens the standard output by name, which would start a
+        # regular file again from its beginning, so a pipe stands in between
+        path = f"{vng.parent}{os.pathsep}{os.environ['PATH']}"
+        piped = ["sh", "-c", 'PATH="$0" "$@" 2>&1 | cat', path, *map(str, command)]
+        with (self._work / "output").open("wb") as output:
+            process = leashed(piped, tree=True, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        self._cleanup.callback(_end, process)
+        return process
+
+    # -- what guest tests ask for --------------------------------------------------------------------------------
+
+    def _monitor(self) -> Qmp:
+        if self._qmp is None:
+            self._qmp = Qmp(self._work / "qmp")
+            self._cleanup.callback(self._qmp.close)
+        return self._qmp
+
+    def _trigger(self, device: str, message: dict[str, Any]) -> Any:
+        """Sends one JSON line to the control socket of a device's server and returns its answer."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(10)
+            control.connect(str(self._work / f"{device}.control"))
+            control.sendall(json.dumps(message).encode() + b"\n")
+            with control.makefile("r", encoding="utf-8") as answers:
+                return json.loads(answers.readline())
+
+    def _kill(self, device: str) -> None:
+        """Kills a device's server with SIGKILL, in the middle of whatever it is doing."""
+        server = self._servers[device]
+        server.send_signal(signal.SIGKILL)
+        server.wait(timeout=10)
+
+    def _unplug(self, device: str) -> None:
+        """Unplugs a device and returns when QEMU says that the guest has let go of it."""
+        self._monitor().command("device_del", id=device)
+        self._monitor().event("DEVICE_DELETED", device=device)
+
+    # -- results -------------------------------------------------------------------------------------------------
+
+    def reports(self, test: str, seconds: float) -> list[dict[str, Any]]:
+        """The serialised pytest reports of one test, setup to teardown, waiting for them as they come.
+
+        Raises GuestError when the guest ends without them, or they do not come within `seconds` (and, for the
+        guest's first, the time it takes to boot).
+        """
+        if self._seconds_to_first is None:
+            seconds += _BOOT_SECONDS[self.accelerator.name]
+        started = time.monotonic()
+        while True:
+            ended = self._process.poll() is not None
+            for line in self._tail:
+                self._take(json.loads(line))
+            done = self._pending.get(test, [])
+            if done and done[-1]["when"] == "teardown":
+                if self._seconds_to_first is None:
+                    self._seconds_to_first = time.monotonic() - started
+                return self._pending.pop(test)
+            if ended:
+                raise GuestError(f"the guest ended without a result for this test\n{self.evidence()}")
+            if time.monotonic() - started > seconds:
+                raise GuestError(f"no result from the guest within {seconds:.0f} s\n{self.evidence()}")
+            time.sleep(0.05)
+
+    def _take(self, row: dict[str, Any]) -> None:
+        if row.get("$report_type") == "TestReport":
+            self._pending.setdefault(row["nodeid"], []).append(row)
+        # a module that could not be imported in the guest shows in the output, and its tests get no report
+
+    def evidence(self) -> str:
+        """The end of what the guest, its console and the device servers said."""
+        parts = []
+        for path in (self._work / "output", self._work / "console", *sorted(self._work.glob("*.out"))):
+            if path.exists() and (said := path.read_text(errors="replace").strip()):
+                parts.append(f"--- {path.name} ---\n" + "\n".join(said.splitlines()[-40:]))
+        return "\n".join(parts)
+
+    # -- ending --------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Waits until the guest has shut down by itself, then closes it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_END_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Ends the guest and all that was started for it, and removes its folder."""
+        self._cleanup.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -95,8 +95,11 @@ def parse(text: str) -> Locator:
     return Locator(scheme, _unquote(target, text), parameters)
 
 
-def open_function(text: str | Locator) -> Function:
-    """Open the PCI function that a locator names. Raises :class:`LocatorError` or :class:`CannotRun`."""
+def open_function(text: str | Locator, *, force: bool = False) -> Function:
+    """Open the PCI function that a locator names. Raises :class:`LocatorError` or :class:`CannotRun`.
+
+    ``force`` takes a real device although something uses it.
+    """
     locator = parse(text) if isinstance(text, str) else text
     # Each bus is imported only when it is used: some bring pyudev, periphery or a QEMU with them.
     if locator.bus == "emulated":
@@ -113,4 +116,4 @@ def open_function(text: str | Locator) -> Function:
         return open_vfio_user(locator)
     from .uio import open_uio
 
-    return open_uio(locator)
+    return open_uio(locator, force=force)

@@ -1,0 +1,72 @@
+"""Argument types and options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+
+__all__ = ["add_common", "add_device", "add_suspend_options", "positive_integer", "seconds"]
+
+
+def positive_integer(text: str) -> int:
+    """An integer of at least 1."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is too small; at least 1 is needed")
+    return value
+
+
+def seconds(*, zero: bool) -> Callable[[str], float]:
+    """A finite number of seconds, above 0 (or from 0 on, where ``zero``)."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+        if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+            least = "0 or more" if zero else "more than 0"
+            raise argparse.ArgumentTypeError(f"{text} is not possible; {least} seconds are needed")
+        return value
+
+    return parse
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """``--json``: on every command."""
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """A locator and what goes with driving it."""
+    parser.add_argument(
+        "locator", metavar="LOCATOR", help="a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH"
+    )
+    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+    parser.add_argument(
+        "--trace", metavar="FILE", help="write every register access as one JSON line to FILE (- is stderr)"
+    )
+    parser.add_argument(
+        "--without", metavar="FEATURE", action="append", default=[],
+        help="do not negotiate this feature: a bit number or a name such as RING_PACKED (repeatable)",
+    )  # fmt: skip
+
+
+def add_suspend_options(parser: argparse.ArgumentParser) -> None:
+    """Dialect and time limits."""
+    parser.add_argument(
+        "--dialect", default="auto", choices=("auto", "1.4", "chromium", "rfc"),
+        help="which SUSPEND to use; auto goes by what the device offers and never picks rfc (default: auto)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=seconds(zero=False), default=10.0,
+        help="longest time that the device may take for one step (default: 10)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--hold", metavar="SECONDS", type=seconds(zero=True), default=0.2,
+        help="how long the device stays suspended (default: 0.2)",
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""The command line. Each command is a module that is imported when it is the one that was asked for."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+from uvirtio import __version__
+from uvirtio.errors import UvirtioError
+
+from . import exits
+
+__all__ = ["COMMANDS", "build_parser", "main"]
+
+#: command -> (module in this package, what it does). The order is that of the help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("list", "every virtio PCI function of this machine"),
+    "show": ("show", "everything that one device says"),
+    "dump": ("dump", "a snapshot of a device, for a bug report"),
+    "diff": ("diff", "what changed between two snapshots"),
+    "watch": ("watch", "a device, live"),
+    "tui": ("tui", "inspect and drive devices interactively"),
+    "bind": ("bind", "take devices for uio_pci_generic"),
+    "restore": ("restore", "give devices back to their drivers"),
+    "suspend": ("suspend", "suspend and resume a device under load, and prove that nothing was lost"),
+    "check": ("check", "the conformance checks: a verdict per statement"),
+    "report": ("report", "render results again, compare several"),
+    "serve": ("serve", "an emulated device for QEMU, over vfio-user"),
+    "bench": ("bench", "measured speed"),
+    "doctor": ("doctor", "is this machine ready, and if not, what to type"),
+}
+
+
+def _wanted(argv: Sequence[str]) -> str | None:
+    return next((word for word in argv if word in COMMANDS), None)
+
+
+def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser; only the command that ``argv`` names gets its options (None: all do, for documentation)."""
+    parser = argparse.ArgumentParser(
+        prog="uvirtio",
+        description="See virtio-PCI devices, drive them, and judge their suspend and resume.",
+        epilog="Exit status: 0 it holds, 1 a verdict failed, 2 usage, 3 cannot run here, 4 SUSPEND is not offered, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"uvirtio {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = None if argv is None else _wanted(argv)
+    for name, (module, help_text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        if argv is None or name == wanted:
+            import_module(f"{__package__}.{module}").add_arguments(sub)
+    return parser
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM and SIGHUP end like Ctrl-C: through every ``finally``, with the device given back."""
+    raise KeyboardInterrupt
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Errors become one sentence on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser(words).parse_args(words)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        command = import_module(f"{__package__}.{COMMANDS[args.command][0]}")
+        status: int = command.run(args)
+    except UvirtioError as error:
+        print(f"uvirtio: {error}", file=sys.stderr)
+        return exits.status_of(error)
+    except KeyboardInterrupt:
+        print("uvirtio: interrupted; everything has been given back", file=sys.stderr)
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return exits.FAILED
+    return status

@@ -1,0 +1,83 @@
+"""Opens the device that a command drives: function, recorder, driver; and closes all of it whatever happens."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from uvirtio.access.trace import Record, Recorder
+from uvirtio.bus import Function
+from uvirtio.bus.locator import Locator, open_function, parse
+from uvirtio.device import Device
+from uvirtio.errors import UsageError
+from uvirtio.spec.features import Feature, Features
+
+__all__ = ["feature_bits", "open_device"]
+
+
+def feature_bits(words: list[str]) -> Features:
+    """The features named by bit number or by device-independent name. Raises :class:`UsageError`."""
+    bits = []
+    for word in words:
+        name = word.upper().removeprefix("VIRTIO_").removeprefix("F_")
+        if word.isdecimal() and int(word) < 128:
+            bits.append(int(word))
+        elif name in Feature.__members__:
+            bits.append(Feature[name].value)
+        else:
+            known = ", ".join(Feature.__members__)
+            raise UsageError(f"--without {word}: neither a bit number (0-127) nor one of {known}")
+    return Features.of(*bits)
+
+
+@contextmanager
+def _trace_sink(path: str | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+    elif path == "-":
+        yield sys.stderr
+    else:
+        try:
+            file = open(path, "w", encoding="utf-8", buffering=1 << 16)  # noqa: SIM115
+        except OSError as error:
+            raise UsageError(f"--trace {path}: {error.strerror}") from error
+        with file:
+            yield file
+
+
+@contextmanager
+def open_device(
+    locator: str | Locator,
+    *,
+    trace: str | None = None,
+    timeout: float = 10.0,
+    record: bool = False,
+    force: bool = False,
+) -> Iterator[Device]:
+    """An open device, closed at the end: reset, and its function left as it was found.
+
+    ``trace``: a file for the register accesses (``-``: stderr); ``record`` keeps them in memory too.
+    """
+    where = parse(locator) if isinstance(locator, str) else locator
+    with _trace_sink(trace) as file:
+        function: Function = open_function(where, force=force)
+        try:
+            recorder = None
+            if file is not None:
+                output = file
+
+                def write(record: Record) -> None:
+                    output.write(json.dumps(record.to_json()) + "\n")
+
+                recorder = Recorder(function.clock, limit=200_000 if record else 2, sink=write)
+            elif record:
+                recorder = Recorder(function.clock)
+            device = Device(function, recorder=recorder, timeout=timeout)
+        except BaseException:
+            function.close()
+            raise
+        with device:
+            yield device

@@ -31,7 +31,8 @@ class Locator:
     parameters: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        text = self.target if self.bus == "uio" else f"{self.bus}:{self.target}"
+        target = re.sub("[%?]", lambda match: f"%{ord(match[0]):02x}", self.target)
+        text = target if self.bus == "uio" else f"{self.bus}:{target}"
         if self.parameters:
             text += "?" + "&".join(f"{_quote(name)}={_quote(value)}" for name, value in self.parameters.items())
         return text

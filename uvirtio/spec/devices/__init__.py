@@ -1,0 +1,175 @@
+"""What each device type adds: feature bits, configuration fields, queues (virtio 1.4, chapter 5).
+
+One module per type, imported when it is asked for. :func:`device_spec` gives a type's table, the other functions
+look things up in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from ..dialects import DIALECTS
+from ..ids import DeviceType, type_name
+from .common import COMMON, DRAFTS, LINUX
+from .model import DeviceSpec, FeatureBit, Field, QueueName
+
+__all__ = [
+    "TYPES",
+    "DeviceSpec",
+    "FeatureBit",
+    "FeatureText",
+    "Field",
+    "QueueName",
+    "describe_feature",
+    "device_spec",
+    "queue_name",
+]
+
+#: device type -> the module that holds its table.
+TYPES: dict[int, str] = {
+    DeviceType.NET: "net",
+    DeviceType.BLK: "blk",
+    DeviceType.CONSOLE: "console",
+    DeviceType.RNG: "rng",
+    DeviceType.BALLOON: "balloon",
+    DeviceType.SCSI: "scsi",
+    DeviceType.P9: "p9",
+    DeviceType.GPU: "gpu",
+    DeviceType.RTC: "rtc",
+    DeviceType.INPUT: "input",
+    DeviceType.VSOCK: "vsock",
+    DeviceType.CRYPTO: "crypto",
+    DeviceType.IOMMU: "iommu",
+    DeviceType.MEM: "mem",
+    DeviceType.SOUND: "sound",
+    DeviceType.FS: "fs",
+    DeviceType.PMEM: "pmem",
+    DeviceType.RPMB: "rpmb",
+    DeviceType.SCMI: "scmi",
+    DeviceType.I2C_ADAPTER: "i2c",
+    DeviceType.CAN: "can",
+    DeviceType.GPIO: "gpio",
+    DeviceType.SPI: "spi",
+    DeviceType.MEDIA: "media",
+}
+
+#: Titles of types that chapter 5 lists and does not describe.
+_RESERVED: dict[int, str] = {
+    DeviceType.IOMEM: "ioMemory",
+    DeviceType.RPMSG: "rpmsg",
+    DeviceType.MAC80211_WLAN: "mac80211 wlan",
+    DeviceType.RPROC_SERIAL: "rproc serial",
+    DeviceType.CAIF: "virtio CAIF",
+    DeviceType.MEMORY_BALLOON: "memory balloon",
+    DeviceType.SIGNAL_DIST: "signal distribution module",
+    DeviceType.PSTORE: "pstore device",
+    DeviceType.MAC80211_HWSIM: "mac80211 hwsim wireless simulation device",
+    DeviceType.VIDEO_ENCODER: "video encoder device",
+    DeviceType.VIDEO_DECODER: "video decoder device",
+    DeviceType.NITRO_SEC_MOD: "NitroSecureModule",
+    DeviceType.WATCHDOG: "watchdog",
+    DeviceType.PARAM_SERV: "parameter server",
+    DeviceType.AUDIO_POLICY: "audio policy device",
+    DeviceType.BT: "Bluetooth device",
+    DeviceType.RDMA: "RDMA device",
+    DeviceType.CAMERA: "camera device",
+    DeviceType.ISM: "ISM device",
+    DeviceType.TEE: "TEE device",
+    DeviceType.CPU_BALLOON: "CPU balloon device",
+    DeviceType.USB: "USB controller",
+}
+
+#: Queues that any device may have beside its own (2.13).
+_ADMIN = QueueName("adminq", 0, answered=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureText:
+    """A feature bit in words. ``origin`` is that of :class:`FeatureBit`, or ``unknown``; ``dialect``: a suspend dialect."""
+
+    bit: int
+    name: str
+    sentence: str
+    origin: str
+    dialect: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the bit has a meaning on this device type."""
+        return self.origin != "unknown"
+
+
+@cache
+def device_spec(number: int) -> DeviceSpec:
+    """The table of a device type; a type that the specification does not describe has an empty one with a title."""
+    module = TYPES.get(number)
+    if module is None:
+        return DeviceSpec(number, _RESERVED.get(number, f"unknown device type {number}"))
+    spec = import_module(f".{module}", __name__).SPEC
+    assert isinstance(spec, DeviceSpec)
+    return spec
+
+
+def _find(number: int, bit: int, legacy: bool) -> FeatureBit | None:
+    own = [entry for entry in device_spec(number).features if entry.number == bit]
+    general = [entry for entry in (*COMMON, *DRAFTS, *LINUX) if entry.number == bit]
+    # Bits 41 and 42 have two meanings on a network device: the type's own holds on the legacy interface only.
+    if own and general and own[0].origin == "legacy" and not legacy:
+        return general[0]
+    return next(iter(own + general), None)
+
+
+def describe_feature(number: int, bit: int, *, legacy: bool = False) -> FeatureText:
+    """Name and meaning of a feature bit (0 to 127) on a device type; ``legacy``: driven through the legacy interface."""
+    entry = _find(number, bit, legacy)
+    if entry is None:
+        if 44 <= bit <= 49 or bit > 127 or 24 <= bit <= 43:
+            sentence = "Reserved by virtio 1.4 (2.2); no device should offer it."
+        else:
+            sentence = f"Not defined for a {type_name(number)} device in virtio 1.4."
+        return FeatureText(bit, f"unknown-{bit}", sentence, "unknown")
+    # A bit that the type defines for itself is no suspend bit.
+    own = entry in device_spec(number).features
+    dialects = [] if own else [dialect.name for dialect in DIALECTS.values() if dialect.feature == bit]
+    sentence = entry.meaning
+    if entry.origin == "legacy":
+        sentence += " (Legacy interface only.)"
+    return FeatureText(bit, entry.name, sentence, entry.origin, dialects[0] if dialects else "")
+
+
+def queue_name(number: int, index: int, total: int, features: Container[int]) -> QueueName | None:
+    """What a queue of a device type is for; None where the specification has no such queue.
+
+    ``total``: ``num_queues`` of the device; ``features``: those that were accepted, or those offered before that.
+    The name is filled in; ``index`` of the result is the queue's own.
+    """
+    spec = device_spec(number)
+    present = [queue for queue in spec.queues if not queue.features or any(bit in features for bit in queue.features)]
+    for queue in present:
+        rows = not queue.last_with or any(bit in features for bit in queue.last_with)
+        if queue.last and index == (max(total - 1, queue.index) if rows else queue.index):
+            return _numbered(queue, index, 0)
+    for queue in present:
+        if not queue.last and not queue.step and queue.index == index:
+            return _numbered(queue, index, 0)
+    for queue in present:
+        if queue.step and index >= queue.index and (index - queue.index) % queue.step == 0:
+            first = _row_start(present, queue)
+            return _numbered(queue, index, (index - first) // queue.step)
+    return None
+
+
+def _row_start(present: list[QueueName], row: QueueName) -> int:
+    """Where a row begins: behind queues of their own that stand at its first index because of a feature."""
+    start = row.index
+    while any(not queue.step and not queue.last and queue.index == start for queue in present):
+        start += row.step
+    return start
+
+
+def _numbered(queue: QueueName, index: int, position: int) -> QueueName:
+    name = queue.name.replace("{n}", str(queue.base + position))
+    return QueueName(name, index, queue.answered, features=queue.features)

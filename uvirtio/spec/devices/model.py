@@ -1,0 +1,102 @@
+"""The shape of a device type's table: feature bits, configuration fields, queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DeviceSpec", "FeatureBit", "Field", "QueueName"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBit:
+    """One feature bit of a device type.
+
+    ``name`` is the specification's without ``VIRTIO_``. ``requires`` must all be there too, of ``requires_any`` at
+    least one. Of a device's offer alone: ``offer_with`` must, ``offer_should`` should be offered too, and
+    ``excludes`` should not. ``origin``: ``spec``, ``legacy`` (the legacy interface only), ``draft`` or ``linux``
+    (in use, but not in the specification).
+    """
+
+    number: int
+    name: str
+    meaning: str
+    requires: tuple[int, ...] = ()
+    requires_any: tuple[int, ...] = ()
+    offer_with: tuple[int, ...] = ()
+    offer_should: tuple[int, ...] = ()
+    excludes: tuple[int, ...] = ()
+    origin: str = "spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the device-specific configuration.
+
+    ``offset`` and ``width`` in bytes; ``width`` is that of one element and 1, 2, 4 or 8; ``count`` elements. Values
+    are little-endian on the modern interface (2.5.3). ``features``: bits of which at least one makes the field
+    exist; empty: it always does. ``kind``: ``number``, ``hex``, ``text`` (UTF-8, NUL-padded), ``mac``, ``bytes``.
+    ``values`` names single values, ``flags`` names bit numbers.
+    """
+
+    name: str
+    offset: int
+    width: int
+    count: int = 1
+    unit: str = ""
+    writable: bool = False
+    features: tuple[int, ...] = ()
+    kind: str = "number"
+    values: tuple[tuple[int, str], ...] = ()
+    flags: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole field."""
+        return self.width * self.count
+
+
+@dataclass(frozen=True, slots=True)
+class QueueName:
+    """One virtqueue, or with ``step`` a row of them.
+
+    ``index`` is the first one's; ``{n}`` in the name counts from ``base``. ``last``: it is the last queue, behind a
+    row whose length the device decides (with ``last_with``: only with one of these features; else at ``index``).
+    ``answered``: a buffer put into it is a request that the device owes an
+    answer; buffers of other queues may wait for ever. ``features``: bits of which one makes it exist.
+    """
+
+    name: str
+    index: int
+    answered: bool
+    step: int = 0
+    base: int = 1
+    last: bool = False
+    last_with: tuple[int, ...] = ()
+    features: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSpec:
+    """Everything that the specification fixes for one device type.
+
+    ``title`` as in chapter 5, ``section`` its section there, empty where the type is only reserved. ``little_legacy``:
+    configuration is little-endian on the legacy interface too, not in the guest's byte order.
+    """
+
+    number: int
+    title: str
+    section: str = ""
+    features: tuple[FeatureBit, ...] = ()
+    fields: tuple[Field, ...] = ()
+    queues: tuple[QueueName, ...] = ()
+    little_legacy: bool = False
+
+    @property
+    def config_size(self) -> int:
+        """Bytes of the configuration with all its fields, 0 where the type has none."""
+        return max((field.offset + field.size for field in self.fields), default=0)
+
+    @property
+    def dependencies(self) -> dict[int, tuple[int, ...]]:
+        """bit -> bits that it requires, all of them; what :func:`uvirtio.negotiation.choose` takes."""
+        return {bit.number: bit.requires for bit in self.features if bit.requires}

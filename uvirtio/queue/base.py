@@ -38,12 +38,17 @@ def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, 
 class QueueBase:
     """Index, size, notifier, recorder, and the guard that keeps D3 and D4 while the queue is held."""
 
+    # Slots: an object with more than thirty attributes loses the interpreter's fast attribute access otherwise.
+    __slots__ = ("_fence", "_held", "allow", "index", "notifier", "outstanding", "recorder", "size")
+
     def __init__(self, index: int, size: int, fence: Callable[[], object] | None) -> None:
         self.index = index
         self.size = size
         self.notifier: Callable[[int], None] = self._no_notifier
         self.recorder: Recorder | None = None
         self.allow: set[str] = set()
+        #: Buffers that are published and not yet reaped.
+        self.outstanding = 0
         self._held = ""
         self._fence = fence if fence is not None else store_load_fence()
 
@@ -54,6 +59,16 @@ class QueueBase:
     def unhold(self) -> None:
         """Allow them again."""
         self._held = ""
+
+    @property
+    def free(self) -> int:
+        """Descriptors that are free."""
+        raise NotImplementedError
+
+    @property
+    def added(self) -> int:
+        """Buffers that were added and wait for a publish."""
+        raise NotImplementedError
 
     def _guard(self, *duties: str) -> None:
         """While held, raise for the first of these duties that no deviation lifts."""

@@ -24,9 +24,6 @@ from uvirtio.spec.dialects import CHROMIUM, RFC, V1_4
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Outcome, Suspender, choose_dialect
 
-sys.path.insert(0, str(Path(__file__).parent))
-from scripted import Scripted, conforming, store
-
 SUSPEND = Features.of(43)
 
 

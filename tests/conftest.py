@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -43,8 +44,15 @@ class LeftOut:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self.strict and (self.reasons or self.skipped) and exitstatus in (0, 5):
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["left_out"] = self.reasons
+        elif self.strict and (self.reasons or self.skipped) and exitstatus in (0, 5):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """With pytest-xdist the workers collect, each of them everything, and the tests are counted there."""
+        self.reasons |= getattr(node, "workeroutput", {}).get("left_out", {})
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for sentence, count in self.reasons.items():
@@ -57,3 +65,18 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(LeftOut(), "left-out")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n``: the guest tests all on one worker, as each would boot guests of its own; the others file by file.
+
+    By hand, as pytest-xdist 3.8's ``--dist loadgroup`` has no effect under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class GuestTestsTogether(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "guest" if nodeid.startswith("tests/vm/guest/") else nodeid.split("::", 1)[0]
+
+    return GuestTestsTogether(config, log)

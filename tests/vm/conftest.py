@@ -20,7 +20,7 @@ _ABOUT = "guest"
 _SLACK_SECONDS = 30.0
 
 _node_id = pytest.StashKey[str]()
-"""The name that the guest knows a test by; pytest-xdist changes the one on the host."""
+"""The name that the guest's pytest knows a test by, and the mark of a guest test."""
 
 
 class GuestRunner:
@@ -130,7 +130,7 @@ def _failed(item: pytest.Item, why: str) -> list[TestReport]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Brings the tests of each guest together, and keeps host-side timeouts and workers out of their way."""
+    """Brings the tests of each guest together, and keeps the host's timeouts out of their way."""
     if IN_GUEST in os.environ:
         return
     mine = [number for number, item in enumerate(items) if _GUEST_TESTS in item.path.parents]
@@ -141,7 +141,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.stash[_node_id] = item.nodeid
         item.stash[_guest_seconds] = float(limit.args[0] if limit and limit.args else config.getini("timeout") or 300)
         item.add_marker(pytest.mark.timeout(0), append=False)
-        item.add_marker(pytest.mark.xdist_group(f"guest-{_boot_of(item)}"))
         item.add_marker(pytest.mark.needs("guest"))
     together = sorted((items[number] for number in mine), key=lambda item: list(BOOTS).index(_boot_of(item)))
     for number, item in zip(mine, together, strict=True):

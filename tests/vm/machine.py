@@ -157,9 +157,14 @@ class Guest:
         shared = [f"--rwdir={SHARED}={self._shared}"]
         places = {ROOT, Path(sys.prefix), Path(sys.base_prefix)}
         shared += [f"--rodir={place}" for place in sorted(places) if str(place).startswith(_HIDDEN)]
-        environment = {IN_GUEST: str(SHARED), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        environment = {
+            IN_GUEST: str(SHARED),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # each plugin costs seconds: no file is cached over 9p
+        }
         inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, "-m", "pytest"]
-        inside += ["-p", "no:cacheprovider", "-p", "no:xdist", f"@{SHARED}/tests"]
+        inside += ["-p", "no:cacheprovider", "-p", "pytest_timeout", f"@{SHARED}/tests"]
         command = [
             *(vng, "--disable-microvm", "--force-9p", "--force-initramfs", "--disable-monitor"),
             *(["--disable-kvm"] if self.accelerator.name == "tcg" else []),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.vm.guest.host import Host
 
@@ -62,3 +65,17 @@ def test_the_control_channel_answers_from_the_host(host: Host) -> None:
     assert host.echo({"text": "häßlich \n", "number": 7}) == {"text": "häßlich \n", "number": 7}
     assert host.echo(["again"] * 2000) == ["again"] * 2000
     assert host.qmp("query-status")["status"] == "running"
+
+
+@pytest.mark.boot("large")
+def test_a_large_guest_has_memory_above_four_gibibytes() -> None:
+    ranges = re.findall(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM", Path("/proc/iomem").read_text(), re.MULTILINE)
+    assert max(int(last, 16) for _, last in ranges) > 1 << 32
+
+
+@pytest.mark.boot("unplug")
+def test_a_device_behind_a_root_port_can_be_unplugged(devices: dict[str, str], host: Host) -> None:
+    function = _PCI / "devices" / devices["qemu-rng"]
+    assert function.joinpath("driver").readlink().name == "virtio-pci"
+    host.unplug("qemu-rng")
+    assert _within(5, lambda: not function.exists())

@@ -1,0 +1,51 @@
+# make demo    the main job on the embedded default: an emulated device in this process, no root, no VM
+# make test    all tests; those in QEMU and in a guest too where `make lab` has provided what they need
+# make check   ruff, mypy --strict, all tests
+# make lab     a recent QEMU, a guest kernel and virtme-ng into the user's cache (Debian 12 or newer; no root)
+# make vm-test the tests in a real guest alone
+# make venv    the virtual environment alone: .venv
+# make clean   removes what the above made here (not the lab)
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PYTEST_ARGS ?=
+
+# The first Python that is new enough and can make virtual environments: the user's, else the system's.
+FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
+PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
+	if $$each -c '$(FIT)' 2>/dev/null; then echo $$each; break; fi; done)
+
+.PHONY: demo test check vm-test lab venv clean
+.DEFAULT_GOAL := test
+
+demo: $(READY)
+	@$(VENV)/bin/uvirtio suspend 'emulated:rng' --cycles 5
+
+test: $(READY)
+	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+check: $(READY)
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+	@$(RUN) -m pytest $(PYTEST_ARGS)
+
+vm-test: $(READY)
+	@UVIRTIO_NOTHING_LEFT_OUT=1 $(RUN) -m pytest tests/vm $(PYTEST_ARGS)
+
+lab: $(READY)
+	@$(RUN) -m tests.lab.provision
+
+venv: $(READY)
+
+$(READY): pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "CPython 3.11 or newer with venv is missing: apt-get install python3-venv" >&2; exit 1; fi
+	@echo "making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[tui,test,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,195 @@
+"""``emulated:TYPE``: a software device in this process, on a simulated clock. Needs no root and no VM.
+
+The device acts only inside register accesses and due events, so every run is reproducible and waiting costs nothing.
+The line behaves like uio_pci_generic's: an interrupt that was delivered disables INTx until it is enabled again.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from ..access.clock import SimulatedClock
+from ..access.dma import Arena
+from ..access.interrupt import NoLine
+from ..access.view import Region
+from ..emulated.function import EmulatedFunction
+from ..emulated.layout import BARS
+from ..emulated.log import AccessLog
+from ..emulated.memory import MappedMemory
+from ..emulated.options import parse_options
+from ..emulated.triggers import fire, names
+from ..errors import CannotRun, DeviceMisbehaved
+from ..spec.pci import Command, Header
+from .locator import Locator
+
+__all__ = ["EmulatedBus", "EmulatedTriggers", "SimulatedLine", "open_emulated"]
+
+#: Where the simulated guest memory starts: above 4 GiB, so that a lost high half of an address shows.
+_BASE = 0x1_2345_0000
+_CHUNK = 1 << 22
+
+
+class _EmulatedArena(Arena):
+    """Anonymous memory that the device sees at bus addresses which are no offsets."""
+
+    def __init__(self, memory: MappedMemory) -> None:
+        super().__init__()
+        self._memory = memory
+        self._next = _BASE
+        self._maps: list[mmap.mmap] = []
+
+    def grow(self, size: int) -> tuple[memoryview, int]:
+        """See :class:`Arena`."""
+        size = -(-size // _CHUNK) * _CHUNK
+        try:
+            mapping = mmap.mmap(-1, size)
+        except OSError as error:
+            raise CannotRun(f"cannot get {size} bytes of memory: {error.strerror}") from error
+        self._maps.append(mapping)
+        view = memoryview(mapping)
+        base, self._next = self._next, self._next + size + _CHUNK  # a gap: overruns are noticed
+        self._memory.map(base, view)
+        return view, base
+
+    def close(self) -> None:
+        """The device can reach nothing any more; the pages go when the last view of them does."""
+        self._memory.clear()
+        self._maps.clear()
+
+
+class SimulatedLine:
+    """INTx on the simulated clock."""
+
+    description = "INTx (simulated)"
+    present = True
+
+    def __init__(self, clock: SimulatedClock, function: EmulatedFunction) -> None:
+        self._clock = clock
+        self._function = function
+        self._asserted = False
+        self._delivered = 0
+        self._seen = 0
+        function.interrupts.on_level = self._level
+        function.pci.on_command = self._deliver
+
+    def _level(self, asserted: bool) -> None:
+        self._asserted = asserted
+        self._deliver()
+
+    def _deliver(self) -> None:
+        pci = self._function.pci
+        if self._asserted and not pci.intx_disabled:
+            self._delivered += 1
+            pci.set_command(Command.INTX_DISABLE, True)
+
+    def enable(self) -> None:
+        """Clear Interrupt Disable; a level that is still asserted is delivered at once."""
+        self._function.pci.set_command(Command.INTX_DISABLE, False)
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass, event by event, until an interrupt was delivered."""
+        deadline = self._clock.now() + seconds
+        while self._delivered == self._seen:
+            due = self._clock.next_event()
+            if due is None or due > deadline:
+                self._clock.advance_to(deadline)
+                break
+            self._clock.advance_to(due)
+        arrived = self._delivered != self._seen
+        self._seen = self._delivered
+        return arrived
+
+    def count(self) -> int:
+        """See :class:`InterruptLine`."""
+        return self._delivered
+
+
+class EmulatedTriggers:
+    """Triggers as direct calls."""
+
+    def __init__(self, function: EmulatedFunction) -> None:
+        self._function = function
+
+    def available(self) -> frozenset[str]:
+        """See :class:`Triggers`."""
+        return names(self._function)
+
+    def fire(self, name: str, **arguments: object) -> None:
+        """See :class:`Triggers`."""
+        fire(self._function, name, arguments)
+
+
+class EmulatedBus:
+    """One open emulated function; ``function`` is the device side, for tests and evidence."""
+
+    bus = "emulated"
+
+    def __init__(self, locator: Locator) -> None:
+        options = parse_options(locator.target, locator.parameters)
+        self.locator = str(locator)
+        self.clock = SimulatedClock()
+        self.log = AccessLog(self.clock)
+        memory = MappedMemory()
+        self.function = EmulatedFunction(options, self.clock, memory, self.log)
+        self.dma = _EmulatedArena(memory)
+        self._options = options
+        # The kernel has enabled memory decoding by the time a driver sees a function.
+        self.function.pci.set_command(Command.MEMORY, True)
+        self.config = Region.calls(self.function.config_read, self.function.config_write, Header.SIZE)
+        self.line = SimulatedLine(self.clock, self.function) if options.intx else NoLine(self.clock, "no interrupt pin")
+        self.triggers = EmulatedTriggers(self.function)
+        self._bars: dict[int, Region] = {}
+        self._closed = False
+
+    def bar(self, number: int) -> Region:
+        """See :class:`Function`."""
+        if number not in BARS:
+            raise DeviceMisbehaved(f"{self.locator} has no BAR {number}; it has {', '.join(map(str, BARS))}")
+        if number not in self._bars:
+            self._bars[number] = Region.calls(*self._accessors(number), BARS[number])
+        return self._bars[number]
+
+    def _accessors(self, bar: int) -> tuple[Callable[[int, int], int], Callable[[int, int, int], None]]:
+        function = self.function
+
+        def read(offset: int, width: int) -> int:
+            return function.bar_read(bar, offset, width) if function.pci.memory else (1 << 8 * width) - 1
+
+        def write(offset: int, width: int, value: int) -> None:
+            if function.pci.memory:
+                function.bar_write(bar, offset, width, value)
+
+        return read, write
+
+    def facts(self) -> dict[str, str]:
+        """See :class:`Function`."""
+        facts: Mapping[str, str] = {
+            "hypervisor": "none: emulated in this process",
+            "device": f"emulated {self._options.type_name}, {self._options.describe()}",
+            "time": "simulated",
+            "interrupt": self.line.description,
+            "memory": f"anonymous, bus addresses from {_BASE:#x}",
+        }
+        return dict(facts)
+
+    def close(self) -> None:
+        """See :class:`Function`."""
+        if not self._closed:
+            self._closed = True
+            self.function.close()
+            self.dma.close()
+
+    def __enter__(self) -> EmulatedBus:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_emulated(locator: Locator) -> EmulatedBus:
+    """Open ``emulated:TYPE?...``. Raises :class:`LocatorError` for an unknown type or parameter."""
+    return EmulatedBus(locator)

@@ -1,0 +1,221 @@
+"""The PCI function: one virtio device behind configuration space and BARs. What both ways to reach it work on."""
+
+from __future__ import annotations
+
+from ..spec.features import Feature
+from ..spec.pci import StructureType
+from .common import CommonConfig, notify_data, notify_offset
+from .device import DeviceClock, VirtioDevice
+from .interrupts import Interrupts
+from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
+from .log import AccessLog
+from .memory import GatedMemory, GuestMemory
+from .model import Field
+from .options import Options
+from .pci import ConfigSpace
+
+__all__ = ["EmulatedFunction"]
+
+_ENTRY = 16
+_MASKED = 1
+
+
+class EmulatedFunction:
+    """A virtio device as a PCI function, made from :class:`Options`.
+
+    ``config_read/config_write(offset, width, ...)`` and ``bar_read/bar_write(bar, offset, width, ...)`` are the
+    guest's accesses; ``interrupts.on_level`` and ``interrupts.on_message`` go the other way.
+    """
+
+    def __init__(self, options: Options, clock: DeviceClock, memory: GuestMemory, log: AccessLog) -> None:
+        model = options.make_model()
+        self.options = options
+        self.log = log
+        self.vectors = len(model.queues) + 1
+        self.interrupts = Interrupts(log, both=options.both_isr)
+        self.pci = ConfigSpace(
+            model.TYPE,
+            model.CLASS,
+            self.vectors,
+            self.interrupts,
+            self.bar_read,
+            self.bar_write,
+            pin=options.intx,
+            device_config=bool(model.config),
+        )
+        self.device = VirtioDevice(
+            model,
+            options.behaviour,
+            clock,
+            GatedMemory(memory, lambda: self.pci.bus_master),
+            log,
+            self.interrupts,
+            features=options.offered(model),
+            queue_size=options.queue_size,
+            latency=options.latency,
+            depth=options.depth,
+            delay=options.delay,
+        )
+        self._common = CommonConfig(self.device, self.vectors)
+        self._table = bytearray(_ENTRY * self.vectors)
+        self._pending: set[int] = set()
+        for vector in range(self.vectors):
+            self._table[_ENTRY * vector + 12] = _MASKED
+
+    def reset(self) -> None:
+        """A function-level reset: the device, and configuration space."""
+        self.device.reset()
+        self.pci.reset()
+
+    def close(self) -> None:
+        """Stop everything and release what the type holds."""
+        self.device.reset()
+        self.device.model.close()
+
+    # Configuration space
+
+    def config_read(self, offset: int, width: int) -> int:
+        """One read of configuration space."""
+        value = self.pci.read(offset, width)
+        self.log.access("read", "pci", f"+{offset:#x}", offset, width, value)
+        return value
+
+    def config_write(self, offset: int, width: int, value: int) -> None:
+        """One write to configuration space."""
+        self.log.access("write", "pci", f"+{offset:#x}", offset, width, value)
+        self.pci.write(offset, width, value)
+
+    # BARs
+
+    def bar_read(self, bar: int, offset: int, width: int) -> int:
+        """One read of a BAR; all-ones where there is nothing."""
+        if width not in (1, 2, 4) or offset % width or offset + width > BARS.get(bar, 0):
+            self.log.fault(f"bar{bar}", "", "unaligned read, or one outside of the BAR", offset, width)
+            return (1 << 8 * width) - 1
+        if bar == MSIX_BAR:
+            return self._table_read(offset, width)
+        kind, inside = _structure(offset)
+        if kind is StructureType.COMMON:
+            return self._common.read(inside, width)
+        if kind is StructureType.ISR:
+            return self._isr_read(inside, width)
+        if kind is StructureType.DEVICE:
+            return self._device_read(inside, width)
+        self.log.fault("notify", "", "read of the notification area", inside, width)
+        return 0
+
+    def bar_write(self, bar: int, offset: int, width: int, value: int) -> None:
+        """One write to a BAR."""
+        if width not in (1, 2, 4) or offset % width or offset + width > BARS.get(bar, 0):
+            self.log.fault(f"bar{bar}", "", "unaligned write, or one outside of the BAR", offset, width, value)
+            return
+        if bar == MSIX_BAR:
+            self._table_write(offset, width, value)
+            return
+        kind, inside = _structure(offset)
+        if kind is StructureType.COMMON:
+            self._common.write(inside, width, value)
+        elif kind is StructureType.NOTIFY:
+            self._notify(inside, width, value)
+        elif kind is StructureType.DEVICE:
+            self._device_write(inside, width, value)
+        else:
+            self.log.fault("isr", "isr_status", "write to ISR status", inside, width, value)
+
+    # ISR status (4.1.4.5)
+
+    def _isr_read(self, offset: int, width: int) -> int:
+        if offset:
+            self.log.fault("isr", "", "read beyond ISR status", offset, width)
+            return 0
+        value = self.interrupts.read_isr()
+        self.log.access("read", "isr", "isr_status", offset, width, value)
+        if width != 1:
+            self.log.fault("isr", "isr_status", "read of a width that is not the field's (4.1.3.1)", 0, width, value)
+        return value
+
+    # Notifications (4.1.5.2)
+
+    def _notify(self, offset: int, width: int, value: int) -> None:
+        device = self.device
+        self.log.access("write", "notify", "queue_notify", offset, width, value)
+        expected = 4 if device.negotiated(Feature.NOTIFICATION_DATA) else 2
+        if width != expected:
+            self.log.fault("notify", "queue_notify", f"notification of {8 * width} bits instead of {8 * expected}")
+        index = value & 0xFFFF
+        if device.negotiated(Feature.NOTIF_CONFIG_DATA):
+            named = next((q.index for q in device.queues if notify_data(q.index) == index), 0xFFFF)
+        else:
+            named = index
+        placed = offset // NOTIFY_MULTIPLIER - notify_offset(0)
+        if placed != named or offset % NOTIFY_MULTIPLIER:
+            self.log.fault("notify", "queue_notify", f"value {index:#x} at the address of queue {placed}", offset)
+            return
+        if width == 4 and expected == 4 and named < len(device.queues):
+            device.queues[named].check_notification(value >> 16)
+        device.kicked(named)
+
+    # Device configuration (4.1.4.6)
+
+    def _field(self, offset: int, width: int) -> tuple[Field | None, str]:
+        """The field at an offset, and what is wrong with an access of that width to it."""
+        for field in self.device.model.fields:
+            if field.offset <= offset < field.offset + field.size:
+                if field.width and width != field.width:
+                    return field, f"access of {width} bytes to a field of {field.width} (4.1.3.1)"
+                return field, ""
+        return None, ""
+
+    def _device_read(self, offset: int, width: int) -> int:
+        data = self.device.config_read()[offset : offset + width]
+        value = int.from_bytes(data, "little")  # beyond the end: zeros, padding
+        field, wrong = self._field(offset, width)
+        name = field.name if field is not None else ""
+        self.log.access("read", "device", name, offset, width, value)
+        if wrong:
+            self.log.fault("device", name, wrong, offset, width, value)
+        return value
+
+    def _device_write(self, offset: int, width: int, value: int) -> None:
+        device = self.device
+        field, wrong = self._field(offset, width)
+        name = field.name if field is not None else ""
+        self.log.access("write", "device", name, offset, width, value)
+        if wrong or field is None or not field.writable:
+            self.log.fault("device", name, wrong or "write to a field that is not writable", offset, width, value)
+        elif device.behaviour.may_write_config():
+            device.model.config[offset : offset + width] = value.to_bytes(width, "little")
+            device.model.config_written(field)
+        else:
+            self.log.event("write ignored while suspended", f"{name} = {value:#x}")
+
+    # The MSI-X table, for a bus that does not keep it by itself
+
+    def _table_read(self, offset: int, width: int) -> int:
+        if offset >= PBA:
+            pending = sum(1 << vector for vector in self._pending)
+            return pending >> 8 * (offset - PBA) & (1 << 8 * width) - 1
+        return int.from_bytes(self._table[offset : offset + width], "little")
+
+    def _table_write(self, offset: int, width: int, value: int) -> None:
+        if offset + width <= len(self._table):
+            self._table[offset : offset + width] = value.to_bytes(width, "little")
+            vector = offset // _ENTRY
+            if vector in self._pending and not self.masked(vector):
+                self._pending.discard(vector)
+                self.interrupts.on_message(vector)
+
+    def masked(self, vector: int) -> bool:
+        """Whether a vector is masked in the table."""
+        return bool(self._table[_ENTRY * vector + 12] & _MASKED)
+
+    def hold_message(self, vector: int) -> None:
+        """Remember a message whose vector is masked."""
+        self._pending.add(vector)
+
+
+def _structure(offset: int) -> tuple[StructureType, int]:
+    for kind, (start, length) in STRUCTURES.items():
+        if start <= offset < start + length:
+            return kind, offset - start
+    raise AssertionError(f"the structures leave a gap at {offset:#x} of BAR {STRUCTURE_BAR}")

@@ -1,0 +1,113 @@
+"""What a device type adds to the common machinery: features, queues, configuration fields, and what requests do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import CannotRun
+from ..spec.ids import DeviceType
+
+if TYPE_CHECKING:
+    from .device import VirtioDevice
+    from .queue import DeviceQueue
+    from .ring import Chain
+
+__all__ = ["DeviceModel", "Field"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the device configuration: ``size`` bytes at ``offset``, accessed ``width`` bytes at a time (0: any).
+
+    ``feature``: the feature bit that must be offered for the field to exist, None for always.
+    """
+
+    name: str
+    offset: int
+    size: int
+    width: int
+    writable: bool = False
+    feature: int | None = None
+
+
+class DeviceModel:
+    """Base of all device types; a type with no configuration and no triggers overrides :meth:`request` only."""
+
+    TYPE: DeviceType
+    #: PCI class code.
+    CLASS: ClassVar[int] = 0x00FF00
+    #: Names of the feature bits of the type, for the ``features`` parameter.
+    FEATURE_NAMES: ClassVar[Mapping[str, int]] = {}
+    #: Parameters of the type, with what they mean; ``make`` takes them.
+    PARAMETERS: ClassVar[Mapping[str, str]] = {}
+    #: Feature bits of the type that are offered.
+    features: int = 0
+    fields: tuple[Field, ...] = ()
+    #: One name per queue, for the log; a queue in ``waiting`` holds buffers until data comes in.
+    queues: tuple[str, ...] = ()
+    waiting: frozenset[int] = frozenset()
+
+    def __init__(self) -> None:
+        self.config = bytearray(max((field.offset + field.size for field in self.fields), default=0))
+        self.device: VirtioDevice
+
+    @classmethod
+    def check(cls, parameters: Mapping[str, str]) -> None:
+        """Check the parameters of the type. Raises :class:`LocatorError`."""
+
+    @classmethod
+    def make(cls, parameters: Mapping[str, str]) -> DeviceModel:
+        """Make one from its parameters. Raises :class:`LocatorError` or :class:`CannotRun`."""
+        return cls()
+
+    def attach(self, device: VirtioDevice) -> None:
+        """Called once, when the device around it is complete."""
+        self.device = device
+
+    def request(self, queue: DeviceQueue, chain: Chain) -> int:
+        """Carry out a request and return the bytes written to its writable part."""
+        raise NotImplementedError
+
+    def serve(self, queue: DeviceQueue) -> None:
+        """Put waiting data into the buffers of a waiting queue, as far as both are there."""
+
+    def config_written(self, field: Field) -> None:
+        """The driver wrote a writable field; its bytes are in ``config`` already."""
+
+    def disturb(self) -> Mapping[str, int] | None:
+        """A harmless change of the configuration for a device that must not change it; None where there is none."""
+        return None
+
+    def live(self) -> None:
+        """The driver set DRIVER_OK."""
+
+    def reset(self) -> None:
+        """The device was reset."""
+
+    def close(self) -> None:
+        """Release files and sockets."""
+
+    def triggers(self) -> Mapping[str, Callable[..., object]]:
+        """What the host side can ask this type to do, by name."""
+        return {}
+
+    # Helpers for the types.
+
+    def field(self, name: str) -> Field:
+        """The field of that name. Raises :class:`CannotRun` where the type has none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise CannotRun(f"{self.TYPE.name.lower()} has no configuration field {name!r}")
+
+    def get(self, name: str) -> int:
+        """The value of a field, little-endian."""
+        field = self.field(name)
+        return int.from_bytes(self.config[field.offset : field.offset + field.size], "little")
+
+    def put(self, name: str, value: int) -> None:
+        """Set the value of a field, without telling anybody."""
+        field = self.field(name)
+        self.config[field.offset : field.offset + field.size] = value.to_bytes(field.size, "little")

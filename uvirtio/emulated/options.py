@@ -1,0 +1,168 @@
+"""What can be chosen about an emulated device: the parameters of a locator and of ``uvirtio serve``, parsed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..errors import LocatorError
+from ..spec.features import Feature
+from ..spec.split import MAX_SIZE
+from .model import DeviceModel
+from .profiles import behaviour
+from .suspend import Behaviour
+from .types import TYPES
+
+__all__ = ["COMMON_PARAMETERS", "Options", "parameters_of", "parse_options"]
+
+#: Parameters that every type understands, with what they mean.
+COMMON_PARAMETERS = {
+    "profile": "how it suspends: virtio-1.4, rfc, crosvm, qemu-store, ...",
+    "fault": "the duties that it breaks, comma-separated: V4, R6, C2 ...",
+    "latency": "seconds that a request stays in process (default 0.0001)",
+    "depth": "requests of a queue that are in process at once (default 4)",
+    "delay": "seconds that suspend and resume take at least",
+    "queue_size": "largest queue, a power of 2 (default 256)",
+    "features": "+NAME, -NAME, +MASK, -MASK, comma-separated: offered bits to add or to leave out",
+    "intx": "off: no interrupt pin",
+    "both_isr": "on: a configuration change sets both ISR bits",
+    "instant": "on: requests are completed within the kick",
+}
+
+_DEFAULT_FEATURES = (
+    Feature.VERSION_1,
+    Feature.INDIRECT_DESC,
+    Feature.EVENT_IDX,
+    Feature.RING_RESET,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that was chosen. ``make_model`` makes the device type; ``behaviour`` is its profile with its faults."""
+
+    type_name: str
+    make_model: Callable[[], DeviceModel]
+    behaviour: type[Behaviour]
+    latency: float = 1e-4
+    depth: int = 4
+    delay: float = 0.0
+    queue_size: int = 256
+    intx: bool = True
+    both_isr: bool = False
+    add_features: int = 0
+    drop_features: int = 0
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    def describe(self) -> str:
+        """The choice in words, for a report."""
+        words = [f"profile {self.behaviour.profile}"]
+        if self.given.get("fault"):
+            words.append(f"fault {self.given['fault']}")
+        words.append(f"latency {self.latency:g} s" if self.latency else "completes within the kick")
+        return ", ".join(words)
+
+    def offered(self, model: DeviceModel) -> int:
+        """The feature bits that the device offers."""
+        mask = model.features
+        for bit in _DEFAULT_FEATURES:
+            mask |= 1 << bit
+        if self.behaviour.feature is not None:
+            mask |= 1 << self.behaviour.feature
+        return (mask | self.add_features) & ~self.drop_features
+
+
+def parameters_of(type_name: str) -> dict[str, str]:
+    """The parameters that a type understands, each with its meaning. Raises :class:`LocatorError`."""
+    if type_name not in TYPES:
+        raise LocatorError(f"no emulated device type {type_name!r}; there are {', '.join(sorted(TYPES))}")
+    return COMMON_PARAMETERS | dict(TYPES[type_name].PARAMETERS)
+
+
+def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
+    """Check all parameters. Raises :class:`LocatorError` with what would be right."""
+    known = parameters_of(type_name)
+    for name in parameters:
+        if name not in known:
+            raise LocatorError(f"emulated:{type_name} knows no parameter {name!r}; it knows {', '.join(sorted(known))}")
+    model = TYPES[type_name]
+    own = {name: value for name, value in parameters.items() if name in model.PARAMETERS}
+    model.check(own)
+    policy, default_delay = behaviour(parameters.get("profile", ""), parameters.get("fault", ""))
+    instant = _flag(parameters, "instant", False)
+    add, drop = _features(parameters.get("features", ""), model)
+    size = _number(parameters, "queue_size", 256, 2, MAX_SIZE)
+    if size & (size - 1):
+        raise LocatorError(f"queue_size={size} is not a power of 2")
+    return Options(
+        type_name=type_name,
+        make_model=lambda: model.make(own),
+        behaviour=policy,
+        latency=0.0 if instant else _seconds(parameters, "latency", 1e-4),
+        depth=_number(parameters, "depth", 4, 1, MAX_SIZE),
+        delay=_seconds(parameters, "delay", default_delay),
+        queue_size=size,
+        intx=_flag(parameters, "intx", True),
+        both_isr=_flag(parameters, "both_isr", False),
+        add_features=add,
+        drop_features=drop,
+        given=dict(parameters),
+    )
+
+
+def _flag(parameters: Mapping[str, str], name: str, default: bool) -> bool:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    if text.lower() in ("on", "yes", "true", "1"):
+        return True
+    if text.lower() in ("off", "no", "false", "0"):
+        return False
+    raise LocatorError(f"{name}={text} is neither on nor off")
+
+
+def _seconds(parameters: Mapping[str, str], name: str, default: float) -> float:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 3600:
+        raise LocatorError(f"{name}={text} is no time in seconds between 0 and 3600")
+    return value
+
+
+def _number(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = parameters.get(name)
+    if text is None:
+        return default
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise LocatorError(f"{name}={text} is no whole number between {low} and {high}")
+    return value
+
+
+def _features(text: str, model: type[DeviceModel]) -> tuple[int, int]:
+    masks = {"+": 0, "-": 0}
+    for item in filter(None, re.split(r"[,\s]+", text)):
+        sign, name = item[0], item[1:]
+        if sign not in masks:
+            raise LocatorError(f"features={text}: {item!r} does not start with + or -")
+        masks[sign] |= _feature_mask(name, model, text)
+    return masks["+"], masks["-"]
+
+
+def _feature_mask(name: str, model: type[DeviceModel], text: str) -> int:
+    names = {bit.name: 1 << bit for bit in Feature} | {key: 1 << bit for key, bit in model.FEATURE_NAMES.items()}
+    if name in names:
+        return names[name]
+    try:
+        return int(name, 16) if name.startswith("0x") else 1 << int(name)
+    except ValueError:
+        raise LocatorError(f"features={text}: no feature {name!r}; there are {', '.join(sorted(names))}") from None

@@ -1,0 +1,164 @@
+"""One virtqueue of the device: its registers, its ring, and the requests that are in process.
+
+A request is *consumed* when its buffer is taken from the ring and *completed* when it is given back, ``latency``
+seconds later; in between it is in process. At most ``depth`` requests of a queue are in process at once, the others
+stay in the ring untouched. Queues for receiving, events and statistics hold buffers that may wait for ever: those
+are taken only when there is something to put into them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from ..spec import packed as packed_ring
+from ..spec import split
+from ..spec.features import Feature
+from ..spec.registers import NO_VECTOR
+from .memory import DriverFault
+from .ring import Chain, Ring
+from .ring_split import SplitRing
+
+if TYPE_CHECKING:
+    from .device import VirtioDevice
+
+__all__ = ["DeviceQueue", "Request"]
+
+
+class _Event(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Request:
+    """A buffer that was consumed and is not used yet. ``ready``: its time is over, it only waits for its turn."""
+
+    __slots__ = ("chain", "event", "ready")
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.event: _Event | None = None
+        self.ready = False
+
+
+class DeviceQueue:
+    """Queue ``index`` with at most ``maximum`` descriptors; ``waits`` says that its buffers wait for data."""
+
+    def __init__(self, device: VirtioDevice, index: int, maximum: int, *, waits: bool) -> None:
+        self.device = device
+        self.index = index
+        self.maximum = maximum
+        self.waits = waits
+        self.in_process: list[Request] = []
+        self.ring: Ring | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.size = self.maximum
+        self.vector = NO_VECTOR
+        self.addresses = [0, 0, 0]  # descriptor, driver and device area
+        self.enabled = False
+
+    def reset(self) -> None:
+        """Back to the state after a device reset (or a queue reset): nothing consumed will be completed."""
+        self.drop()
+        self.ring = None
+        self._clear()
+
+    def drop(self) -> None:
+        """Forget the requests in process."""
+        for request in self.in_process:
+            if request.event is not None:
+                request.event.cancel()
+        self.in_process.clear()
+
+    def misplaced(self) -> str:
+        """What is wrong with the alignment of the areas (2.7, 2.8.10.1), empty when nothing is."""
+        packed = self.device.negotiated(Feature.RING_PACKED)
+        aligns = (
+            (packed_ring.DESC_ALIGN, packed_ring.EVENT_ALIGN, packed_ring.EVENT_ALIGN)
+            if packed
+            else (split.DESC_ALIGN, split.AVAIL_ALIGN, split.USED_ALIGN)
+        )
+        for name, address, align in zip(("descriptor", "driver", "device"), self.addresses, aligns, strict=True):
+            if address % align:
+                return f"the {name} area at {address:#x} is not aligned to {align} bytes"
+        return ""
+
+    def enable(self) -> None:
+        """Start using the ring at the addresses that the driver gave."""
+        device = self.device
+        event_idx = device.negotiated(Feature.EVENT_IDX)
+        indirect = device.negotiated(Feature.INDIRECT_DESC)
+        self.ring = SplitRing(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
+        self.enabled = True
+        device.log.event("queue enabled", f"queue {self.index}, {self.size} entries")
+        device.behaviour.queue_enabled(self)
+
+    def _pop(self) -> Chain | None:
+        if not self.enabled or self.ring is None or not self.device.behaviour.may_consume():
+            return None
+        chain = self.ring.pop()
+        if chain is not None:
+            self.device.log.event("request consumed", f"queue {self.index}, buffer {chain.id}")
+        return chain
+
+    def service(self) -> None:
+        """Look at the ring and begin what may be begun."""
+        if self.waits:
+            self.device.model.serve(self)
+            return
+        device = self.device
+        while len(self.in_process) < device.depth or not device.latency:
+            chain = self._pop()
+            if chain is None:
+                return
+            request = Request(chain)
+            self.in_process.append(request)
+            if device.latency:
+                when = device.clock.now() + device.latency
+
+                def due(request: Request = request) -> None:
+                    self._due(request)
+
+                request.event = device.clock.call_at(when, due)
+            else:
+                request.ready = True
+                self._complete_ready()
+
+    def _due(self, request: Request) -> None:
+        request.ready = True
+        with self.device.guarded():
+            self._complete_ready()
+            self.service()
+            self.device.behaviour.progress()
+
+    def _complete_ready(self) -> None:
+        """Complete what is ready, in the order of arrival where IN_ORDER was negotiated."""
+        in_order = self.device.negotiated(Feature.IN_ORDER)
+        for request in list(self.in_process):
+            if request.ready and self.device.behaviour.may_use():
+                self.in_process.remove(request)
+                self.finish(request.chain, self.device.model.request(self, request.chain))
+            elif in_order:
+                return
+
+    def thaw(self) -> None:
+        """Complete what became ready while the device was not allowed to use it."""
+        self._complete_ready()
+
+    def check_notification(self, following: int) -> None:
+        """Hold the extra data of a notification against what is in the ring (2.9): a driver may not be ahead of it."""
+        if self.ring is not None and not self.ring.plausible(following):
+            self.device.log.fault("notify", "queue_notify", f"next is {following:#x}, which the ring does not bear out")
+
+    def take(self) -> Chain | None:
+        """A buffer for data that has just come in, None when there is none or the device is not running."""
+        return self._pop() if self.waits else None
+
+    def finish(self, chain: Chain, written: int) -> None:
+        """Give a buffer back and tell the driver, if it wants to be told."""
+        if self.ring is None:
+            raise DriverFault(f"queue {self.index} was reset while one of its buffers was in use")
+        self.ring.push(chain, written)
+        self.device.log.event("request completed", f"queue {self.index}, buffer {chain.id}, {written} bytes written")
+        if self.ring.wants_interrupt():
+            self.device.notify_queue(self)

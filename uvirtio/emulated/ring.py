@@ -1,0 +1,120 @@
+"""What both ring formats have in common on the device side: descriptor chains, and what a ring offers.
+
+A chain is kept as the addresses and lengths that its descriptors gave; data is copied through guest memory when it is
+asked for, so nothing here outlives the driver's right to change its mind.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Protocol
+
+from ..spec import split
+from .memory import DriverFault, GuestMemory
+
+__all__ = ["DESCRIPTOR", "Chain", "Element", "Ring", "need_event", "read_table"]
+
+#: One buffer element: bus address and length in bytes.
+Element = tuple[int, int]
+#: A descriptor of either format: address, length, then flags and next (2.7.5), or buffer id and flags (2.8.13).
+DESCRIPTOR = struct.Struct("<QIHH")
+
+
+class Chain:
+    """One buffer that the driver made available: its elements, readable ones first (virtio 1.4, 2.7.4.2)."""
+
+    __slots__ = ("count", "id", "memory", "position", "readable", "sequence", "writable")
+
+    def __init__(
+        self,
+        memory: GuestMemory,
+        identifier: int,
+        readable: list[Element],
+        writable: list[Element],
+        *,
+        count: int = 1,
+        position: int = 0,
+    ) -> None:
+        self.memory = memory
+        self.id = identifier
+        self.readable = readable
+        self.writable = writable
+        #: Descriptors that it takes in the ring itself, and the first one's place (packed rings).
+        self.count = count
+        self.position = position
+        self.sequence = 0
+
+    @property
+    def readable_size(self) -> int:
+        """Bytes that the device may read."""
+        return sum(length for _, length in self.readable)
+
+    @property
+    def writable_size(self) -> int:
+        """Bytes that the device may write."""
+        return sum(length for _, length in self.writable)
+
+    def read(self, offset: int = 0, size: int | None = None) -> bytes:
+        """The device-readable bytes from an offset on, however the driver cut them up (2.7.4.1)."""
+        left = self.readable_size - offset if size is None else size
+        pieces = []
+        for address, length in self.readable:
+            if offset < length and left > 0:
+                part = min(length - offset, left)
+                pieces.append(self.memory.read(address + offset, part))
+                left -= part
+                offset = 0
+            else:
+                offset = max(0, offset - length)
+        return b"".join(pieces)
+
+    def write(self, data: bytes | bytearray | memoryview, offset: int = 0) -> int:
+        """Put bytes into the device-writable part from an offset on; returns how many found room."""
+        view = memoryview(data)
+        done = 0
+        for address, length in self.writable:
+            if offset < length and done < len(view):
+                part = min(length - offset, len(view) - done)
+                self.memory.write(address + offset, view[done : done + part])
+                done += part
+                offset = 0
+            else:
+                offset = max(0, offset - length)
+        return done
+
+
+class Ring(Protocol):
+    """The device's end of one virtqueue."""
+
+    def pop(self) -> Chain | None:
+        """Take the next available buffer, None when there is none. Raises :class:`DriverFault` for nonsense."""
+
+    def push(self, chain: Chain, written: int) -> None:
+        """Give a buffer back as used, ``written`` bytes having been written to it."""
+
+    def wants_interrupt(self) -> bool:
+        """Whether the driver wants to be told about what was pushed since this was last asked."""
+
+    def available(self) -> bool:
+        """Whether :meth:`pop` would give something."""
+
+    def plausible(self, following: int) -> bool:
+        """Whether the 16 bits of a notification's next_off and next_wrap (2.9) agree with the ring."""
+
+    def rewind(self) -> None:
+        """Forget where we were, as if the queue had just been enabled (only a broken device does that)."""
+
+    def state(self) -> dict[str, int]:
+        """Positions, for the log and the control socket."""
+
+
+def need_event(event: int, new: int, old: int) -> bool:
+    """Whether moving an index from ``old`` to ``new`` passes ``event``, all modulo 2^16 (2.7.10)."""
+    return (new - event - 1) & 0xFFFF < (new - old) & 0xFFFF
+
+
+def read_table(memory: GuestMemory, address: int, length: int, limit: int) -> list[tuple[int, int, int, int]]:
+    """An indirect table, its entries as :data:`DESCRIPTOR` gives them. Raises :class:`DriverFault`."""
+    if length == 0 or length % split.DESC_SIZE or length // split.DESC_SIZE > limit:
+        raise DriverFault(f"an indirect table of {length} bytes (16 bytes an entry, at most {limit} entries)")
+    return list(DESCRIPTOR.iter_unpack(memory.read(address, length)))

@@ -14,7 +14,6 @@ from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceError, NotOffered
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
-from uvirtio.spec.status import describe
 from uvirtio.suspend import Suspender, choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver, Workload, drain
@@ -33,8 +32,6 @@ __all__ = ["SCHEMA", "SuspendRun", "add_arguments", "execute", "run"]
 
 SCHEMA = "uvirtio/suspend"
 VERSION = 1
-#: Consecutive cycles that may fail before the rest is given up (a failing device costs its deadline each time).
-_DRIVES_DEVICE = True
 
 
 @dataclass(slots=True)
@@ -123,7 +120,7 @@ def execute(
         "revision": device.identity.revision,
         "bus": device.function.bus,
         "interrupt": device.function.line.description,
-        **device.function.facts(),
+        "facts": device.function.facts(),
     }
     try:
         run.offered = device.begin()
@@ -149,14 +146,11 @@ def execute(
         run.cycles.append(cycle)
         if progress:
             progress(cycle)
-        if cycle.verdict != "PASS" and (cycle.resume is None or not cycle.resume.done or not _alive(device)):
+        if not device.queues and workload is not None:
+            break  # the driver gave up and reset the device
+        if cycle.resume is None or not cycle.resume.done:
             break
     _conclude(run)
-
-
-def _alive(device: Device) -> bool:
-    """Whether another cycle makes sense: the device is running and its queues are still there."""
-    return bool(device.queues)
 
 
 def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver] | None:
@@ -300,30 +294,36 @@ class _Terminal:
         if run.cycles:
             _print_cycles(console, run)
         for remark in dict.fromkeys(run.remarks + [remark for cycle in run.cycles for remark in cycle.remarks]):
-            console.print(f"  note: {remark}", markup=False)
+            if remark not in run.reason:
+                console.print(f"  note: {remark}", markup=False)
         styles = {"PASS": "bold green", "FAIL": "bold red", "SKIP": "bold yellow"}
         from rich.text import Text
 
-        console.print(Text.assemble((f"{run.verdict}", styles.get(run.verdict, "bold")), f"  {run.reason}"))
+        # Why nothing was judged is a message, and goes to stderr.
+        reason = "nothing was judged" if run.status == exits.NOT_OFFERED else run.reason
+        console.print(Text.assemble((run.verdict, styles.get(run.verdict, "bold")), f"  {reason}"))
 
 
 def _print_head(console: Console, run: SuspendRun) -> None:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    table.add_row("device", f"{run.locator}: virtio {run.device.get('type', '?')} ({run.device.get('id', '?')})")
-    for name in ("kernel", "hypervisor"):
-        table.add_row(name, run.machine[name])
-    for name, value in run.device.items():
-        if name not in ("type", "id", "revision", "bus"):
-            table.add_row(name, str(value))
+    facts = run.device.get("facts")
+    rows = {
+        "device": f"{run.locator}: virtio {run.device.get('type', '?')} ({run.device.get('id', '?')})",
+        **run.machine,
+        "interrupt": run.device.get("interrupt", "?"),
+    }
+    # What the bus knows is nearer to the device than what the machine says of itself.
+    if isinstance(facts, dict):
+        rows |= {name: value for name, value in facts.items() if name != "device"}
+    for name, value in rows.items():
+        table.add_row(name, str(value))
     if run.dialect:
         table.add_row("dialect", f"{run.dialect.name} (feature bit {run.dialect.feature}; {run.dialect.origin})")
     table.add_row("features", f"offered {run.offered}, accepted {run.accepted}")
     if run.warm_up:
         table.add_row("workload", f"{run.workload}: {run.warm_up} requests completed before the first suspend")
-    if run.simulated:
-        table.add_row("time", "simulated")
     console.print(table)
 
 
@@ -336,36 +336,22 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
     from rich.table import Table
 
     table = Table(box=box.ASCII2 if console.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE)
-    for name in (
-        "cycle",
-        "suspend",
-        "reads",
-        "status",
-        "in flight",
-        "left waiting",
-        "resume",
-        "reads",
-        "came back",
-        "verdict",
-    ):
-        table.add_column(name, justify="left" if name in ("status", "verdict") else "right")
+    for name in ("cycle", "suspend (reads)", "status", "in flight", "waiting", "resume (reads)", "verdict"):
+        table.add_column(name, justify="left" if name in ("status", "verdict") else "right", no_wrap=True)
     shown = run.cycles if len(run.cycles) <= 10 else [*run.cycles[:5], None, *run.cycles[-4:]]
     failing = [cycle for cycle in run.cycles if cycle.verdict != "PASS" and cycle not in shown]
     for cycle in [*shown, *failing[:10]]:
         if cycle is None:
-            table.add_row(*["..."] * 10)
+            table.add_row(*["..."] * 7)
             continue
         down, up = cycle.suspend, cycle.resume
         table.add_row(
             str(cycle.number),
-            _milliseconds(down.seconds) if down else "-",
-            str(down.reads) if down else "-",
+            f"{_milliseconds(down.seconds)} ({down.reads})" if down else "-",
             f"{down.status:#04x}" if down else "-",
             str(cycle.in_flight),
             str(cycle.left_waiting),
-            _milliseconds(up.seconds) if up else "-",
-            str(up.reads) if up else "-",
-            str(cycle.completed),
+            f"{_milliseconds(up.seconds)} ({up.reads})" if up else "-",
             cycle.verdict,
         )
     console.print(table)
@@ -377,8 +363,6 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
             if latency.count:
                 summary.add_row(name, *(_milliseconds(value) for value in latency.quartet))
         console.print(summary)
-    for cycle in run.cycles:
-        for reason in cycle.reasons:
-            console.print(f"  cycle {cycle.number}: {reason}", markup=False)
-        if cycle.suspend and not cycle.suspend.done:
-            console.print(f"  last status: {describe(cycle.suspend.status)}", markup=False)
+    failing = [(cycle.number, reason) for cycle in run.cycles for reason in cycle.reasons]
+    for number, reason in failing[1:]:  # the first one stands beside the verdict
+        console.print(f"  cycle {number}: {reason}", markup=False)

@@ -21,6 +21,7 @@ __all__ = [
     "DeviceNeedsReset",
     "DeviceTimeout",
     "DriverMisuse",
+    "FrameTooLong",
     "InUse",
     "LocatorError",
     "ModuleMissing",
@@ -28,10 +29,15 @@ __all__ = [
     "NoSuchDevice",
     "NotOffered",
     "NotVirtio",
+    "PastTheEnd",
     "PrivilegeMissing",
     "QueueFull",
+    "ReadOnly",
+    "RequestFailed",
+    "RequestUnsupported",
     "SnapshotError",
     "SuspendedError",
+    "Unaligned",
     "UsageError",
     "UvirtioError",
     "WorkloadFailed",
@@ -50,6 +56,18 @@ class LocatorError(UsageError):
     """A locator that cannot be understood, or names an unknown parameter. The message carries the grammar."""
 
 
+class PastTheEnd(UsageError):
+    """A request reaches beyond the end of the device."""
+
+
+class Unaligned(UsageError):
+    """A length or a position is not a multiple of the device's unit."""
+
+
+class FrameTooLong(UsageError):
+    """A frame is larger than the device's MTU allows."""
+
+
 class SnapshotError(UsageError):
     """A snapshot or result file is damaged or of a version that this release does not read."""
 
@@ -64,6 +82,10 @@ class PrivilegeMissing(CannotRun):
 
 class NoSuchDevice(CannotRun):
     """No PCI function (or socket, or QEMU) at the place that the locator names."""
+
+
+class ReadOnly(CannotRun):
+    """The device is read-only, and something was to be written."""
 
 
 class NotVirtio(CannotRun):
@@ -126,6 +148,14 @@ class NegotiationFailed(DeviceError):
 
 class DeviceMisbehaved(DeviceError):
     """The device said something impossible: a used id, a length, an index, an offset."""
+
+
+class RequestFailed(DeviceError):
+    """The device answered a request properly, with an error."""
+
+
+class RequestUnsupported(RequestFailed):
+    """The device answered that it does not know this kind of request."""
 
 
 class ConfigurationUnstable(DeviceError):

@@ -1,0 +1,294 @@
+"""Which virtio PCI functions there are, what the kernel made of them, and what a name stands for.
+
+Works without root: what only root can read is left out, and nothing here touches a device.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import CannotRun, LocatorError, NoSuchDevice
+from ...spec.ids import VENDOR, device_type, is_transitional_id, is_virtio, type_name
+from ...spec.pci import Header
+from .sysfs import Sysfs
+
+__all__ = [
+    "BarResource",
+    "KernelDevice",
+    "PciFunction",
+    "VirtioChild",
+    "describe",
+    "discover",
+    "kernel_devices",
+    "resolve",
+]
+
+_IORESOURCE_IO = 0x0100
+_IORESOURCE_MEM = 0x0200
+_IORESOURCE_PREFETCH = 0x2000
+_IORESOURCE_MEM_64 = 0x0010_0000
+
+#: What people mean by "what became of it", by the kernel's class names.
+_CLASSES = frozenset(
+    (
+        "net",
+        "block",
+        "nd",
+        "virtio-ports",
+        "tty",
+        "input",
+        "sound",
+        "drm",
+        "graphics",
+        "bluetooth",
+        "ptp",
+        "rtc",
+        "gpio",
+    )
+)
+_SLOT = re.compile(
+    r"(?:(?:(?P<domain>[0-9a-f]{1,8}):)?(?P<bus>[0-9a-f]{1,2}):)?(?P<slot>[0-9a-f]{1,2})\.(?P<function>[0-7])"
+)
+_FULL = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+@dataclass(frozen=True, slots=True)
+class BarResource:
+    """A BAR as the kernel placed it: number, address and size in bytes, and its kind."""
+
+    number: int
+    address: int
+    size: int
+    io: bool
+    wide: bool = False
+    prefetchable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KernelDevice:
+    """Something that a kernel driver made of a function: its class (``net``, ``block`` …) and name (``eth0``)."""
+
+    kind: str
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class VirtioChild:
+    """A ``virtioN`` under a function: the driver on it, the *negotiated* features, the status, what became of it."""
+
+    name: str
+    driver: str | None
+    #: Negotiated feature bits; None where the kernel does not say.
+    features: int | None
+    status: int | None
+    devices: tuple[KernelDevice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PciFunction:
+    """A PCI function as sysfs shows it. ``address`` is the full ``dddd:bb:dd.f``; numbers are -1 where unknown."""
+
+    address: str
+    vendor: int
+    device: int
+    subsystem_vendor: int
+    subsystem: int
+    revision: int
+    class_code: int
+    driver: str | None
+    driver_override: str
+    #: Linux interrupt number, 0 for none; interrupt pin 1 to 4 for INTA to INTD, 0 for none.
+    irq: int
+    interrupt_pin: int
+    #: Linux numbers of the MSI and MSI-X vectors in use now.
+    msi: tuple[int, ...]
+    iommu_group: int | None
+    #: ``DMA``, ``DMA-FQ``, ``identity`` …; empty without an IOMMU group.
+    iommu_type: str
+    numa_node: int
+    bars: tuple[BarResource, ...]
+    virtio: tuple[VirtioChild, ...]
+    uio: str | None
+
+    @property
+    def is_virtio(self) -> bool:
+        """Whether the ids are those of a virtio device (virtio 1.4, 4.1.2)."""
+        return is_virtio(self.vendor, self.device)
+
+    @property
+    def type(self) -> int:
+        """The virtio device id, e.g. 4 for an entropy source."""
+        return device_type(self.device, self.subsystem)
+
+    @property
+    def type_name(self) -> str:
+        """Its short name, e.g. ``rng``."""
+        return type_name(self.type)
+
+    @property
+    def transitional_id(self) -> bool:
+        """Whether the PCI device id is in the range of legacy and transitional devices."""
+        return is_transitional_id(self.device)
+
+    @property
+    def translated(self) -> bool:
+        """Whether an IOMMU translates what the function puts on the bus (group type neither absent nor identity)."""
+        return self.iommu_type.startswith("DMA")
+
+    @property
+    def kernel_names(self) -> tuple[str, ...]:
+        """What the kernel calls it and what became of it: ``virtio3``, ``eth0`` …"""
+        names: list[str] = []
+        for child in self.virtio:
+            names += [child.name, *(device.name for device in child.devices)]
+        return (*names, self.uio) if self.uio else tuple(names)
+
+
+def _addresses(sysfs: Sysfs) -> list[str]:
+    directory = sysfs.sys / "bus/pci/devices"
+    if sysfs.root == Path("/"):
+        try:
+            import pyudev
+
+            return sorted(device.sys_name for device in pyudev.Context().list_devices(subsystem="pci"))
+        except (ImportError, OSError):
+            pass  # no libudev on this machine: sysfs has the same names
+    return sysfs.names(directory)
+
+
+def discover(sysfs: Sysfs | None = None) -> list[PciFunction]:
+    """All virtio PCI functions of this machine, in the order of their addresses; those that vanish are left out."""
+    sysfs = sysfs or Sysfs()
+    found: list[PciFunction] = []
+    for address in _addresses(sysfs):
+        if sysfs.number(sysfs.function(address) / "vendor", -1) != VENDOR:
+            continue
+        function = describe(sysfs, address)
+        if function.is_virtio:
+            found.append(function)
+    return found
+
+
+def describe(sysfs: Sysfs, bdf: str) -> PciFunction:
+    """What sysfs says about one function, virtio or not; it may vanish while it is read."""
+    at = sysfs.function(bdf)
+    group = sysfs.link(at / "iommu_group")
+    return PciFunction(
+        address=bdf,
+        vendor=sysfs.number(at / "vendor", -1),
+        device=sysfs.number(at / "device", -1),
+        subsystem_vendor=sysfs.number(at / "subsystem_vendor", -1),
+        subsystem=sysfs.number(at / "subsystem_device", -1),
+        revision=sysfs.number(at / "revision", -1),
+        class_code=sysfs.number(at / "class", -1),
+        driver=sysfs.driver(bdf),
+        driver_override=sysfs.override(bdf),
+        irq=sysfs.number(at / "irq"),
+        interrupt_pin=sysfs.peek(bdf, Header.INTERRUPT_PIN, 1) % 0xFF,
+        msi=tuple(sorted(int(name) for name in sysfs.names(at / "msi_irqs") if name.isdigit())),
+        iommu_group=int(group) if group is not None and group.isdigit() else None,
+        iommu_type=sysfs.read(at / "iommu_group/type"),
+        numa_node=sysfs.number(at / "numa_node", -1),
+        bars=_bars(sysfs.read(at / "resource")),
+        virtio=tuple(_child(sysfs, at / name) for name in sysfs.names(at) if re.fullmatch(r"virtio\d+", name)),
+        uio=sysfs.uio(bdf),
+    )
+
+
+def _bars(resource: str) -> tuple[BarResource, ...]:
+    bars: list[BarResource] = []
+    for number, line in enumerate(resource.splitlines()[: Header.BARS]):
+        try:
+            start, end, flags = (int(part, 0) for part in line.split())
+        except ValueError:
+            continue
+        if not flags & (_IORESOURCE_IO | _IORESOURCE_MEM) or end < start or not end:
+            continue
+        wide, prefetchable = bool(flags & _IORESOURCE_MEM_64), bool(flags & _IORESOURCE_PREFETCH)
+        bars.append(BarResource(number, start, end - start + 1, bool(flags & _IORESOURCE_IO), wide, prefetchable))
+    return tuple(bars)
+
+
+def _child(sysfs: Sysfs, at: Path) -> VirtioChild:
+    bits = sysfs.read(at / "features")  # one character a bit, bit 0 first
+    driver = sysfs.link(at / "driver")
+    devices = list(kernel_devices(at))
+    if driver == "virtio_rng":
+        # hw_random has one character device for whichever source is current, and no link back to its sources.
+        devices.append(KernelDevice("hw_random", "hwrng", at))
+    return VirtioChild(
+        name=at.name,
+        driver=driver,
+        features=int(bits[::-1], 2) if re.fullmatch("[01]+", bits) else None,
+        status=sysfs.number(at / "status", -1) if (at / "status").exists() else None,
+        devices=tuple(devices),
+    )
+
+
+def kernel_devices(at: Path) -> Iterator[KernelDevice]:
+    """The devices of the interesting classes below a device directory, disks behind a SCSI host included."""
+    for where, directories, _ in os.walk(at):
+        directories[:] = sorted(name for name in directories if name not in ("power", "msi_irqs"))
+        directory = Path(where)
+        try:
+            kind = os.path.basename(os.readlink(directory / "subsystem"))
+        except OSError:
+            continue
+        if directory != at and kind in _CLASSES:
+            yield KernelDevice(kind, directory.name, directory)
+
+
+def resolve(text: str, sysfs: Sysfs | None = None) -> str:
+    """The full address that a name stands for: an address with parts left out, ``virtio3``, ``eth0``, ``vda``.
+
+    Raises :class:`NoSuchDevice`; :class:`LocatorError` where the name fits several functions.
+    """
+    sysfs = sysfs or Sysfs()
+    name = text.strip()
+    slot = _SLOT.fullmatch(name.lower())
+    if slot:
+        return _resolve_slot(sysfs, name, slot)
+    name = name.removeprefix("/dev/")
+    if not name or "/" in name or name in (".", ".."):
+        raise NoSuchDevice(f"{text!r} names no device; `uvirtio list` shows those that there are")
+    places = [sysfs.sys / "bus/virtio/devices" / name]
+    places += [sysfs.sys / "class" / kind / name for kind in sysfs.names(sysfs.sys / "class")]
+    known = None
+    for place in places:
+        if not place.exists():
+            continue
+        known = place
+        # From the device upwards, the nearest PCI function is the one that it stands on.
+        for directory in (real := place.resolve(), *real.parents):
+            if _FULL.fullmatch(directory.name) and sysfs.exists(directory.name):
+                return directory.name
+    if known is not None:
+        raise NoSuchDevice(f"{name} does not stand on a PCI function; `uvirtio list` shows what does")
+    raise NoSuchDevice(f"there is no device called {name} here; `uvirtio list` shows those that there are")
+
+
+def _resolve_slot(sysfs: Sysfs, text: str, slot: re.Match[str]) -> str:
+    wanted = [int(part, 16) if part else None for part in slot.group("domain", "bus", "slot", "function")]
+    fits = []
+    for address in sysfs.names(sysfs.sys / "bus/pci/devices"):
+        if _FULL.fullmatch(address):
+            parts = [int(part, 16) for part in re.split("[:.]", address)]
+            if all(want is None or want == part for want, part in zip(wanted, parts, strict=True)):
+                fits.append(address)
+    if len(fits) > 1:
+        # A short address is said by someone who thinks of one virtio device: the others do not count.
+        fits = [address for address in fits if sysfs.number(sysfs.function(address) / "vendor") == VENDOR] or fits
+    if not fits:
+        if not sysfs.names(sysfs.sys / "bus/pci/devices"):
+            raise CannotRun("this machine shows no PCI bus (/sys/bus/pci/devices is empty or /sys is not mounted)")
+        raise NoSuchDevice(
+            f"there is no PCI function {text}; `uvirtio list` shows the virtio functions of this machine"
+        )
+    if len(fits) > 1:
+        raise LocatorError(f"{text} fits {', '.join(fits)}: write the whole address")
+    return fits[0]

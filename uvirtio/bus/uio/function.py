@@ -1,0 +1,198 @@
+"""An open PCI function through uio_pci_generic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from ...access.clock import Clock, RealClock
+from ...access.dma import DmaMemory
+from ...access.interrupt import InterruptLine, NoLine
+from ...access.view import Region
+from ...errors import LocatorError
+from ...pci.capabilities import msix_offset, walk
+from ...spec.pci import Command, Header, MsixControl
+from .. import Triggers
+from ..locator import Locator
+from .bars import OpenBar, open_bar, port_region
+from .bind import take, undo
+from .discovery import describe, resolve
+from .hugepages import HugePageArena
+from .journal import Journal, Opened
+from .line import UioLine
+from .lock import RUN, FunctionLock
+from .sysfs import Sysfs, explain
+
+__all__ = ["UioFunction", "open_uio"]
+
+
+def open_uio(
+    locator: Locator | str, *, force: bool = False, sysfs: Sysfs | None = None, run: Path = RUN
+) -> UioFunction:
+    """Open the function that a locator of this bus names, taking it from its driver for as long as it is open.
+
+    A function that is on uio_pci_generic already is left there. Raises :class:`CannotRun` in its many forms (not root,
+    no such device, busy, in use, module missing), and :class:`LocatorError` for a parameter: this bus has none.
+    """
+    if isinstance(locator, str):
+        locator = Locator("uio", locator)
+    locator.check_parameters()
+    if locator.bus != "uio":
+        raise LocatorError(f"{locator} is not a device of this machine's PCI bus")
+    sysfs = sysfs or Sysfs()
+    return UioFunction(resolve(locator.target, sysfs), force=force, sysfs=sysfs, run=run)
+
+
+class UioFunction:
+    """A :class:`~uvirtio.bus.Function` of this machine.
+
+    ``/dev/uioN`` stays open all the time: the kernel turns bus mastering off at its last close, whatever happened to
+    the process. Bus mastering is turned on when DMA memory is first handed out, so that a function that is only looked
+    at, or that an earlier driver left running, does not reach memory.
+    """
+
+    bus: str = "uio"
+
+    def __init__(self, bdf: str, *, force: bool = False, sysfs: Sysfs | None = None, run: Path = RUN) -> None:
+        self.locator = bdf
+        self.clock: Clock = RealClock()
+        self.triggers: Triggers | None = None
+        self._sysfs = sysfs or Sysfs()
+        self._journal = Journal(run)
+        self._handles: list[int] = []
+        self._bars: dict[int, OpenBar] = {}
+        self._closers: list[Callable[[], object]] = []
+        self._lock = FunctionLock(bdf, run)
+        self._closers.append(self._lock.release)
+        try:
+            self._open(force)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, force: bool) -> None:
+        sysfs, journal, bdf = self._sysfs, self._journal, self.locator
+        # The lock is ours, so whoever wrote this journal is dead: stop the device and put its registers back first.
+        undo(sysfs, journal, bdf, kept=False)
+        self.driver_before = sysfs.driver(bdf) if sysfs.exists(bdf) else None
+        # Last to be closed: it gives the driver and the huge pages back, and ends the journal.
+        self._closers.append(lambda: undo(sysfs, journal, bdf, kept=False))
+        self.uio = take(sysfs, journal, bdf, force=force, keep=False)
+        self.description = describe(sysfs, bdf)
+        #: Whether an IOMMU translates what this function puts on the bus: physical addresses would not arrive.
+        self.translated = self.description.translated
+        handle = self._keep_open(sysfs.dev / self.uio)
+        config = self._keep_open(sysfs.function(bdf) / "config")
+        self.config = port_region(config, max(Header.SIZE, os.fstat(config).st_size))
+        self._prepare_registers()
+        self.line: InterruptLine = self._interrupt(handle)
+        self._arena = HugePageArena(sysfs, journal, bdf, prepare=self._start_bus_mastering)
+        self.dma: DmaMemory = self._arena
+        self._closers += [self._arena.close, self._close_bars, self._stop_bus_mastering]
+
+    def _keep_open(self, path: Path) -> int:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise explain(error, f"opening {path}") from error
+        self._closers.append(lambda: os.close(handle))
+        return handle
+
+    def _prepare_registers(self) -> None:
+        command = self.config.u16[Header.COMMAND // 2]
+        sizes = {bar.number: bar.size for bar in self.description.bars}
+        at = msix_offset(walk(self.config, sizes.get)[0])
+        control = self.config.u16[at // 2] if at is not None else 0
+        opened = Opened(command, msix=(at, control) if at is not None else None)
+        self._journal.change(self.locator, opened=opened)
+        # With MSI-X enabled ISR is unused (virtio 1.4, 4.1.4.5), and nobody here would see its messages.
+        if at is not None and control & MsixControl.ENABLE:
+            self.config.u16[at // 2] = control & ~MsixControl.ENABLE
+        wanted = (command | Command.MEMORY) & ~Command.BUS_MASTER
+        if any(bar.io for bar in self.description.bars):
+            wanted |= Command.IO
+        if wanted != command:
+            self.config.u16[Header.COMMAND // 2] = wanted
+        self._opened = opened
+
+    def _interrupt(self, handle: int) -> InterruptLine:
+        if self.description.interrupt_pin == 0:
+            return NoLine(self.clock, "the function has no interrupt pin")
+        if self._sysfs.number(self._sysfs.function(self.locator) / "irq") == 0:
+            return NoLine(self.clock, "the kernel has no interrupt number for the function's pin")
+        total = self._sysfs.number(self._sysfs.function(self.locator) / "uio" / self.uio / "event")
+        return UioLine(handle, self.uio, self.config, total)
+
+    def _start_bus_mastering(self) -> None:
+        self._opened = Opened(self._opened.command, True, self._opened.msix)
+        self._journal.change(self.locator, opened=self._opened)
+        self._command(set_bits=Command.BUS_MASTER)
+
+    def _stop_bus_mastering(self) -> None:
+        self._command(clear_bits=Command.BUS_MASTER)
+
+    def _command(self, *, set_bits: int = 0, clear_bits: int = 0) -> None:
+        before = self.config.u16[Header.COMMAND // 2]
+        after = (before | set_bits) & ~clear_bits
+        if before not in (0xFFFF, after):
+            self.config.u16[Header.COMMAND // 2] = after
+
+    def bar(self, number: int) -> Region:
+        """The registers of a BAR. Raises :class:`DeviceMisbehaved` where there is none, :class:`CannotRun`."""
+        if number not in self._bars:
+            self._bars[number] = open_bar(self._sysfs, self.locator, number)
+        return self._bars[number].region
+
+    def facts(self) -> dict[str, str]:
+        """Where this device is: the kernel, the hypervisor, the drivers, the interrupt, the IOMMU, the memory."""
+        sysfs, function = self._sysfs, self.description
+        firmware = sysfs.sys / "class/dmi/id"
+        machine = " ".join(filter(None, (sysfs.read(firmware / "sys_vendor"), sysfs.read(firmware / "product_name"))))
+        if function.iommu_group is None:
+            iommu = "none"
+        else:
+            iommu = f"group {function.iommu_group}, {function.iommu_type or 'type unknown'}"
+        return {
+            "kernel": os.uname().release,
+            "machine": machine or sysfs.read(sysfs.sys / "hypervisor/type") or "unknown",
+            "address": self.locator,
+            "driver before": self.driver_before or "none",
+            "uio": self.uio,
+            "interrupt": self.line.description,
+            "iommu": iommu,
+            "dma": f"{self._arena.size >> 20} MiB in huge pages of 2 MiB",
+        }
+
+    def verify(self) -> None:
+        """Check that DMA memory is still where the device was told. Raises :class:`CannotRun`."""
+        self._arena.verify()
+
+    def _close_bars(self) -> None:
+        bars, self._bars = self._bars, {}
+        for bar in bars.values():
+            bar.close()
+
+    def close(self) -> None:
+        """Leave the function as it was found: bus mastering off, unmapped, uio closed, driver and huge pages given back.
+
+        The device has been reset before; a step that fails does not keep the others from being done, and the first
+        error is raised at the end. Idempotent.
+        """
+        first: BaseException | None = None
+        while self._closers:
+            try:
+                self._closers.pop()()
+            except BaseException as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    def __enter__(self) -> UioFunction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -299,6 +299,7 @@ class Device:
                 )
             size = 1 << size.bit_length() - 1
         queue = make_queue(index, size, self.function.dma, accepted, legacy=self.transport.kind == "legacy")
+        self.function.dma.verify()
         queue.recorder = self.recorder
         queue.allow = self._allowed
         self.transport.enable_queue(

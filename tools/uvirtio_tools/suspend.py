@@ -335,23 +335,32 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.ASCII2 if console.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE)
-    for name in ("cycle", "suspend (reads)", "status", "in flight", "waiting", "resume (reads)", "verdict"):
+    table = Table(
+        title="suspend and resume in ms",
+        title_justify="left",
+        title_style="",
+        box=box.ASCII2 if console.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE,
+        padding=(0, 1),
+        collapse_padding=True,
+    )
+    for name in ("cycle", "suspend", "reads", "status", "in flight", "waiting", "resume", "reads", "verdict"):
         table.add_column(name, justify="left" if name in ("status", "verdict") else "right", no_wrap=True)
     shown = run.cycles if len(run.cycles) <= 10 else [*run.cycles[:5], None, *run.cycles[-4:]]
     failing = [cycle for cycle in run.cycles if cycle.verdict != "PASS" and cycle not in shown]
     for cycle in [*shown, *failing[:10]]:
         if cycle is None:
-            table.add_row(*["..."] * 7)
+            table.add_row(*["..."] * 9)
             continue
         down, up = cycle.suspend, cycle.resume
         table.add_row(
             str(cycle.number),
-            f"{_milliseconds(down.seconds)} ({down.reads})" if down else "-",
+            f"{down.seconds * 1e3:.3f}" if down else "-",
+            str(down.reads) if down else "-",
             f"{down.status:#04x}" if down else "-",
             str(cycle.in_flight),
             str(cycle.left_waiting),
-            f"{_milliseconds(up.seconds)} ({up.reads})" if up else "-",
+            f"{up.seconds * 1e3:.3f}" if up else "-",
+            str(up.reads) if up else "-",
             cycle.verdict,
         )
     console.print(table)

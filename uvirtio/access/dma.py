@@ -44,6 +44,9 @@ class DmaMemory(Protocol):
     def allocate(self, size: int, alignment: int = 64) -> Dma:
         """``size`` zeroed bytes at an address that is a multiple of ``alignment`` (bytes, a power of two)."""
 
+    def verify(self) -> None:
+        """Raise :class:`CannotRun` unless every bus address given out still holds; before queues are enabled."""
+
     def close(self) -> None:
         """Release everything. The device must have been reset before."""
 
@@ -81,6 +84,9 @@ class Arena:
                 self._chunks.append((memory, base))
                 self._free.append((len(self._chunks) - 1, 0, len(memory)))
         raise CannotRun(f"no room for {size} contiguous bytes of DMA memory; ask for smaller queues or buffers")
+
+    def verify(self) -> None:
+        """See :class:`DmaMemory`. Nothing to do where memory cannot move."""
 
     def release(self, dma: Dma) -> None:
         """Take a piece back and join it with its free neighbours."""

@@ -1,0 +1,59 @@
+"""``uvirtio bind``: take devices for uio_pci_generic and leave them there."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from uvirtio.errors import UvirtioError
+
+from . import exits
+from .arguments import add_common
+
+__all__ = ["add_arguments", "run"]
+
+SCHEMA = "uvirtio/bind"
+VERSION = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``uvirtio bind``."""
+    parser.add_argument("devices", metavar="DEVICE", nargs="+", help="00:05.0, virtio3, eth0, vda ...")
+    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+    parser.add_argument("--dry-run", action="store_true", help="print the sysfs writes instead of doing them")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bind each device; one that fails does not keep the others from it. The worst status is the result."""
+    from uvirtio.bus.uio.bind import bind
+    from uvirtio.bus.uio.discovery import resolve
+    from uvirtio.bus.uio.sysfs import Sysfs
+
+    sysfs = Sysfs(dry_run=args.dry_run)
+    status = exits.HOLDS
+    devices: list[dict[str, object]] = []
+    for text in args.devices:
+        try:
+            bound = bind(resolve(text, sysfs), force=args.force, sysfs=sysfs)
+        except UvirtioError as error:
+            print(f"uvirtio: {error}", file=sys.stderr)
+            devices.append({"device": text, "error": str(error)})
+            status = max(status, exits.status_of(error))
+            continue
+        devices.append(
+            {"device": bound.bdf, "uio": bound.uio, "driver_before": bound.before, "was_bound": bound.already}
+        )
+        if not args.json and not args.dry_run:
+            if bound.already:
+                print(f"{bound.bdf} is on uio_pci_generic already (/dev/{bound.uio})")
+            else:
+                before = f", before on {bound.before}" if bound.before else ""
+                print(
+                    f"{bound.bdf} is on uio_pci_generic (/dev/{bound.uio}{before}); `uvirtio restore {bound.bdf}` gives it back"
+                )
+    if args.json:
+        json.dump({"schema": SCHEMA, "version": VERSION, "devices": devices}, sys.stdout, indent=2)
+        print()
+    return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..access.dma import DmaMemory
 from ..spec.features import Feature, Features
 from . import Queue
+from .packed import PackedQueue
 from .split import SplitQueue
 
 __all__ = ["make_queue"]
@@ -12,12 +13,9 @@ __all__ = ["make_queue"]
 
 def make_queue(index: int, size: int, dma: DmaMemory, accepted: Features, *, legacy: bool = False) -> Queue:
     """A queue of ``size`` descriptors in the negotiated format (virtio 1.4, 2.6)."""
-    return SplitQueue(
-        index,
-        size,
-        dma,
-        event_idx=Feature.EVENT_IDX in accepted,
-        indirect=Feature.INDIRECT_DESC in accepted,
-        in_order=Feature.IN_ORDER in accepted,
-        legacy=legacy,
-    )
+    event_idx = Feature.EVENT_IDX in accepted
+    indirect = Feature.INDIRECT_DESC in accepted
+    in_order = Feature.IN_ORDER in accepted
+    if Feature.RING_PACKED in accepted:
+        return PackedQueue(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order)
+    return SplitQueue(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order, legacy=legacy)

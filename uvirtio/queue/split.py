@@ -176,47 +176,57 @@ class SplitQueue(SplitRing):
         elements, mask = self.elements, self.mask
         for _ in range(pending):
             element = elements[self.seen & mask]
-            failure = self._retire(element & _LOW32, element >> 32, done)
+            token, length = element & _LOW32, element >> 32
+            failure = self._fault(token, length)
             if failure is not None:
                 return failure
+            done.append(self._release(token, length))
         return None
 
     def _reap_in_order(self, pending: int, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
         """Take ``pending`` entries: each that is written names the last buffer of a batch; those before were used up (2.7.9)."""
         turns = list(islice(self._order, pending))
-        while turns:
+        first = 0
+        while first < pending:
             element = self.elements[self.seen & self.mask]
             token, length = element & _LOW32, element >> 32
-            if token not in turns:
-                return self._out_of_order(token, turns)
-            last = turns.index(token)
-            for member in turns[: last + 1]:
-                failure = self._retire(member, length if member == token else self._chains[member][2], done)
+            try:
+                last = turns.index(token, first)
+            except ValueError:
+                return self._out_of_order(token, turns[first:])
+            batch = [(turn, self._chains[turn][2]) for turn in turns[first:last]]
+            batch.append((token, length))
+            for member in batch:
+                # Before any of them is let go: behind the first there is no entry to come back to.
+                failure = self._fault(*member)
                 if failure is not None:
                     return failure
+            for member in batch:
+                done.append(self._release(*member))
                 self._order.popleft()
-            del turns[: last + 1]
+            first = last + 1
         return None
 
-    def _retire(self, token: int, length: int, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
-        """Check what the device says about one buffer, free its descriptors, and hand it out."""
+    def _fault(self, token: int, length: int) -> DeviceMisbehaved | None:
+        """What is wrong with what the device says about a buffer; None if nothing is."""
         chain = self._chains.get(token)
         if chain is None:
             return self._not_in_flight(token, f"used entry {self.seen & self.mask}", self.outstanding)
-        descriptors, written, capacity = chain
-        if length > capacity:
-            if not self.legacy:
-                return self._too_long(token, length, capacity)
-            length = capacity
-        for table, at, address, rest in written:
+        if length > chain[2] and not self.legacy:
+            return self._too_long(token, length, chain[2])
+        for table, at, address, rest in chain[1]:
             if table[at] != address or table[at + 1] != rest:
                 return self._overwritten(at // 2, token)
-        del self._chains[token]
+        return None
+
+    def _release(self, token: int, length: int) -> tuple[int, int]:
+        """Free the descriptors of a buffer that was used, and move on to the next entry."""
+        descriptors, _, capacity = self._chains.pop(token)
         self._unused.extend(descriptors)
         self.outstanding -= 1
         self.seen = self.seen + 1 & 0xFFFF
-        done.append((token, length))
-        return None
+        # Only a legacy device may say too much: there, lengths are known to be wrong (2.7.8.1).
+        return token, length if length < capacity else capacity
 
     def _out_of_order(self, token: int, turns: list[int]) -> DeviceMisbehaved:
         if token not in self._chains:

@@ -1,0 +1,244 @@
+"""The packed virtqueue, driver side: buffers of any shape, one id each (virtio 1.4, 2.8).
+
+The device overwrites descriptors with its own, so the ring says nothing about a buffer in flight: what is needed to check and
+free it is kept here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from ..access.dma import Dma, DmaMemory
+from ..errors import DeviceMisbehaved
+from ..spec import packed as spec
+from .base import check_parts
+from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK, PackedRing
+
+__all__ = ["PackedQueue"]
+
+_LOW32 = 0xFFFF_FFFF
+_NEXT = spec.DESC_F_NEXT << FLAGS_SHIFT
+_WRITE = spec.DESC_F_WRITE << FLAGS_SHIFT
+_INDIRECT = spec.DESC_F_INDIRECT << FLAGS_SHIFT
+#: Smallest indirect table that is allocated, in descriptors; a longer buffer gets a longer one.
+_TABLE = 8
+
+#: A buffer: the descriptors that it takes in the ring, and its writable bytes.
+_Chain = tuple[int, int]
+
+
+class PackedQueue(PackedRing):
+    """A packed virtqueue of ``size`` descriptors in ``dma``. See :class:`~uvirtio.queue.Queue`; a token is a buffer id.
+
+    ``event_idx``, ``indirect`` and ``in_order`` say that these features were negotiated. ``fence`` keeps the store of the
+    flags before the load of the device's event structure.
+    """
+
+    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables", "in_order", "indirect")
+
+    def __init__(
+        self,
+        index: int,
+        size: int,
+        dma: DmaMemory,
+        *,
+        event_idx: bool = False,
+        indirect: bool = False,
+        in_order: bool = False,
+        fence: Callable[[], object] | None = None,
+    ) -> None:
+        super().__init__(index, size, dma, event_idx=event_idx, fence=fence)
+        self.indirect = indirect
+        self.in_order = in_order
+        self._dma = dma
+        self._tables: dict[int, Dma] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """All descriptors are free and nothing is in flight."""
+        self._ids = deque(range(self.size))
+        self._room = self.size
+        self._added: dict[int, _Chain] = {}
+        self._chains: dict[int, _Chain] = {}
+        self._order: deque[int] = deque()
+        #: Position and second word of the first descriptor that was added: the store that publishes.
+        self._first = (0, 0)
+
+    # Supplying buffers (2.8.21)
+
+    def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
+        """Describe a buffer. See :meth:`uvirtio.queue.Queue.add`."""
+        if self._held:
+            self._guard("D3")
+        elements: list[tuple[int, int]] = []
+        for part in readable:
+            elements.append((part.address, part.size))
+        capacity = 0
+        for part in writable:
+            elements.append((part.address, part.size | _WRITE))
+            capacity += part.size
+        needed = 1 if self.indirect else len(elements)
+        if not 0 < needed <= self._room or len(elements) > self.size or capacity > _LOW32:
+            check_parts(readable, writable, self.size, self._name)
+            raise self._full(needed, self._room)
+        token = self._ids.popleft()
+        if self.indirect and len(elements) > 1:
+            elements = [self._indirect_table(token, elements)]
+        self._write(token, elements)
+        self._room -= len(elements)
+        self._added[token] = (len(elements), capacity)
+        return token
+
+    def _write(self, token: int, elements: list[tuple[int, int]]) -> None:
+        """Put the parts into the ring (2.8.21.1), all but the flags that :meth:`publish` has to store last."""
+        descriptors, written = self.descriptors, self.written
+        more = len(elements)
+        for address, rest in elements:
+            position = self.following
+            more -= 1
+            flags = AVAILABLE[self.following_wrap] << FLAGS_SHIFT | (_NEXT if more else 0)
+            word = rest | token << ID_SHIFT | flags
+            written[position] = word >> FLAGS_SHIFT
+            descriptors[2 * position] = address
+            if self._added or more < len(elements) - 1:
+                descriptors[2 * position + 1] = word
+            else:
+                self._first = (position, word)
+            self.advance(1)
+
+    def _indirect_table(self, token: int, elements: list[tuple[int, int]]) -> tuple[int, int]:
+        """Put the parts into a table of their own (2.8.7); returns the one descriptor for it."""
+        length = spec.DESC_SIZE * len(elements)
+        table = self._tables.get(token)
+        if table is None or table.size < length:
+            if table is not None:
+                table.free()
+            table = self._tables[token] = self._dma.allocate(max(length, spec.DESC_SIZE * _TABLE), spec.DESC_ALIGN)
+        words = table.memory.cast("Q")
+        for position, (address, rest) in enumerate(elements):
+            words[2 * position] = address
+            words[2 * position + 1] = rest
+        return table.address, length | _INDIRECT
+
+    def publish(self, notify: bool = True) -> bool:
+        """Store the first flags and decide once. See :meth:`uvirtio.queue.Queue.publish`."""
+        if self._held:
+            self._guard(*(("D3", "D4") if notify else ("D3",)))
+        added = self._added
+        if added:
+            self._chains.update(added)
+            if self.in_order:
+                self._order.extend(added)
+            first, word = self._first
+            self.expose(first, word, (self.following - first - 1) % self.size + 1, len(added))
+            added.clear()
+        return notify and self.announce()
+
+    # Receiving used buffers (2.8.22)
+
+    def completed(self) -> list[tuple[int, int]]:
+        """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
+        done: list[tuple[int, int]] = []
+        while self.outstanding:
+            before = len(done)
+            failure = self._reap(done)
+            if failure is not None:
+                if done:
+                    break
+                raise failure
+            if len(done) == before or not self.settle():
+                break
+        return done
+
+    def _reap(self, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
+        """Take used descriptors until one is not used; what is wrong with the first bad one ends it."""
+        descriptors = self.descriptors
+        while self.outstanding:
+            word = descriptors[2 * self.seen + 1]
+            if word >> FLAGS_SHIFT & USED_MASK != USED[self.seen_wrap]:
+                return self.untouched(word)
+            token = word >> ID_SHIFT & 0xFFFF
+            # Without the write flag the length is reserved (2.8.4).
+            length = word & _LOW32 if word & _WRITE else 0
+            batch = self._through(token, length) if self.in_order else [(token, length)]
+            for member in batch:
+                # Before any of them is let go: behind the first there is no used descriptor to come back to.
+                failure = self._fault(*member)
+                if failure is not None:
+                    return failure
+            for member in batch:
+                done.append(self._release(*member))
+        return None
+
+    def _through(self, token: int, length: int) -> list[tuple[int, int]]:
+        """All buffers up to this one in the order of publishing: those before it were used up (2.8.9)."""
+        if token not in self._chains:
+            return [(token, length)]
+        batch = []
+        for turn in self._order:
+            if turn == token:
+                break
+            batch.append((turn, self._chains[turn][1]))
+        return [*batch, (token, length)]
+
+    def _fault(self, token: int, length: int) -> DeviceMisbehaved | None:
+        """What is wrong with what the device says about a buffer; None if nothing is."""
+        chain = self._chains.get(token)
+        if chain is None:
+            return self._not_in_flight(token, f"used descriptor {self.seen}", self.outstanding)
+        if length > chain[1]:
+            return self._too_long(token, length, chain[1])
+        return None
+
+    def _release(self, token: int, length: int) -> tuple[int, int]:
+        """Free the id and the descriptors of a buffer that was used, and move on behind it."""
+        descriptors, _ = self._chains.pop(token)
+        if self.in_order:
+            self._order.popleft()
+        self._ids.append(token)
+        self._room += descriptors
+        self.outstanding -= 1
+        self.consume(descriptors)
+        return token, length
+
+    # Looking, starting over, ending
+
+    @property
+    def free(self) -> int:
+        """Descriptors that are free."""
+        return self._room
+
+    @property
+    def added(self) -> int:
+        """Buffers that were added and wait for a publish."""
+        return len(self._added)
+
+    def span(self, token: int, before: int) -> tuple[int, int]:
+        """See :meth:`PackedRing.span`."""
+        if token not in self._chains:
+            return 0, 0
+        if not self.in_order:
+            return self._chains[token][0], 1
+        turns = list(islice(self._order, before, None))
+        turns = turns[: turns.index(token) + 1] if token in turns else []
+        return sum(self._chains[turn][0] for turn in turns), len(turns)
+
+    def tokens(self) -> list[int]:
+        """Tokens of the buffers in flight, oldest publish first."""
+        return list(self._chains)
+
+    def reset(self) -> list[int]:
+        """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
+        lost = [*self._chains, *self._added]
+        self.restart()
+        self._forget()
+        return lost
+
+    def close(self) -> None:
+        """Give all memory back."""
+        super().close()
+        for table in self._tables.values():
+            table.free()
+        self._tables = {}

@@ -232,7 +232,7 @@ class V15(Behaviour):
 
 
 class V16(Behaviour):
-    """Forgets its ring indices over a suspend: begins every queue from the start again."""
+    """Resumes with ring indices from the past: what it consumed last, it consumes once more."""
 
     def finish_resume(self) -> None:
         """See :class:`Behaviour`."""

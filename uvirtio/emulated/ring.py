@@ -102,7 +102,7 @@ class Ring(Protocol):
         """Whether the 16 bits of a notification's next_off and next_wrap (2.9) agree with the ring."""
 
     def rewind(self) -> None:
-        """Forget where we were, as if the queue had just been enabled (only a broken device does that)."""
+        """Lose the last step: what was consumed last is looked for again (only a broken device does that)."""
 
     def state(self) -> dict[str, int]:
         """Positions, for the log and the control socket."""

@@ -37,6 +37,7 @@ class SplitRing:
         self.next_available = 0
         self.next_used = 0
         self._told = 0
+        self._moved = False
 
     def available(self) -> bool:
         """See :class:`Ring`."""
@@ -56,6 +57,7 @@ class SplitRing:
         head = memory.load16(self._available + split.AVAIL_RING + 2 * (self.next_available % self._size))
         chain = self._walk(head)
         self.next_available = (self.next_available + 1) & 0xFFFF
+        self._moved = True
         if self._event_idx:
             # Ask to be told about the next one (2.7.10): avail_event stands behind the used ring.
             memory.store16(self._used + split.USED_RING + split.USED_ELEMENT_SIZE * self._size, self.next_available)
@@ -125,7 +127,8 @@ class SplitRing:
 
     def rewind(self) -> None:
         """See :class:`Ring`."""
-        self.next_available = self.next_used = self._told = 0
+        if self._moved:
+            self.next_available = (self.next_available - 1) & 0xFFFF
 
     def state(self) -> dict[str, int]:
         """See :class:`Ring`."""

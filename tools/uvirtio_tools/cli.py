@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
 from uvirtio import __version__
+from uvirtio.bus.locator import parse
 from uvirtio.errors import UvirtioError
 
 from . import exits
@@ -34,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "measured speed"),
     "doctor": ("doctor", "is this machine ready, and if not, what to type"),
 }
+
+#: Commands that drive the device which their ``locator`` names.
+DRIVING = frozenset({"suspend", "check", "bench"})
 
 
 def _wanted(argv: Sequence[str]) -> str | None:
@@ -70,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _interrupt)
     try:
         command = import_module(f"{__package__}.{COMMANDS[args.command][0]}")
-        status: int = command.run(args)
+        return _supervised(command.run, args) if args.command in DRIVING else int(command.run(args))
     except UvirtioError as error:
         print(f"uvirtio: {error}", file=sys.stderr)
         return exits.status_of(error)
@@ -78,6 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("uvirtio: interrupted; everything has been given back", file=sys.stderr)
         return exits.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on: the last flush must not fail again
         return exits.FAILED
-    return status
+
+
+def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command that drives a device: a real one in a worker process, whose end, however sudden, is survived."""
+    locator = getattr(args, "locator", None)
+    if locator is None or (where := parse(locator)).bus != "uio":
+        return run(args)
+    from uvirtio.bus.uio.discovery import resolve
+
+    from .supervisor import supervise
+
+    return supervise(resolve(where.target), lambda: run(args))

@@ -27,11 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Bind each device; one that fails does not keep the others from it. The worst status is the result."""
-    from uvirtio.bus.uio.bind import bind
+    from uvirtio.bus.uio import bind
     from uvirtio.bus.uio.discovery import resolve
     from uvirtio.bus.uio.sysfs import Sysfs
 
-    sysfs = Sysfs(dry_run=args.dry_run)
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr if args.json else sys.stdout)
+
+    sysfs = Sysfs(dry_run=True, tell=tell) if args.dry_run else Sysfs()
     status = exits.HOLDS
     devices: list[dict[str, object]] = []
     for text in args.devices:

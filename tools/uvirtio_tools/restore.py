@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restore each device; the worst status is the result."""
-    from uvirtio.bus.uio.bind import Restored, restore, restore_all
+    from uvirtio.bus.uio import Restored, pending, restore, restore_all
     from uvirtio.bus.uio.discovery import resolve
 
     if args.all and args.devices:
@@ -37,7 +37,8 @@ def run(args: argparse.Namespace) -> int:
     if args.devices:
         for text in args.devices:
             try:
-                results.append(restore(resolve(text)))
+                # A device that was unplugged resolves no more, but what it left behind is still to be given back.
+                results.append(restore(text if text in pending() else resolve(text)))
             except UvirtioError as error:
                 results.append(error)
     else:

@@ -1,6 +1,6 @@
 """PCI functions of this machine, through sysfs and uio_pci_generic: found, taken, driven, given back."""
 
-from .bind import Bound, Restored, bind, pending, restore, restore_all
+from .binding import Bound, Restored, bind, pending, restore, restore_all
 from .discovery import PciFunction, describe, discover, resolve
 from .function import UioFunction, open_uio
 from .inuse import uses

@@ -17,7 +17,7 @@ from ...spec.pci import Command, Header, MsixControl
 from .. import Triggers
 from ..locator import Locator
 from .bars import OpenBar, open_bar, port_region
-from .bind import take, undo
+from .binding import take, undo
 from .discovery import describe, resolve
 from .hugepages import HugePageArena
 from .journal import Journal, Opened

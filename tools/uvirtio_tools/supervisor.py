@@ -1,0 +1,217 @@
+"""A real device is driven in a worker process, and a supervisor gives the device back when that dies.
+
+Python cannot catch SIGBUS, which a store to the registers of an unplugged device may end in, and nothing can catch
+SIGKILL. The supervisor touches no device until the worker is gone: it forwards signals, waits, and then restores what
+the worker's journal says. When the supervisor dies first the kernel tells the worker, which cleans up and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from uvirtio.bus.uio import Sysfs, restore
+from uvirtio.bus.uio.journal import Journal
+from uvirtio.bus.uio.lock import RUN
+from uvirtio.errors import UvirtioError
+
+from . import exits
+
+__all__ = ["GRACE", "supervise"]
+
+#: How long an interrupted worker may take to clean up, in seconds: more than a slow device's reset.
+GRACE = 20.0
+#: How long the kernel may take to end a killed worker, in seconds.
+_KILL_TIME = 5.0
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_PR_SET_PDEATHSIG = 1
+#: ``si_code`` of a signal that the terminal sent, which the worker has received as well.
+_SI_KERNEL = 0x80
+
+
+def supervise(
+    bdf: str,
+    work: Callable[[], int] | Sequence[str],
+    *,
+    grace: float = GRACE,
+    sysfs: Sysfs | None = None,
+    run: Path = RUN,
+) -> int:
+    """Run ``work``, a function or a command, in a process of its own; returns the exit status.
+
+    Standard input, output, errors and the terminal are the worker's too. A worker that ends by itself gives the status;
+    one that dies is told of on stderr, the function is restored, and the status is 1 (130 when it was interrupted).
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    watched = {*_FORWARDED, signal.SIGCHLD}
+    # Blocked before the fork: no signal falls between the two processes.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    child_handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    prctl = _load_prctl()
+    try:
+        parent = os.getpid()
+        worker = os.fork()
+        if worker == 0:
+            _be_worker(parent, work, before, prctl)
+        ended, interrupted = _watch(worker, bdf, grace)
+        return _conclude(bdf, ended, interrupted, sysfs or Sysfs(), run)
+    finally:
+        signal.signal(signal.SIGCHLD, child_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _tell(sentence: str) -> None:
+    print(f"uvirtio: {sentence}", file=sys.stderr, flush=True)
+
+
+def _load_prctl() -> Callable[[int, int], int]:
+    import ctypes
+
+    function: Callable[[int, int], int] = ctypes.CDLL(None).prctl
+    return function
+
+
+# -- the worker --------------------------------------------------------------------------------------------------------
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """The first signal ends the work through every ``finally``; later ones must not end the cleaning up."""
+    for number in _FORWARDED:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _be_worker(
+    parent: int,
+    work: Callable[[], int] | Sequence[str],
+    mask: set[signal.Signals | int],
+    prctl: Callable[[int, int], int],
+) -> NoReturn:
+    status = exits.FAILED
+    try:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(exits.INTERRUPTED)
+        if callable(work):
+            for number in _FORWARDED:
+                signal.signal(number, _interrupt)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            status = _work(work)
+        else:
+            for number in _FORWARDED:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            os.execvp(work[0], list(work))
+    except BaseException as error:
+        _tell(f"{type(error).__name__}: {error}")
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+def _work(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except UvirtioError as error:
+        _tell(str(error))
+        return exits.status_of(error)
+    except KeyboardInterrupt:
+        _tell("interrupted; everything has been given back")
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on: the last flush must not fail again
+        return exits.FAILED
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else exits.FAILED
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        return exits.FAILED
+
+
+# -- the supervisor ----------------------------------------------------------------------------------------------------
+
+
+def _watch(worker: int, bdf: str, grace: float) -> tuple[int | None, bool]:
+    """Wait for the worker's end: its wait status (None: it cannot be killed), and whether it was interrupted."""
+    deadline: float | None = None
+    killed = interrupted = False
+    while True:
+        pid, ended = os.waitpid(worker, os.WNOHANG)
+        if pid:
+            return ended, interrupted
+        now = time.monotonic()
+        if deadline is not None and now >= deadline:
+            if killed:
+                return None, interrupted
+            _tell(f"the worker process did not clean up within {grace:g} s and is killed")
+            os.kill(worker, signal.SIGKILL)
+            killed, deadline = True, now + _KILL_TIME
+        # Waking up once a second costs nothing, and then no signal is worth being lost.
+        info = signal.sigtimedwait({*_FORWARDED, signal.SIGCHLD}, min(1.0, (deadline or now + 1.0) - now))
+        if info is None or info.si_signo == signal.SIGCHLD:
+            continue
+        if interrupted:
+            _tell(f"{bdf} is being given back; wait, please")
+            continue
+        interrupted = True
+        deadline = time.monotonic() + grace
+        if info.si_code != _SI_KERNEL:
+            os.kill(worker, info.si_signo)
+
+
+def _conclude(bdf: str, ended: int | None, interrupted: bool, sysfs: Sysfs, run: Path) -> int:
+    if ended is None:
+        _tell(
+            f"the worker process that drives {bdf} does not end, the kernel holds it; when it has ended, "
+            f"`uvirtio restore {bdf}` gives the device back"
+        )
+        return exits.FAILED
+    if os.WIFEXITED(ended):
+        status = os.WEXITSTATUS(ended)
+    else:
+        number = os.WTERMSIG(ended)
+        status = exits.INTERRUPTED if interrupted or number in _FORWARDED else exits.FAILED
+        _tell(_obituary(bdf, number, sysfs))
+    if not _restore(bdf, sysfs, run):
+        return status or exits.FAILED
+    return status
+
+
+def _obituary(bdf: str, number: int, sysfs: Sysfs) -> str:
+    name = signal.Signals(number).name
+    if not sysfs.exists(bdf):
+        return f"{bdf} was removed from the machine while it was driven; its worker process ended by {name}"
+    if number == signal.SIGBUS:
+        return (
+            f"the registers of {bdf} were taken away while it was driven (SIGBUS): unplugged, or disabled by the host"
+        )
+    return f"the worker process that drove {bdf} was ended by {name}; nothing is known about the device's state"
+
+
+def _restore(bdf: str, sysfs: Sysfs, run: Path) -> bool:
+    """Undo what the worker left behind; false, with a sentence on stderr, when that does not work."""
+    try:
+        entry = Journal(run).read(bdf)
+        if entry is None or not (entry.opened or entry.hugepages or (entry.binding and not entry.binding.kept)):
+            return True
+        restored = restore(bdf, sysfs=sysfs, run=run, kept=False)
+    except UvirtioError as error:
+        _tell(f"{bdf} could not be given back: {error}. `uvirtio restore {bdf}` tries it again")
+        return False
+    for note in restored.notes:
+        _tell(note)
+    if sysfs.exists(bdf):
+        _tell(f"bus mastering of {bdf} is off; the driver is {restored.driver or 'none'}, as before")
+    return True

@@ -31,6 +31,7 @@ __all__ = [
     "NotVirtio",
     "PastTheEnd",
     "PrivilegeMissing",
+    "QemuDied",
     "QueueFull",
     "ReadOnly",
     "RequestFailed",
@@ -102,6 +103,10 @@ class InUse(CannotRun):
 
 class ModuleMissing(CannotRun):
     """A kernel module is not loaded and cannot be loaded."""
+
+
+class QemuDied(CannotRun):
+    """The QEMU that was started for a device ended or fell silent. That says nothing about the device."""
 
 
 class NotOffered(UvirtioError):

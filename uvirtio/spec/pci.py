@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["BarFlag", "CapabilityId", "Command", "Header", "MsixControl", "PciStatus", "StructureType"]
+__all__ = ["BarFlag", "CapabilityId", "Command", "ConfigPort", "Header", "MsixControl", "PciStatus", "StructureType"]
 
 
 class Header:
@@ -42,6 +42,14 @@ class PciStatus:
 
     INTERRUPT = 1 << 3
     CAPABILITIES = 1 << 4
+
+
+class ConfigPort:
+    """The I/O ports of configuration mechanism #1 (PCI Local Bus 3.0, 3.2.2.3.2), and the bit that enables an address."""
+
+    ADDRESS = 0xCF8
+    DATA = 0xCFC
+    ENABLE = 1 << 31
 
 
 class BarFlag:

@@ -1,0 +1,250 @@
+"""From a locator to the QEMU command line of one device, with what stands behind the device.
+
+``qemu:TYPE`` names one of :data:`TYPES`; ``qemu:NAME`` any device that QEMU knows by that name; ``qemu:-device ...``
+gives QEMU's own options. What is not a parameter of ours becomes a property of the device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ...errors import LocatorError
+from ..locator import GRAMMAR, Locator
+from .machine import FIRMWARE, LOW_MEMORY, MEMORY
+from .process import memory_file
+
+__all__ = ["BLOCK_NODE", "DEVICE_ID", "NETDEV_ID", "Recipe", "make_recipe"]
+
+#: Our short names, and QEMU's devices behind them.
+TYPES = {
+    "balloon": "virtio-balloon-pci",
+    "blk": "virtio-blk-pci",
+    "console": "virtio-serial-pci",
+    "input": "virtio-keyboard-pci",
+    "net": "virtio-net-pci",
+    "rng": "virtio-rng-pci",
+}
+#: Parameters that are ours on every ``qemu:`` locator: the binary, more options for it, the machine, the transport.
+COMMON = ("qemu", "args", "machine", "legacy")
+
+DEVICE_ID, NETDEV_ID, BLOCK_NODE, CHARDEV_ID = "uvirtio-device", "uvirtio-net", "uvirtio-blk", "uvirtio-chr"
+
+_VFIO_USER = "vfio-user-pci"
+_DEVICE_NAME = re.compile(r"[a-zA-Z][\w.+-]*")
+_SIZE = re.compile(r"(\d+)([kKmMgG]?)")
+_MACHINES = ("pc", "q35")
+#: Size of the image that a block device gets when none is given, in bytes.
+_IMAGE_SIZE = 64 << 20
+
+
+@dataclass(slots=True)
+class Recipe:
+    """What to start, and what this process holds of it.
+
+    ``descriptors`` are handed to QEMU and closed here afterwards; ``memory`` (guest RAM) and ``peer`` (the other end
+    of a network or console device, None where somebody else is that end) stay.
+    """
+
+    arguments: list[str] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+    memory: int = -1
+    peer: socket.socket | None = None
+    #: QEMU's name of the device, empty for options given raw.
+    driver: str = ""
+    #: The image belongs to nobody else: it may be resized.
+    own_image: bool = False
+    #: Control socket of the vfio-user server behind the device.
+    control: str | None = None
+
+    def close(self) -> None:
+        """Close what this process holds; idempotent."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors.clear()
+        if self.memory >= 0:
+            os.close(self.memory)
+            self.memory = -1
+        if self.peer is not None:
+            self.peer.close()
+
+    def give(self, descriptor: int) -> str:
+        """A path under which QEMU opens a descriptor of ours."""
+        self.descriptors.append(descriptor)
+        return f"/proc/self/fd/{descriptor}"
+
+
+def make_recipe(locator: Locator) -> Recipe:
+    """The recipe for a locator. Raises :class:`LocatorError`."""
+    recipe = Recipe()
+    try:
+        _machine(recipe, locator)
+        if locator.target.startswith("-"):
+            locator.check_parameters(*COMMON)
+            recipe.arguments += _raw(locator)
+        else:
+            _device(recipe, locator)
+        recipe.arguments += _split(locator, locator.parameters.get("args", ""))
+    except BaseException:
+        recipe.close()
+        raise
+    return recipe
+
+
+def _machine(recipe: Recipe, locator: Locator) -> None:
+    machine = locator.parameters.get("machine", "pc")
+    if machine.partition("-")[0] not in _MACHINES:
+        raise LocatorError(f"{locator}: machine={machine} is not possible; choose {' or '.join(_MACHINES)}")
+    recipe.memory = memory_file("uvirtio-guest-memory", size=MEMORY)
+    memory = f"memory-backend-file,id=uvirtio-ram,size={MEMORY},share=on,mem-path={recipe.give(os.dup(recipe.memory))}"
+    recipe.arguments += [
+        "-no-user-config", "-nodefaults", "-display", "none",
+        "-machine", f"{machine},max-ram-below-4g={LOW_MEMORY},memory-backend=uvirtio-ram",
+        # The halted vCPU of TCG keeps the machine "running"; a QEMU without TCG has qtest in its place.
+        "-accel", "tcg", "-accel", "qtest",
+        "-m", f"{MEMORY >> 20}M",
+        "-object", memory,
+        "-bios", recipe.give(memory_file("uvirtio-firmware", FIRMWARE)),
+    ]  # fmt: skip
+
+
+def _split(locator: Locator, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise LocatorError(f"{locator}: QEMU options {text!r} cannot be split into words: {error}") from error
+
+
+def _raw(locator: Locator) -> list[str]:
+    # A JSON device is full of quotes, which are its own and not a shell's.
+    option, _, value = locator.target.partition(" ")
+    if option == "-device" and value.lstrip().startswith("{"):
+        return [option, value]
+    return _split(locator, locator.target)
+
+
+def _device(recipe: Recipe, locator: Locator) -> None:
+    recipe.driver = TYPES.get(locator.target, locator.target)
+    if not _DEVICE_NAME.fullmatch(recipe.driver):
+        raise LocatorError(
+            f"{locator}: {locator.target!r} is neither a type ({', '.join(TYPES)}), nor the name of a QEMU device, "
+            f"nor QEMU's own options (-device ...)\n{GRAMMAR}"
+        )
+    own, build = _BACKENDS.get(recipe.driver, ((), _no_backend))
+    properties = {name: value for name, value in locator.parameters.items() if name not in (*COMMON, *own)}
+    build(recipe, locator, properties)
+
+
+def _add_device(recipe: Recipe, driver: str, properties: dict[str, str]) -> None:
+    words = [driver, *(f"{name}={value.replace(',', ',,')}" for name, value in properties.items())]
+    recipe.arguments += ["-device", ",".join(words)]
+
+
+def _no_backend(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
+    _add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
+
+
+def _blk(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
+    """``image=PATH`` (else one in memory of ``size=`` bytes, K, M or G), ``format=raw``."""
+    image = locator.parameters.get("image")
+    if image is None:
+        size = _bytes(locator, locator.parameters.get("size", str(_IMAGE_SIZE)))
+        path = recipe.give(memory_file("uvirtio-image", size=size))
+        recipe.own_image = True
+    elif "size" in locator.parameters:
+        raise LocatorError(f"{locator}: the size of image={image} is what it is; leave size= out")
+    else:
+        path = os.path.abspath(os.path.expanduser(image))
+    node = {
+        "driver": locator.parameters.get("format", "raw"), "node-name": BLOCK_NODE, "discard": "unmap",
+        "file": {"driver": "file", "filename": path, "discard": "unmap"},
+    }  # fmt: skip
+    recipe.arguments += ["-blockdev", json.dumps(node)]
+    _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "drive": BLOCK_NODE} | properties)
+
+
+def _bytes(locator: Locator, text: str) -> int:
+    match = _SIZE.fullmatch(text)
+    size = int(match[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[match[2].lower()] if match else 0
+    if size <= 0 or size % 512:
+        raise LocatorError(f"{locator}: size={text} is not a positive multiple of 512 bytes (K, M and G may follow)")
+    return size
+
+
+def _net(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
+    """``peer=``: absent, this process holds the other end; ``echo``, each frame comes back; else a stream socket's PATH."""
+    peer = locator.parameters.get("peer")
+    if peer is None:
+        recipe.peer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    elif peer == "echo":
+        # A datagram socket that is connected to itself gives back what is sent into it.
+        theirs = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        theirs.bind("")
+        theirs.connect(theirs.getsockname())
+    else:
+        path = os.path.abspath(peer).replace(",", ",,")
+        recipe.arguments += ["-netdev", f"stream,id={NETDEV_ID},server=off,addr.type=unix,addr.path={path}"]
+        _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
+        return
+    number = theirs.detach()
+    recipe.descriptors.append(number)
+    recipe.arguments += ["-netdev", f"socket,id={NETDEV_ID},fd={number}"]
+    _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
+
+
+def _console(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
+    """Port 0, a console. ``peer=``: absent, this process holds the other end; ``echo``; else a listening socket's PATH."""
+    peer = locator.parameters.get("peer")
+    if peer is None:
+        recipe.peer, theirs = socket.socketpair()
+        number = theirs.detach()
+        recipe.descriptors.append(number)
+        backend = f"socket,id={CHARDEV_ID},fd={number}"
+    elif peer == "echo":
+        # A pipe opened for reading and writing gives back what is written into it.
+        reading, writing = os.pipe()
+        os.close(writing)
+        backend = f"pipe,id={CHARDEV_ID},path={recipe.give(reading)}"
+    else:
+        backend = f"socket,id={CHARDEV_ID},path={os.path.abspath(peer).replace(',', ',,')}"
+    recipe.arguments += ["-chardev", backend]
+    _add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
+    _add_device(recipe, "virtconsole", {"bus": f"{DEVICE_ID}.0", "nr": "0", "chardev": CHARDEV_ID})
+
+
+def _vfio_user(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
+    """``socket=PATH`` of the server (needed), ``control=PATH`` of its control socket."""
+    path = locator.parameters.get("socket")
+    if path is None:
+        raise LocatorError(f"{locator}: socket=PATH of the vfio-user server is missing")
+    recipe.control = locator.parameters.get("control")
+    device: dict[str, object] = {
+        "driver": _VFIO_USER, "id": DEVICE_ID, "socket": {"type": "unix", "path": os.path.abspath(path)},
+    }  # fmt: skip
+    # Its socket can only be given as JSON, where properties have types.
+    recipe.arguments += ["-device", json.dumps(device | {name: _typed(value) for name, value in properties.items()})]
+
+
+def _typed(text: str) -> object:
+    if text in ("on", "true", "yes", "off", "false", "no"):
+        return text in ("on", "true", "yes")
+    return int(text, 0) if re.fullmatch(r"-?(?:0x[0-9a-fA-F]+|\d+)", text) else text
+
+
+_Backend = Callable[[Recipe, Locator, dict[str, str]], None]
+#: QEMU's device -> the parameters that are its backend's, and who builds it.
+_BACKENDS: dict[str, tuple[tuple[str, ...], _Backend]] = {
+    "virtio-blk-pci": (("image", "size", "format"), _blk),
+    "virtio-net-pci": (("peer",), _net),
+    "virtio-serial-pci": (("peer",), _console),
+    _VFIO_USER: (("socket", "control"), _vfio_user),
+}
+# Their relatives that are modern or transitional by name have the same backends.
+for _base in ("virtio-blk-pci", "virtio-net-pci", "virtio-serial-pci"):
+    for _suffix in ("-non-transitional", "-transitional"):
+        _BACKENDS[_base + _suffix] = _BACKENDS[_base]

@@ -1,0 +1,162 @@
+"""A PCI function inside a QEMU without a guest, driven over qtest."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from types import TracebackType
+
+from ...access.clock import Clock, RealClock
+from ...access.dma import Arena, DmaMemory
+from ...access.interrupt import InterruptLine, NoLine
+from ...access.view import Region
+from ...errors import CannotRun, DeviceMisbehaved, NoSuchDevice
+from ...spec.ids import is_virtio
+from ...spec.pci import Header
+from .. import Triggers
+from ..locator import Locator
+from ..qmp import QmpError
+from .command import Recipe
+from .machine import HIGH_MEMORY, INTERRUPTS, LOW_MEMORY, MEMORY, PlacedBar, Slot, route_interrupts, slots
+from .process import QemuProcess
+from .qtest import Qtest
+from .triggers import QemuTriggers
+
+__all__ = ["QemuFunction"]
+
+
+class _GuestMemory(Arena):
+    """The guest's memory above 4 GiB, shared with QEMU."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__()
+        self._map = mmap.mmap(descriptor, MEMORY, mmap.MAP_SHARED)
+        self._whole = memoryview(self._map)
+        self._given = False
+
+    def grow(self, size: int) -> tuple[memoryview, int]:
+        """All of it at once. Raises :class:`CannotRun` when that is too little or already given."""
+        room = MEMORY - LOW_MEMORY
+        if self._given or size > room:
+            raise CannotRun(f"{size} more bytes of DMA memory do not fit: the QEMU here has {room >> 20} MiB of it")
+        self._given = True
+        return self._whole[LOW_MEMORY:], HIGH_MEMORY
+
+    def close(self) -> None:
+        """Unmap it; what somebody still holds a view of goes with that view."""
+        with contextlib.suppress(BufferError):
+            self._whole.release()
+            self._map.close()
+
+
+class _QtestLine:
+    """INTx of the one device here, as it arrives at the machine's IOAPIC."""
+
+    description = "INTx at QEMU's IOAPIC, over qtest"
+    present = True
+
+    def __init__(self, qtest: Qtest) -> None:
+        self._qtest = qtest
+
+    def enable(self) -> None:
+        """Nothing masks it."""
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the line is high, or becomes so in this time."""
+        return self._qtest.wait(INTERRUPTS, seconds)
+
+    def count(self) -> int:
+        """How often the line was raised."""
+        return self._qtest.count(INTERRUPTS)
+
+
+class QemuFunction:
+    """The first virtio function that the locator's options put into QEMU. See :class:`~uvirtio.bus.Function`.
+
+    ``peer`` is our end of a network device (datagram socket, one frame each) or console (stream socket); None where
+    there is none, or where somebody else holds it.
+    """
+
+    bus = "qemu"
+
+    def __init__(self, locator: Locator, process: QemuProcess, recipe: Recipe) -> None:
+        """Takes over ``process`` and ``recipe``. Raises :class:`NoSuchDevice` when there is no virtio function in it."""
+        self.locator = str(locator)
+        self.process = process
+        self.prefer_legacy = locator.flag("legacy")
+        self.clock: Clock = RealClock()
+        self._recipe = recipe
+        self.peer = recipe.peer
+        self._qtest = process.qtest
+        everything = list(slots(self._qtest))
+        self._slot = self._find(everything)
+        self.config: Region = self._slot.config
+        watched = route_interrupts(self._qtest, everything)
+        self._bars: dict[int, PlacedBar] = self._slot.set_up()
+        self.line: InterruptLine = self._make_line(watched)
+        self.dma: DmaMemory = _GuestMemory(recipe.memory)
+        self.triggers: Triggers | None = QemuTriggers(process, recipe, self._slot)
+
+    def _find(self, everything: list[Slot]) -> Slot:
+        seen: list[str] = []
+        for slot in everything:
+            ids = slot.config.u32[0]
+            if is_virtio(ids & 0xFFFF, ids >> 16):
+                return slot
+            seen.append(f"{slot.name} {ids & 0xFFFF:04x}:{ids >> 16:04x}")
+        raise NoSuchDevice(
+            f"{self.locator}: QEMU runs, but there is no virtio function on its PCI bus 0, only {', '.join(seen) or 'nothing'}"
+        )
+
+    def _make_line(self, watched: bool) -> InterruptLine:
+        if not self.config.u8[Header.INTERRUPT_PIN]:
+            return NoLine(self.clock, "the function has no interrupt pin")
+        if not watched:
+            return NoLine(self.clock, "this QEMU does not report its interrupt lines")
+        return _QtestLine(self._qtest)
+
+    def bar(self, number: int) -> Region:
+        """The registers of a BAR; one access is one qtest command. Raises :class:`DeviceMisbehaved` without such a BAR."""
+        bar = self._bars.get(number)
+        if bar is None:
+            raise DeviceMisbehaved(f"{self.locator}: there is no BAR {number}; the function has {sorted(self._bars)}")
+        read, write = (
+            (self._qtest.read_port, self._qtest.write_port)
+            if bar.io
+            else (self._qtest.read_memory, self._qtest.write_memory)
+        )
+        return Region.calls(
+            lambda offset, width: read(bar.address + offset, width),
+            lambda offset, width, value: write(bar.address + offset, width, value),
+            bar.size,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """QEMU's version and path, the machine, and how the device is reached."""
+        qmp = self.process.qmp
+        version = ".".join(map(str, qmp.version))
+        try:
+            machine = str(qmp.execute("qom-get", {"path": "/machine", "property": "type"})).removesuffix("-machine")
+        except QmpError:
+            machine = "unknown"
+        return {
+            "hypervisor": f"QEMU {version}" + (f" ({qmp.package})" if qmp.package else ""),
+            "qemu": self.process.binary,
+            "machine": f"{machine}, no guest (qtest)",
+            "address": self._slot.name,
+            "memory": f"{MEMORY >> 20} MiB, the driver's part from {HIGH_MEMORY:#x}",
+        }
+
+    def close(self) -> None:
+        """End QEMU and give everything back; idempotent."""
+        self.process.close()
+        self.dma.close()
+        self._recipe.close()
+
+    def __enter__(self) -> QemuFunction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

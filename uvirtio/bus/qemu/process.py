@@ -1,0 +1,210 @@
+"""A QEMU process that serves one opened function: how it is found, started, watched and ended.
+
+Nothing of it lies in the file system: memory, firmware and its error output are memory files, its sockets are
+pairs, all handed over as file descriptors. So there is nothing to clean up, however either side ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+from ...errors import CannotRun, LocatorError, NoSuchDevice, QemuDied, UvirtioError
+from ..qmp import Qmp
+from .qtest import Qtest
+
+__all__ = ["BINARY", "ENVIRONMENT", "QemuProcess", "find_qemu", "memory_file"]
+
+BINARY = "qemu-system-x86_64"
+ENVIRONMENT = "UVIRTIO_QEMU"
+
+#: Longest time from the start to the first answer, and for a voluntary end, in seconds.
+_START, _END = 30.0, 5.0
+
+#: Noise that is no reason for anything: consequences of how it is started here.
+_NOISE = ("max-ram-below-4g", "max_ram_below_4g", "invalid accelerator qtest")
+
+_NO_PROPERTY = re.compile(r"Property '[^']*' not found")
+
+_PR_SET_PDEATHSIG = 1
+#: argv: the parent's pid, then the command. The parent may have died before the signal was asked for.
+_LEASH = f"""
+import ctypes, os, sys
+ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGKILL)})
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+_SHELL_LEASH = 'test "$PPID" = "$0" && exec "$@"'
+
+
+def find_qemu(wanted: str | None) -> str:
+    """The path of the QEMU to use: ``wanted``, else ``$UVIRTIO_QEMU``, else from PATH. Raises :class:`NoSuchDevice`."""
+    asked = wanted or os.environ.get(ENVIRONMENT) or BINARY
+    found = shutil.which(os.path.expanduser(asked))
+    if found is None:
+        source = "qemu=" if wanted else f"{ENVIRONMENT}=" if os.environ.get(ENVIRONMENT) else ""
+        raise NoSuchDevice(
+            f"{source}{asked} is not an executable; install QEMU (Debian: qemu-system-x86) or name yours with "
+            f"qemu=PATH or the environment variable {ENVIRONMENT}"
+        )
+    return os.path.abspath(found)
+
+
+def memory_file(name: str, content: bytes = b"", size: int | None = None) -> int:
+    """A file descriptor of a file in memory with this content, extended to ``size`` bytes."""
+    descriptor = os.memfd_create(name)
+    if content:
+        os.pwrite(descriptor, content, 0)
+    os.ftruncate(descriptor, len(content) if size is None else size)
+    return descriptor
+
+
+def _leashed(command: Sequence[str]) -> list[str]:
+    """The command, so started that the kernel kills it when the thread that starts it ends."""
+    setpriv, parent = shutil.which("setpriv"), str(os.getpid())
+    if setpriv:
+        return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL_LEASH, parent, *command]
+    return [sys.executable, "-ISc", _LEASH, parent, *command]
+
+
+class QemuProcess:
+    """A running QEMU with a qtest and a QMP connection. It ends with :meth:`close`, and with this process in any case.
+
+    ``descriptors`` are open in QEMU under the same numbers. Raises :class:`CannotRun` with QEMU's own words when it
+    does not start.
+    """
+
+    def __init__(self, binary: str, arguments: Sequence[str], descriptors: Sequence[int], timeout: float) -> None:
+        self.binary = binary
+        self.arguments = list(arguments)
+        self._words = memory_file("uvirtio-qemu-stderr")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sockets: list[socket.socket] = []
+        try:
+            self._launch(descriptors, timeout)
+        except BaseException:
+            self.close()
+            raise
+
+    def _launch(self, descriptors: Sequence[int], timeout: float) -> None:
+        qtest, its_qtest = self._pair()
+        qmp, its_qmp = self._pair()
+        command = [
+            self.binary, *self.arguments,
+            # QEMU 7.2 looks for a character device of this very name.
+            "-chardev", f"socket,id=qtest,fd={its_qtest.fileno()}",
+            "-qtest", "chardev:qtest", "-qtest-log", "/dev/null",
+            "-chardev", f"socket,id=uvirtio-qmp,fd={its_qmp.fileno()}",
+            "-qmp", "chardev:uvirtio-qmp",
+        ]  # fmt: skip
+        self._start(command, [*descriptors, its_qtest.fileno(), its_qmp.fileno()])
+        its_qtest.close()
+        its_qmp.close()
+        self.qtest = Qtest(qtest, self.obituary, timeout)
+        try:
+            self.qmp = Qmp(qmp, _START)
+        except QemuDied:
+            if self._wait(1.0) is None:
+                raise CannotRun(f"{self.binary} started, but has not answered within {_START:g} s") from None
+            raise self._refusal() from None
+
+    def _pair(self) -> tuple[socket.socket, socket.socket]:
+        ours, its = socket.socketpair()
+        self._sockets += [ours, its]
+        return ours, its
+
+    def _start(self, command: Sequence[str], descriptors: Sequence[int]) -> None:
+        started = threading.Event()
+        failure: list[OSError] = []
+
+        def keep() -> None:
+            # The kernel ends QEMU with the *thread* that started it, so this one stays until QEMU has ended.
+            try:
+                # A session of its own: Ctrl-C must reach us first, who reset the device and then end QEMU.
+                self._process = subprocess.Popen(
+                    _leashed(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._words,
+                    pass_fds=tuple(descriptors), start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                failure.append(error)
+                return
+            finally:
+                started.set()
+            self._process.wait()
+
+        threading.Thread(target=keep, name="uvirtio-qemu", daemon=True).start()
+        started.wait()
+        if failure:
+            raise CannotRun(f"{self.binary} cannot be started: {failure[0].strerror}") from failure[0]
+
+    # -- its end -----------------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _wait(self, seconds: float) -> int | None:
+        """The exit status once QEMU has ended, None while it runs after ``seconds``."""
+        if self._process is None:
+            return 0
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def last_words(self) -> str:
+        """What QEMU has written to its standard error, without what its start here makes it say."""
+        text = os.pread(self._words, 1 << 16, 0).decode(errors="replace")
+        return "\n".join(line for line in text.splitlines() if line.strip() and not any(n in line for n in _NOISE))
+
+    def _refusal(self) -> UvirtioError:
+        words = self.last_words()
+        text = f"{self.binary} does not start this device; it says:\n{words or '(nothing)'}"
+        if "vfio-user-pci" in words and "not a valid device model" in words:
+            done = subprocess.run(
+                [self.binary, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_START
+            )
+            first = done.stdout.partition("\n")[0] or "this QEMU"
+            text += f"\n{first} is too old: vfio-user-pci came with QEMU 10.1; name a newer one with qemu=PATH"
+        # A property that the device does not have is the locator's mistake.
+        return LocatorError(text) if _NO_PROPERTY.search(words) else CannotRun(text)
+
+    def obituary(self) -> QemuDied:
+        """The error for a QEMU that is no longer there: how it ended, and its last words."""
+        status = self._wait(1.0)
+        if status is None:
+            how = "closed its qtest socket"
+        elif status < 0:
+            with contextlib.suppress(ValueError):
+                status = signal.Signals(-status).name  # type: ignore[assignment]
+            how = f"was ended by {status}"
+        else:
+            how = f"ended with status {status}"
+        words = self.last_words()
+        said = f"; it said:\n{words}" if words else ", without a word"
+        return QemuDied(f"QEMU died: {self.binary} {how}{said}\nThis is no verdict on the device")
+
+    def close(self) -> None:
+        """End QEMU: ask it (so that image files are complete), then kill it. Idempotent, raises nothing."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(UvirtioError, OSError, AttributeError):
+                self.qmp.execute("quit", timeout=_END)
+            if self._wait(_END) is None:
+                self._process.kill()
+                self._process.wait()
+        for connection in self._sockets:
+            connection.close()
+        self._sockets.clear()
+        if self._words >= 0:
+            os.close(self._words)
+            self._words = -1

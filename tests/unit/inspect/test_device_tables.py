@@ -11,7 +11,7 @@ import pytest
 
 from uvirtio.spec.devices import TYPES, describe_feature, device_spec, queue_name
 from uvirtio.spec.devices.common import COMMON, DRAFTS
-from uvirtio.spec.features import COMMON_DEPENDENCIES, Feature
+from uvirtio.spec.features import COMMON_DEPENDENCIES, Feature, Features
 from uvirtio.spec.ids import DeviceType
 
 SPECS = [device_spec(number) for number in TYPES]
@@ -160,7 +160,7 @@ def test_a_bit_that_nobody_defined_is_unknown() -> None:
 
 def test_queues_are_named_by_what_was_negotiated() -> None:
     def names(number: int, total: int, *features: int) -> list[str]:
-        found = [queue_name(number, index, total, features) for index in range(total)]
+        found = [queue_name(number, index, total, Features.of(*features)) for index in range(total)]
         return [queue.name if queue else "-" for queue in found]
 
     assert names(DeviceType.NET, 5, 17, 22) == ["receiveq1", "transmitq1", "receiveq2", "transmitq2", "controlq"]
@@ -176,7 +176,7 @@ def test_queues_are_named_by_what_was_negotiated() -> None:
 
 def test_queues_that_wait_for_events_owe_no_answer() -> None:
     def answered(number: int, index: int, *features: int) -> bool:
-        queue = queue_name(number, index, 3, features)
+        queue = queue_name(number, index, 3, Features.of(*features))
         assert queue is not None
         return queue.answered
 

@@ -6,12 +6,12 @@ look things up in it.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
 from ..dialects import DIALECTS
+from ..features import Features
 from ..ids import DeviceType, type_name
 from .common import COMMON, DRAFTS, LINUX
 from .model import DeviceSpec, FeatureBit, Field, QueueName
@@ -140,7 +140,7 @@ def describe_feature(number: int, bit: int, *, legacy: bool = False) -> FeatureT
     return FeatureText(bit, entry.name, sentence, entry.origin, dialects[0] if dialects else "")
 
 
-def queue_name(number: int, index: int, total: int, features: Container[int]) -> QueueName | None:
+def queue_name(number: int, index: int, total: int, features: Features) -> QueueName | None:
     """What a queue of a device type is for; None where the specification has no such queue.
 
     ``total``: ``num_queues`` of the device; ``features``: those that were accepted, or those offered before that.

@@ -61,7 +61,13 @@ SPEC = DeviceSpec(
         Field("topology.min_io_size", 26, 2, unit="logical blocks", features=(TOPOLOGY,)),
         Field("topology.opt_io_size", 28, 4, unit="logical blocks", features=(TOPOLOGY,)),
         Field(
-            "writeback", 32, 1, writable=True, features=(CONFIG_WCE,), values=((0, "writethrough"), (1, "writeback"))
+            "writeback",
+            32,
+            1,
+            writable=True,
+            features=(CONFIG_WCE,),
+            values=((0, "writethrough"), (1, "writeback")),
+            negotiated_first=True,
         ),
         Field("num_queues", 34, 2, unit="queues", features=(MQ,)),
         Field("max_discard_sectors", 36, 4, unit=_SECTORS, features=(DISCARD,)),

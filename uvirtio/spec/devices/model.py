@@ -48,6 +48,8 @@ class Field:
     kind: str = "number"
     values: tuple[tuple[int, str], ...] = ()
     flags: tuple[tuple[int, str], ...] = ()
+    #: The driver must not read it before FEATURES_OK.
+    negotiated_first: bool = False
 
     @property
     def size(self) -> int:

@@ -1,0 +1,340 @@
+"""Builds a description out of configuration space and registers, whatever bus they are reached by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from uvirtio.access.clock import Clock
+from uvirtio.access.view import Region
+from uvirtio.errors import UvirtioError
+from uvirtio.pci.capabilities import Capability, first_usable, walk
+from uvirtio.pci.header import read_bars, read_identity
+from uvirtio.queue import QueueState
+from uvirtio.spec.devices import device_spec, queue_name
+from uvirtio.spec.features import Features
+from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureType
+from uvirtio.spec.registers import COMMON, LEGACY_CONFIG
+from uvirtio.spec.status import GONE, Status
+from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_modern
+
+from .configuration import read_configuration
+from .findings import feature_rows, offered_dialects
+from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
+from .pciids import device_name
+
+__all__ = ["Place", "describe_place"]
+
+_CAPABILITY_NAMES = {
+    0x01: "Power Management",
+    CapabilityId.MSI: "MSI",
+    CapabilityId.VENDOR: "Vendor Specific",
+    0x0D: "Subsystem Id",
+    CapabilityId.PCI_EXPRESS: "PCI Express",
+    CapabilityId.MSIX: "MSI-X",
+    0x12: "SATA",
+    0x13: "Advanced Features",
+    0x14: "Enhanced Allocation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How a function is reached for a look. ``bar`` raises where a BAR cannot be reached.
+
+    ``registers`` False leaves the BARs alone: a kernel driver holds the device. ``sizes`` gives BAR sizes in bytes
+    where the bus knows them without touching anything.
+    """
+
+    locator: str
+    bus: str
+    source: str
+    config: Region
+    bar: Callable[[int], Region]
+    clock: Clock
+    registers: bool = True
+    sizes: Mapping[int, int] | None = None
+    rings: Mapping[int, QueueState] | None = None
+
+
+def describe_place(place: Place) -> Description:
+    """Look at everything. Raises :class:`~uvirtio.errors.DeviceGone` and :class:`~uvirtio.errors.NotVirtio`.
+
+    What goes wrong behind that is a sentence in ``problems``, and the rest is still told.
+    """
+    identity = read_identity(place.config, place.locator)
+    spec = device_spec(identity.type)
+    lengths: dict[int, int | None] = {}
+
+    def bar_length(number: int) -> int | None:
+        if place.sizes is not None:
+            return place.sizes.get(number)
+        if number not in lengths:
+            try:
+                lengths[number] = place.bar(number).length
+            except UvirtioError:
+                lengths[number] = None
+        return lengths[number]
+
+    capabilities, problems = walk(place.config, bar_length)
+    notes: list[str] = []
+    has_common = first_usable(capabilities, StructureType.COMMON, place.locator, required=False) is not None
+    interface = "modern"
+    if identity.transitional_id:
+        interface = "transitional" if has_common else "legacy"
+    command = place.config.u16[Header.COMMAND // 2]
+    description = Description(
+        locator=place.locator,
+        bus=place.bus,
+        source=place.source,
+        vendor=identity.vendor,
+        device=identity.device,
+        subsystem_vendor=identity.subsystem_vendor,
+        subsystem=identity.subsystem,
+        revision=identity.revision,
+        class_code=identity.class_code,
+        type=identity.type,
+        type_name=identity.type_name,
+        title=spec.title,
+        name=device_name(identity.device, identity.subsystem),
+        section=spec.section,
+        interface=interface,
+        suspend_known=False,
+        interrupt=_interrupt(place.config, capabilities, identity.interrupt_pin, command),
+        bars=tuple(Bar(bar.number, bar.kind, bar.address, bar_length(bar.number)) for bar in read_bars(place.config)),
+        capabilities=tuple(_capability(place.config, capability) for capability in capabilities),
+        pci_raw=b"".join(
+            place.config.u32[at].to_bytes(4, "little") for at in range(min(place.config.length, 256) // 4)
+        ).hex(),
+    )
+    if place.registers:
+        description = _with_registers(description, place, capabilities, command, problems, notes)
+    problems += [
+        f"capability at {entry.at:#x} ({entry.structure or entry.name}): {problem}"
+        for entry in description.capabilities
+        for problem in entry.problems
+    ]
+    problems += [f"feature {row.bit} {row.name}: {problem}" for row in description.features for problem in row.problems]
+    problems += [f"queue {row.index}: {problem}" for row in description.queues for problem in row.problems]
+    return replace(description, problems=tuple(dict.fromkeys(problems)), notes=tuple(notes))
+
+
+def _interrupt(config: Region, capabilities: list[Capability], pin: int, command: int) -> Interrupt:
+    vectors, enabled = 0, False
+    for capability in capabilities:
+        if capability.id == CapabilityId.MSIX:
+            control = int.from_bytes(capability.raw[MsixControl.OFFSET : MsixControl.OFFSET + 2], "little")
+            vectors, enabled = (control & MsixControl.SIZE_MASK) + 1, bool(control & MsixControl.ENABLE)
+    return Interrupt(pin, vectors, enabled, disabled=bool(command & Command.INTX_DISABLE))
+
+
+def _capability(config: Region, capability: Capability) -> CapabilityEntry:
+    name = _CAPABILITY_NAMES.get(capability.id, f"capability {capability.id:#04x}")
+    detail = ""
+    if capability.id == CapabilityId.MSIX:
+        raw = capability.raw
+        control, table, pending = (
+            int.from_bytes(raw[at : at + size], "little") for at, size in ((2, 2), (4, 4), (8, 4))
+        )
+        detail = (
+            f"{(control & MsixControl.SIZE_MASK) + 1} vectors, {'on' if control & MsixControl.ENABLE else 'off'}, "
+            f"table BAR {table & 7} + {table & ~7:#x}, pending BAR {pending & 7} + {pending & ~7:#x}"
+        )
+    structure = capability.structure
+    if structure is None:
+        return CapabilityEntry(
+            capability.at, capability.id, name, detail=detail, raw=capability.raw.hex(), problems=capability.problems
+        )
+    entry = CapabilityEntry(
+        capability.at,
+        capability.id,
+        "VirtIO",
+        structure.type_name,
+        raw=capability.raw.hex(),
+        problems=capability.problems,
+    )
+    if structure.type == StructureType.VENDOR:
+        return replace(entry, vendor=structure.vendor)
+    return replace(
+        entry,
+        bar=structure.bar,
+        structure_id=structure.id,
+        offset=structure.offset,
+        length=structure.length,
+        notify_off_multiplier=structure.multiplier if structure.type == StructureType.NOTIFY else None,
+    )
+
+
+def _with_registers(
+    description: Description,
+    place: Place,
+    capabilities: list[Capability],
+    command: int,
+    problems: list[str],
+    notes: list[str],
+) -> Description:
+    """Add what the registers say; a register that cannot be reached is a sentence, not the end."""
+    legacy = description.interface == "legacy"
+    needed = Command.IO if legacy else Command.MEMORY
+    if not command & needed and place.source == "registers":
+        problems.append(
+            f"{'I/O' if legacy else 'memory'} decoding is off in the command register ({command:#06x}), so the registers cannot be "
+            "read; a driver turns it on, `uvirtio suspend` too"
+        )
+        return description
+    try:
+        if legacy:
+            return _legacy(description, place, problems, notes)
+        return _modern(description, place, capabilities, problems, notes)
+    except UvirtioError as error:
+        problems.append(str(error))
+        return description
+
+
+def _modern(
+    description: Description, place: Place, capabilities: list[Capability], problems: list[str], notes: list[str]
+) -> Description:
+    structure = first_usable(capabilities, StructureType.COMMON, place.locator)
+    assert structure is not None
+    common = place.bar(structure.bar).window(structure.offset, structure.length)
+    registers = peek_modern(common)
+    description = _registers(description, place, registers, problems, legacy=False)
+    notify = first_usable(capabilities, StructureType.NOTIFY, place.locator, required=False)
+    if notify is not None:
+        description = replace(
+            description,
+            queues=tuple(_check_notify(row, notify.multiplier, notify.length) for row in description.queues),
+        )
+    device = first_usable(capabilities, StructureType.DEVICE, place.locator, required=False)
+    spec = device_spec(description.type)
+    if device is None:
+        if spec.fields and registers.status != GONE:
+            problems.append(
+                f"there is no usable DEVICE structure, but a {description.type_name} device has configuration fields"
+            )
+        return description
+    if registers.status == GONE:
+        return description
+    region = place.bar(device.bar).window(device.offset, device.length)
+    at = COMMON["config_generation"].offset
+    configuration = read_configuration(
+        region,
+        spec,
+        lambda: common.read(at, 1),
+        place.clock,
+        offered=registers.offered,
+        status=registers.status,
+    )
+    problems += configuration.problems
+    return replace(
+        description, config_length=device.length, config=configuration.fields, config_raw=configuration.raw.hex()
+    )
+
+
+def _legacy(description: Description, place: Place, problems: list[str], notes: list[str]) -> Description:
+    bar = place.bar(0)
+    msix = description.interrupt is not None and description.interrupt.msix_enabled
+    registers = peek_legacy(bar, msix=msix)
+    description = _registers(description, place, registers, problems, legacy=True)
+    start = LEGACY_CONFIG[int(msix)]
+    if registers.status == GONE or bar.length <= start:
+        return description
+    region = bar.window(start, bar.length - start)
+    configuration = read_configuration(
+        region,
+        device_spec(description.type),
+        lambda: 0,
+        place.clock,
+        offered=registers.offered,
+        status=registers.status | Status.FEATURES_OK,
+    )
+    problems += configuration.problems
+    notes.append("legacy interface: configuration fields are in the guest's byte order and may be torn (no generation)")
+    return replace(
+        description, config_length=region.length, config=configuration.fields, config_raw=configuration.raw.hex()
+    )
+
+
+def _registers(
+    description: Description, place: Place, registers: Registers, problems: list[str], *, legacy: bool
+) -> Description:
+    problems += registers.problems
+    known = registers.offered is not None
+    rows = feature_rows(description.type, registers.offered, registers.accepted, legacy=legacy)
+    negotiated = Features((registers.accepted if registers.status & Status.FEATURES_OK else registers.offered) or 0)
+    queues = tuple(
+        _queue(description.type, registers, queue, negotiated, place.rings or {}) for queue in registers.queues
+    )
+    interrupt = description.interrupt and replace(description.interrupt, config_vector=registers.config_vector)
+    return replace(
+        description,
+        status=registers.status,
+        offered=registers.offered,
+        accepted=registers.accepted,
+        features=rows,
+        suspend=offered_dialects(description.type, registers.offered or 0, legacy=legacy),
+        suspend_known=known,
+        generation=None if legacy or registers.status == GONE else registers.generation,
+        num_queues=registers.num_queues if registers.status != GONE else None,
+        queues=queues,
+        interrupt=interrupt,
+    )
+
+
+def _queue(
+    number: int, registers: Registers, queue: QueueRegisters, negotiated: Features, rings: Mapping[int, QueueState]
+) -> QueueRow:
+    purpose = queue_name(number, queue.index, registers.num_queues, negotiated)
+    name, owed = (purpose.name, purpose.answered) if purpose else (None, None)
+    first_admin, admins = registers.admin_index, registers.admin_count
+    if admins and first_admin <= queue.index < first_admin + admins:
+        name, owed = f"adminq{queue.index - first_admin}", True
+    problems = []
+    if queue.size > 32768:
+        problems.append(f"size {queue.size:#x} is not possible, 32768 is the largest (2.7)")
+    state = rings.get(queue.index)
+    ring = (
+        None
+        if state is None
+        else Ring(
+            state.format,
+            state.driver_index,
+            state.device_index,
+            state.seen,
+            state.in_flight,
+            state.free,
+            state.interrupts_suppressed,
+            state.notifications_suppressed,
+            state.held,
+        )
+    )
+    return QueueRow(
+        queue.index,
+        name,
+        queue.size,
+        # After the driver has written a size, the register holds that one.
+        None if queue.enabled else queue.size,
+        queue.enabled,
+        queue.vector,
+        queue.notify_offset,
+        queue.notify_data,
+        queue.descriptors,
+        queue.driver,
+        queue.device,
+        owed,
+        ring,
+        tuple(problems),
+    )
+
+
+def _check_notify(row: QueueRow, multiplier: int, length: int) -> QueueRow:
+    if row.notify_off is None or not row.num:
+        return row
+    offset = row.notify_off * multiplier
+    if offset % 2 or offset + 2 > length:
+        problem = (
+            f"queue_notify_off {row.notify_off} times {multiplier} gives {offset:#x}, unaligned or beyond the notify "
+            f"structure of {length:#x} bytes"
+        )
+        return replace(row, problems=(*row.problems, problem))
+    return row

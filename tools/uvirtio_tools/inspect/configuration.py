@@ -1,0 +1,141 @@
+"""Device-specific configuration read field by field and put into words (virtio 1.4, 2.5 and 4.1.4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from uvirtio.access.clock import Clock
+from uvirtio.access.view import Region
+from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
+from uvirtio.spec.status import Status
+
+from .model import ConfigField
+
+__all__ = ["Configuration", "decode_fields", "read_configuration"]
+
+#: How long the generation may keep moving, in seconds.
+_PATIENCE = 1.0
+#: Bytes that are shown of a type whose layout is not known.
+_UNKNOWN_SIZE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Raw bytes from the start of the configuration, the fields in them, and sentences about what is wrong."""
+
+    raw: bytes
+    fields: tuple[ConfigField, ...]
+    problems: tuple[str, ...]
+
+
+def read_configuration(
+    region: Region,
+    spec: DeviceSpec,
+    generation: Callable[[], int],
+    clock: Clock,
+    *,
+    offered: int | None,
+    status: int | None,
+) -> Configuration:
+    """Read every field with its own width (4.1.3.1), again while the generation moves (2.5.1)."""
+    problems: list[str] = []
+    wanted = spec.config_size or _UNKNOWN_SIZE
+    ready = status is not None and bool(status & Status.FEATURES_OK)
+    skipped = [field for field in spec.fields if field.negotiated_first and not ready]
+    deadline = clock.now() + _PATIENCE
+    while True:
+        before = generation()
+        raw = _read(region, spec, min(wanted, region.length), skipped)
+        if generation() == before:
+            break
+        if clock.now() >= deadline:
+            problems.append(f"config_generation kept changing for {_PATIENCE:g} s; the configuration may be torn")
+            break
+        clock.sleep(1e-4)
+    fields = decode_fields(raw, spec, offered, {field.name for field in skipped})
+    for field in fields:
+        if field.valid and field.offset + field.width * field.count > region.length:
+            what = f" (needed by {' or '.join(field.needs)})" if field.needs else ""
+            problems.append(
+                f"the configuration has {region.length} bytes, too few for {field.name}{what}, "
+                f"which ends at {field.offset + field.width * field.count}"
+            )
+    return Configuration(raw, fields, tuple(problems))
+
+
+def _read(region: Region, spec: DeviceSpec, length: int, skipped: list[Field]) -> bytes:
+    raw = bytearray(length)
+    covered = 0
+    for field in spec.fields:
+        for at in range(covered, min(field.offset, length)):
+            raw[at] = region.read(at, 1)
+        covered = field.offset + field.size
+        if covered > length or field in skipped:
+            continue
+        # 64-bit fields are two 32-bit accesses (4.1.3.1).
+        width = min(field.width, 4)
+        for at in range(field.offset, covered, width):
+            raw[at : at + width] = region.read(at, width).to_bytes(width, "little")
+    for at in range(covered, length):
+        raw[at] = region.read(at, 1)
+    return bytes(raw)
+
+
+def decode_fields(
+    raw: bytes, spec: DeviceSpec, offered: int | None, skipped: set[str] | None = None
+) -> tuple[ConfigField, ...]:
+    """The fields of a type, with the values that stand in ``raw``; fields beyond its end have none."""
+    found = []
+    for field in spec.fields:
+        valid: bool | None = True
+        if field.features:
+            valid = None if offered is None else any(offered >> bit & 1 for bit in field.features)
+        value: int | str | None = None
+        text = "beyond the end of the configuration"
+        data = raw[field.offset : field.offset + field.size]
+        if skipped and field.name in skipped:
+            text = "not to be read before FEATURES_OK"
+        elif len(data) == field.size:
+            value, text = _decode(field, data)
+        found.append(
+            ConfigField(
+                field.name,
+                field.offset,
+                field.width,
+                field.count,
+                field.unit,
+                field.writable,
+                valid,
+                value,
+                text,
+                tuple(describe_feature(spec.number, bit).name for bit in field.features),
+            )
+        )
+    return tuple(found)
+
+
+def _decode(field: Field, data: bytes) -> tuple[int | str, str]:
+    if field.kind == "mac":
+        text = data.hex(":")
+        return text, text
+    if field.kind == "text":
+        text = data.partition(b"\0")[0].decode("utf-8", "replace")
+        return text, repr(text)
+    if field.kind == "bytes" or field.count > 1:
+        shown = data.rstrip(b"\0")
+        return data.hex(), (shown.hex(" ") or "all zero")
+    value = int.from_bytes(data, "little")
+    words = [f"{value:#x}" if field.kind == "hex" else str(value)]
+    named = dict(field.values).get(value)
+    if named is not None:
+        words.append(f"({named})")
+    elif field.unit:
+        words.append(field.unit)
+    flags = [name for bit, name in field.flags if value >> bit & 1]
+    rest = value & ~sum(1 << bit for bit, _ in field.flags)
+    if field.flags and rest:
+        flags.append(f"unknown {rest:#x}")
+    if flags:
+        words.append(f"({' '.join(flags)})")
+    return value, " ".join(words)

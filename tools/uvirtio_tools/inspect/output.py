@@ -1,0 +1,81 @@
+"""What the reading commands share: their options, where descriptions come from, and how documents are written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .model import Description
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["add_from", "add_intrusive", "console", "load_all", "one_device", "print_json", "warn"]
+
+
+def add_from(parser: argparse.ArgumentParser) -> None:
+    """``--from FILE``: read a snapshot instead of a device."""
+    parser.add_argument(
+        "--from", dest="snapshot", metavar="FILE", help="read this snapshot (of `uvirtio dump`) instead of a device"
+    )
+
+
+def add_intrusive(parser: argparse.ArgumentParser) -> None:
+    """``--intrusive``: look behind a kernel driver."""
+    parser.add_argument(
+        "--intrusive",
+        action="store_true",
+        help="read a device that a kernel driver holds through its PCI_CFG window; this writes selectors under the driver",
+    )
+
+
+def one_device(locator: str | None, snapshot: str | None, *, intrusive: bool = False) -> Description:
+    """The device that the arguments name. Raises :class:`~uvirtio.errors.UvirtioError`."""
+    if snapshot is not None:
+        from .snapshot import load, pick
+
+        return pick(load(snapshot).devices, locator, snapshot)
+    if locator is None:
+        from uvirtio.errors import UsageError
+
+        raise UsageError("name a device, or a snapshot with --from FILE; `uvirtio list` shows the devices")
+    from .sources import describe_locator
+
+    return describe_locator(locator, intrusive=intrusive)
+
+
+def load_all(snapshot: str | None) -> list[Description]:
+    """Every device of a snapshot, or of this machine; what fails is told on stderr and left out."""
+    if snapshot is not None:
+        from .snapshot import load
+
+        return list(load(snapshot).devices)
+    from .sources import describe_all
+
+    found = []
+    for item in describe_all():
+        if isinstance(item, Description):
+            found.append(item)
+        else:
+            warn(str(item))
+    return found
+
+
+def console(**options: Any) -> Console:
+    """A console for stdout that leaves words alone."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False, **options)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document on stdout."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def warn(text: str) -> None:
+    """A message for people."""
+    print(f"uvirtio: {text}", file=sys.stderr)

@@ -1,0 +1,41 @@
+"""Names of PCI functions: from pci.ids where it is installed, else our own words."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from uvirtio.spec.devices import device_spec
+from uvirtio.spec.ids import VENDOR, device_type
+
+__all__ = ["PATHS", "device_name"]
+
+#: Where distributions keep the list.
+PATHS = (Path("/usr/share/misc/pci.ids"), Path("/usr/share/hwdata/pci.ids"), Path("/usr/share/pci.ids"))
+
+
+@cache
+def _virtio_names(paths: tuple[Path, ...]) -> dict[int, str]:
+    """device id -> name, of the one vendor that matters."""
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        start = text.find(f"\n{VENDOR:04x} ")
+        if start < 0:
+            continue
+        end = re.compile(r"\n[0-9a-fA-F]").search(text, start + 5)
+        block = text[start : end.start() if end else len(text)]
+        return {int(match[1], 16): match[2].strip() for match in re.finditer(r"\n\t([0-9a-f]{4})\s+(.*)", block)}
+    return {}
+
+
+def device_name(device: int, subsystem: int = 0, paths: tuple[Path, ...] = PATHS) -> str:
+    """What a virtio function with this device id is called."""
+    known = _virtio_names(paths).get(device)
+    if known:
+        return known
+    title = device_spec(device_type(device, subsystem)).title
+    return f"Virtio {title}" if not title.startswith("virtio") else title[0].upper() + title[1:]

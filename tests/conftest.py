@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.lab import NEEDS, missing
+from tests.lab import IN_GUEST, NEEDS, missing
 
 _MARKERS = (
     "needs(*what): what must be at hand outside Python, see tests/lab: " + ", ".join(NEEDS),
@@ -64,7 +64,8 @@ class LeftOut:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
-    config.pluginmanager.register(LeftOut(), "left-out")
+    if IN_GUEST not in os.environ:  # there the host has seen to it
+        config.pluginmanager.register(LeftOut(), "left-out")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -73,7 +74,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     By hand, as pytest-xdist 3.8's ``--dist loadgroup`` has no effect under pytest 9.2.
     """
-    from xdist.scheduler import LoadScopeScheduling
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     class GuestTestsTogether(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 __all__ = [
+    "IN_GUEST",
     "NEEDS",
     "distro_qemu",
     "guest_kernel",
@@ -24,6 +25,9 @@ __all__ = [
     "speaks_vfio_user",
     "virtme_ng",
 ]
+
+IN_GUEST = "UVIRTIO_IN_GUEST"
+"""Set in the environment of tests that run inside a guest, to the folder that it shares with the host."""
 
 _PROVISION = "run `make lab`"
 _GUEST_TOOLS = {
@@ -57,7 +61,7 @@ def speaks_vfio_user(qemu: Path) -> bool:
     """
     if _version(qemu) < (10, 1):
         return False
-    probe = [qemu, "-machine", "none", "-device", "vfio-user-pci,help"]
+    probe: list[str | Path] = [qemu, "-machine", "none", "-device", "vfio-user-pci,help"]
     done = subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.returncode == 0 and "socket=" in done.stdout
 
@@ -111,7 +115,12 @@ def _needs_guest() -> str | None:
     return _needs_modern_qemu()
 
 
+def _needs_apt() -> str | None:
+    return None if shutil.which("apt-get") else "no apt-get: the lab is made on Debian 12 or newer"
+
+
 NEEDS: dict[str, Callable[[], str | None]] = {
+    "apt": _needs_apt,
     "qemu": _needs_qemu,
     "modern-qemu": _needs_modern_qemu,
     "guest": _needs_guest,

@@ -6,6 +6,7 @@ certificates and keys apply as they stand in its configuration, nothing is insta
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,8 @@ from pathlib import Path
 __all__ = ["LabError", "PackageRoom", "Source", "open_room", "own_sources", "unpack"]
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "TRUSTED", "SIGNED_BY")
+_FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "SOURCESENTRY")
+_SIGNED_BY = re.compile(r"signed-by\s*[:=]\s*(/[^\s\]]+)", re.IGNORECASE)
 
 
 class LabError(Exception):
@@ -25,23 +27,20 @@ class LabError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One suite on one mirror, with the key rings (comma-separated paths, or empty for apt's own) that vouch for it."""
+    """One suite on one mirror, and the key rings that vouch for it (none: those that apt trusts anyway)."""
 
     uri: str
     suite: str
-    signed_by: str = ""
-    trusted: bool = False
+    rings: tuple[str, ...] = ()
 
     def at(self, suite: str) -> Source:
         """Another suite on the same mirror. Debian's own key ring, which knows newer releases, may vouch as well."""
-        rings = [self.signed_by] if self.signed_by else []
-        if _KEYRING.exists() and str(_KEYRING) not in rings:
-            rings.append(str(_KEYRING))
-        return replace(self, suite=suite, signed_by=",".join(rings))
+        more = (str(_KEYRING),) if _KEYRING.exists() and str(_KEYRING) not in self.rings else ()
+        return replace(self, suite=suite, rings=self.rings + more)
 
     def __str__(self) -> str:
-        options = ([f"signed-by={self.signed_by}"] if self.signed_by else []) + ["trusted=yes"] * self.trusted
-        return " ".join(["deb", *(["[" + " ".join(options) + "]"] if options else []), self.uri, self.suite, "main"])
+        options = [f"[signed-by={','.join(self.rings)}]"] if self.rings else []
+        return " ".join(["deb", *options, self.uri, self.suite, "main"])
 
 
 def _run(*command: str | Path) -> str:
@@ -55,19 +54,18 @@ def _run(*command: str | Path) -> str:
 def own_sources(codename: str) -> list[Source]:
     """The machine's own entries for a Debian release (its security and updates suites too), the release itself first.
 
-    apt reads its configuration for us, so that the one-line and the deb822 format both work.
+    apt reads its configuration for us, so that the one-line and the deb822 format both work, whether or not the
+    package lists were ever fetched. It does not tell the key rings: those named in the entry's file are taken.
     """
     row = "\t".join(f"$({field})" for field in _FIELDS)
-    listing = _run("apt-get", "indextargets", "--format", row, "Created-By: Packages")
+    listing = _run("apt-get", "indextargets", "--no-release-info", "--format", row, "Created-By: Packages")
     found: dict[tuple[str, str], Source] = {}
     for line in listing.splitlines():
-        fields = line.split("\t")
-        if len(fields) != len(_FIELDS):
-            continue  # a key block written into the sources spans lines: Debian's key ring serves instead
-        uri, suite, component, trusted, signed_by = fields
+        uri, suite, component, entry = line.split("\t")
         if component == "main" and suite.split("/")[0].removesuffix("-updates").removesuffix("-security") == codename:
-            ring = signed_by if signed_by.startswith("/") else ""
-            found[uri, suite] = Source(uri, suite, ring, trusted.lower() in ("yes", "true"))
+            named = _SIGNED_BY.findall(Path(entry.rpartition(":")[0]).read_text(encoding="utf-8"))
+            rings = dict.fromkeys(ring for rings in named for ring in rings.split(","))
+            found[uri, suite] = Source(uri, suite, tuple(rings))
     return sorted(found.values(), key=lambda source: source.suite != codename)
 
 

@@ -21,7 +21,7 @@ from tests.lab.apt import LabError, Source, open_room, own_sources, unpack
 
 __all__ = ["main"]
 
-_RECIPE = 1
+_RECIPE = 2
 """Goes up when a step below changes what it makes, so that an older lab is made anew."""
 
 _WRAPPER = """\
@@ -47,7 +47,7 @@ def _own(codename: str) -> list[Source]:
     sources = own_sources(codename)
     if not sources or sources[0].suite != codename:
         raise LabError(f"apt's configuration has no entry for {codename} main, so no mirror is known")
-    return sources
+    return [source.at(source.suite) for source in sources]
 
 
 def _qemu(folder: Path) -> str:
@@ -80,7 +80,7 @@ def _kernel(folder: Path) -> str:
 
 def _virtme_ng(folder: Path) -> str:
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     done = subprocess.run([*install, "virtme-ng>=1.36,<2"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"pip could not install virtme-ng:\n{done.stderr.strip()}")

@@ -21,20 +21,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab import guest_kernel, modern_qemu, virtme_ng
+from tests.lab import IN_GUEST, guest_kernel, modern_qemu, virtme_ng
 from tests.lab.leash import leashed
 from tests.vm.accelerator import choose
 from tests.vm.boots import Boot, Device, Served, Stock
-from tests.vm.channel import ControlChannel
+from tests.vm.channel import Action, ControlChannel
 from tests.vm.qmp import Qmp
 
-__all__ = ["IN_GUEST", "Guest", "GuestError"]
+__all__ = ["Guest", "GuestError"]
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path("/tmp/uvirtio-shared")
 """Where the guest sees the shared folder."""
-IN_GUEST = "UVIRTIO_IN_GUEST"
-"""Set in the guest's environment, to the shared folder."""
 
 _FIRST_SLOT = 0x10
 """Slots from here on are the tests' own; virtme-ng's devices take those from 1 up."""
@@ -46,7 +44,7 @@ _HIDDEN = ("/run/", "/tmp/", "/var/", "/dev/")
 
 
 class GuestError(Exception):
-    """The guest did not boot, ended early, or did not answer; the message shows the end of its console."""
+    """The guest did not boot, ended early, or did not answer; the message shows the end of what it said."""
 
 
 class Guest:
@@ -54,14 +52,15 @@ class Guest:
 
     def __init__(self, name: str, boot: Boot, tests: Sequence[str]) -> None:
         qemu, kernel, vng = modern_qemu(), guest_kernel(), virtme_ng()
-        assert qemu and kernel and vng, "asked for a guest where the lab is not complete"
+        if qemu is None or kernel is None or vng is None:
+            raise GuestError("asked for a guest where the lab is not complete: run `make lab`")
         self.name = name
         self._boot = boot
         self.accelerator = choose(qemu, kernel)
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
         self._qmp: Qmp | None = None
         self._pending: dict[str, list[dict[str, Any]]] = {}
-        self._seconds_to_first: float | None = None
+        self.has_reported = False
         self._work = Path(tempfile.mkdtemp(prefix="uvirtio-guest-"))
         self._shared = self._work / "shared"
         self._shared.mkdir()
@@ -73,7 +72,7 @@ class Guest:
             for device in boot.devices:
                 if isinstance(device, Served):
                     self._serve(device)
-            actions = {
+            actions: dict[str, Action] = {
                 "echo": lambda value: value,
                 "trigger": self._trigger,
                 "kill": self._kill,
@@ -146,10 +145,9 @@ class Guest:
 
     def _start(self, qemu: Path, kernel: Path, vng: Path) -> subprocess.Popen[bytes]:
         memory = self._boot.memory
-        options = [
+        options: list[str] = [
             *("-object", f"memory-backend-memfd,id=ram,size={memory},share=on", "-machine", "memory-backend=ram"),
             *("-qmp", f"unix:{self._work}/qmp,server=on,wait=off"),
-            *("-serial", f"file:{self._work}/console"),
             *("-chardev", f"socket,id=channel,path={self._work}/channel", "-device", "virtio-serial-pci,id=channels"),
             *("-device", "virtserialport,bus=channels.0,chardev=channel,name=uvirtio.host"),
             *self._device_options(),
@@ -165,17 +163,18 @@ class Guest:
         }
         inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, "-m", "pytest"]
         inside += ["-p", "no:cacheprovider", "-p", "pytest_timeout", f"@{SHARED}/tests"]
-        command = [
-            *(vng, "--disable-microvm", "--force-9p", "--force-initramfs", "--disable-monitor"),
+        command: list[str] = [
+            *(str(vng), "--disable-microvm", "--force-9p", "--force-initramfs", "--disable-monitor"),
             *(["--disable-kvm"] if self.accelerator.name == "tcg" else []),
-            *("--qemu", qemu, "--run", kernel, "--memory", memory, "--cpus", str(self._boot.cpus), *shared),
-            *("--append", "console=ttyS1", f"--qemu-opts={shlex.join(options)}"),
+            *("--qemu", str(qemu), "--run", str(kernel), *shared),
+            *("--memory", memory, "--cpus", str(self._boot.cpus)),
+            *("--verbose", "--append", "quiet loglevel=1", f"--qemu-opts={shlex.join(options)}"),
             *("--exec", f"cd {shlex.quote(str(ROOT))} && exec {shlex.join(inside)}"),
         ]
         # vng finds its own helper through PATH; and QEMU reopens the standard output by name, which would start a
         # regular file again from its beginning, so a pipe stands in between
         path = f"{vng.parent}{os.pathsep}{os.environ['PATH']}"
-        piped = ["sh", "-c", 'PATH="$0" "$@" 2>&1 | cat', path, *map(str, command)]
+        piped = ["sh", "-c", 'PATH="$0" "$@" 2>&1 | cat', path, *command]
         with (self._work / "output").open("wb") as output:
             process = leashed(piped, tree=True, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         self._cleanup.callback(_end, process)
@@ -217,7 +216,7 @@ class Guest:
         Raises GuestError when the guest ends without them, or they do not come within `seconds` (and, for the
         guest's first, the time it takes to boot).
         """
-        if self._seconds_to_first is None:
+        if not self.has_reported:
             seconds += _BOOT_SECONDS[self.accelerator.name]
         started = time.monotonic()
         while True:
@@ -226,8 +225,7 @@ class Guest:
                 self._take(json.loads(line))
             done = self._pending.get(test, [])
             if done and done[-1]["when"] == "teardown":
-                if self._seconds_to_first is None:
-                    self._seconds_to_first = time.monotonic() - started
+                self.has_reported = True
                 return self._pending.pop(test)
             if ended:
                 raise GuestError(f"the guest ended without a result for this test\n{self.evidence()}")
@@ -241,9 +239,9 @@ class Guest:
         # a module that could not be imported in the guest shows in the output, and its tests get no report
 
     def evidence(self) -> str:
-        """The end of what the guest, its console and the device servers said."""
+        """The end of what the guest with its kernel and the device servers said."""
         parts = []
-        for path in (self._work / "output", self._work / "console", *sorted(self._work.glob("*.out"))):
+        for path in (self._work / "output", *sorted(self._work.glob("*.out"))):
             if path.exists() and (said := path.read_text(errors="replace").strip()):
                 parts.append(f"--- {path.name} ---\n" + "\n".join(said.splitlines()[-40:]))
         return "\n".join(parts)

@@ -9,33 +9,30 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 import pytest
 
+from tests.lab import IN_GUEST
 from tests.vm.guest.host import Host
-from tests.vm.machine import IN_GUEST
 
 
 class Reporter:
     """Writes every report as a JSON line into the folder that the host reads."""
 
-    def __init__(self, config: pytest.Config, file: TextIO) -> None:
+    def __init__(self, config: pytest.Config, path: Path) -> None:
         self._config = config
-        self._file = file
+        self._path = path
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         row = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._file.write(json.dumps(row, default=str) + "\n")
-        self._file.flush()
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, default=str) + "\n")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     shared = os.environ.get(IN_GUEST)
     if shared:
-        file = Path(shared, "reports.jsonl").open("a", encoding="utf-8")
-        config.add_cleanup(file.close)
-        config.pluginmanager.register(Reporter(config, file), "guest-reporter")
+        config.pluginmanager.register(Reporter(config, Path(shared, "reports.jsonl")), "guest-reporter")
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ from .spec.features import Feature, Features
 from .spec.pci import Command, Header
 from .spec.status import GONE, Status, describe
 from .transport import Transport
-from .transport.modern import ModernTransport
+from .transport.choose import choose_transport
 
 __all__ = ["ALL_ONES", "DONE", "REFUSED", "TIMEOUT", "Device", "Phase", "status_table"]
 
@@ -97,7 +97,7 @@ class Device:
         self.timeout = timeout
         self.identity = read_identity(function.config, function.locator)
         self.capabilities, self.list_problems = walk(function.config, self._bar_length)
-        self.transport: Transport = ModernTransport(function, self.capabilities, recorder)
+        self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
         self.line = function.line
         self.isr = IsrOwner(self.transport.isr, function.line)
         self.queues: dict[int, Queue] = {}
@@ -236,6 +236,7 @@ class Device:
     ) -> Negotiated:
         """Accept what is wanted and offered, set FEATURES_OK, and re-read it (3.1.1, steps 4 to 6).
 
+        The legacy interface has no FEATURES_OK: there it ends with the second of these (3.1.2).
         ``without`` turns features off by bit. Raises :class:`NegotiationFailed` after setting FAILED and resetting.
         """
         needed = Features() if required is None else required
@@ -248,22 +249,26 @@ class Device:
             negotiated = choose(self.offered, everything, needed, dependencies)
             self._check_platform(negotiated.accepted)
             self.transport.set_driver_features(negotiated.accepted)
-            self.write_status(self._written | Status.FEATURES_OK)
-            status = self.transport.status()
-            if status == GONE:
-                self.check_alive("setting FEATURES_OK")
-            if not status & Status.FEATURES_OK:
-                raise NegotiationFailed(
-                    f"{self.function.locator}: the device refused FEATURES_OK: offered {self.offered}, "
-                    f"accepted {negotiated.accepted} (bits {', '.join(map(str, negotiated.accepted))}), "
-                    f"status {describe(status)}"
-                )
+            if self.transport.kind == "modern":
+                self._confirm_features(negotiated)
         except NegotiationFailed:
             self._give_up()
             raise
         self.negotiated = negotiated
         self.phase = Phase.NEGOTIATED
         return negotiated
+
+    def _confirm_features(self, negotiated: Negotiated) -> None:
+        self.write_status(self._written | Status.FEATURES_OK)
+        status = self.transport.status()
+        if status == GONE:
+            self.check_alive("setting FEATURES_OK")
+        if not status & Status.FEATURES_OK:
+            raise NegotiationFailed(
+                f"{self.function.locator}: the device refused FEATURES_OK: offered {self.offered}, "
+                f"accepted {negotiated.accepted} (bits {', '.join(map(str, negotiated.accepted))}), "
+                f"status {describe(status)}"
+            )
 
     def _check_platform(self, accepted: Features) -> None:
         if Feature.ACCESS_PLATFORM in accepted and getattr(self.function, "translated", False):
@@ -291,14 +296,16 @@ class Device:
             raise DeviceMisbehaved(
                 f"{self.function.locator}: queue {index} is not available; the device has {self.transport.queue_count()} queues"
             )
-        size = min(maximum, limit or 256)
+        legacy = self.transport.kind == "legacy"
+        # A legacy device says the size of its queue; the driver has no say in it.
+        size = maximum if legacy else min(maximum, limit or 256)
         if Feature.RING_PACKED not in accepted:
             if maximum & (maximum - 1):
                 raise DeviceMisbehaved(
                     f"queue {index} has size {maximum}; a split queue's is a power of 2 (virtio 1.4, 2.7)"
                 )
             size = 1 << size.bit_length() - 1
-        queue = make_queue(index, size, self.function.dma, accepted, legacy=self.transport.kind == "legacy")
+        queue = make_queue(index, size, self.function.dma, accepted, legacy=legacy)
         self.function.dma.verify()
         queue.recorder = self.recorder
         queue.allow = self._allowed
@@ -355,10 +362,13 @@ class Device:
     def config_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
         """A consistent piece of device-specific configuration (2.5.1): read again while the generation moves.
 
+        The legacy interface has no generation: there it is read until it reads the same twice (2.5.4).
         Raises :class:`ConfigurationUnstable` when it never holds still.
         """
         length = self.transport.config_length - offset if length is None else length
         deadline = self.clock.now() + self.timeout
+        legacy = self.transport.kind == "legacy"
+        previous: bytearray | None = None
         while True:
             before = self.transport.generation()
             data = bytearray()
@@ -366,11 +376,13 @@ class Device:
                 at = offset + len(data)
                 width = next(w for w in (4, 2, 1) if at % w == 0 and len(data) + w <= length)
                 data += self.transport.read_config(at, width).to_bytes(width, "little")
-            if self.transport.generation() == before:
+            if self.transport.generation() == before and (not legacy or data == previous):
                 return bytes(data)
+            previous = data
             if self.clock.now() >= deadline:
                 raise ConfigurationUnstable(
-                    f"{self.function.locator}: config_generation kept changing for {self.timeout:g} s; last {before}"
+                    f"{self.function.locator}: the configuration kept changing for {self.timeout:g} s; "
+                    f"last config_generation {before}"
                 )
             self.clock.sleep(1e-4)
 

@@ -9,10 +9,10 @@ from ..access.fence import store_load_fence
 from ..access.trace import Recorder
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
 
-__all__ = ["QueueBase", "check_parts"]
+__all__ = ["CHAIN_LIMIT", "QueueBase", "check_parts"]
 
 #: A chain may describe at most 2^32 bytes (virtio 1.4, 2.7.5.2).
-_CHAIN_LIMIT = 1 << 32
+CHAIN_LIMIT = 1 << 32
 
 _DUTIES = {
     "D3": "no buffers may be made available",
@@ -31,7 +31,7 @@ def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, 
         )
     if any(not part.size for part in parts):
         raise DriverMisuse(f"{where}: a part of a buffer is empty; leave it out")
-    if (total := sum(part.size for part in parts)) > _CHAIN_LIMIT:
+    if (total := sum(part.size for part in parts)) > CHAIN_LIMIT:
         raise DriverMisuse(f"{where}: a buffer of {total:#x} bytes is longer than 2^32 (virtio 1.4, 2.7.5.2)")
 
 
@@ -84,7 +84,9 @@ class QueueBase:
         raise DriverMisuse(f"{self._name} has no notifier yet: set it from the transport before publishing")
 
     def _full(self, needed: int, free: int) -> QueueFull:
-        return QueueFull(f"{self._name}: {needed} descriptors are needed and {free} of {self.size} are free; reap first")
+        return QueueFull(
+            f"{self._name}: {needed} descriptors are needed and {free} of {self.size} are free; reap first"
+        )
 
     def _not_in_flight(self, token: int, where: str, in_flight: int) -> DeviceMisbehaved:
         if token >= self.size:

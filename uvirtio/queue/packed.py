@@ -13,7 +13,7 @@ from itertools import islice
 from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import packed as spec
-from .base import check_parts
+from .base import CHAIN_LIMIT, check_parts
 from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK, PackedRing
 
 __all__ = ["PackedQueue"]
@@ -73,14 +73,21 @@ class PackedQueue(PackedRing):
         if self._held:
             self._guard("D3")
         elements: list[tuple[int, int]] = []
+        total = capacity = 0
+        empty = False
         for part in readable:
-            elements.append((part.address, part.size))
-        capacity = 0
+            size = part.size
+            empty |= not size
+            total += size
+            elements.append((part.address, size))
         for part in writable:
-            elements.append((part.address, part.size | _WRITE))
-            capacity += part.size
+            size = part.size
+            empty |= not size
+            capacity += size
+            elements.append((part.address, size | _WRITE))
+        total += capacity
         needed = 1 if self.indirect else len(elements)
-        if not 0 < needed <= self._room or len(elements) > self.size or capacity > _LOW32:
+        if empty or not elements or needed > self._room or len(elements) > self.size or total > CHAIN_LIMIT:
             check_parts(readable, writable, self.size, self._name)
             raise self._full(needed, self._room)
         token = self._ids.popleft()

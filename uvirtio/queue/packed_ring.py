@@ -59,7 +59,9 @@ class PackedRing(QueueBase):
     ) -> None:
         super().__init__(index, size, fence)
         if not 0 < size <= spec.MAX_SIZE:
-            raise DriverMisuse(f"queue {index}: {size} entries; a packed queue has 1 to {spec.MAX_SIZE} (virtio 1.4, 2.8)")
+            raise DriverMisuse(
+                f"queue {index}: {size} entries; a packed queue has 1 to {spec.MAX_SIZE} (virtio 1.4, 2.8)"
+            )
         self.event_idx = event_idx
         self._areas = [
             dma.allocate(spec.DESC_SIZE * size, spec.DESC_ALIGN),

@@ -12,7 +12,7 @@ from itertools import islice
 from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import split as spec
-from .base import check_parts
+from .base import CHAIN_LIMIT, check_parts
 from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING, SplitRing
 
 __all__ = ["SplitQueue"]
@@ -74,14 +74,21 @@ class SplitQueue(SplitRing):
         if self._held:
             self._guard("D3")
         elements: list[tuple[int, int]] = []
+        total = capacity = 0
+        empty = False
         for part in readable:
-            elements.append((part.address, part.size))
-        capacity = 0
+            size = part.size
+            empty |= not size
+            total += size
+            elements.append((part.address, size))
         for part in writable:
-            elements.append((part.address, part.size | _WRITE))
-            capacity += part.size
+            size = part.size
+            empty |= not size
+            capacity += size
+            elements.append((part.address, size | _WRITE))
+        total += capacity
         needed = 1 if self.indirect else len(elements)
-        if not 0 < needed <= len(self._unused) or len(elements) > self.size or capacity > _LOW32:
+        if empty or not elements or needed > len(self._unused) or len(elements) > self.size or total > CHAIN_LIMIT:
             check_parts(readable, writable, self.size, self._name)
             raise self._full(needed, len(self._unused))
         if len(elements) == 1:

@@ -11,6 +11,7 @@ from ..spec.ids import DeviceType
 
 if TYPE_CHECKING:
     from .device import VirtioDevice
+    from .loop import Loop
     from .queue import DeviceQueue
     from .ring import Chain
 
@@ -85,6 +86,9 @@ class DeviceModel:
 
     def reset(self) -> None:
         """The device was reset."""
+
+    def watch(self, loop: Loop) -> None:
+        """Watch descriptors for data from outside; only a served device does."""
 
     def close(self) -> None:
         """Release files and sockets."""

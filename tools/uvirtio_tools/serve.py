@@ -1,0 +1,131 @@
+"""``uvirtio serve``: an emulated device over vfio-user, for QEMU 10.1 or newer and any other client."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import TextIO
+
+from uvirtio.errors import CannotRun, LocatorError
+
+from . import exits
+
+__all__ = ["add_arguments", "main", "run"]
+
+_DIRECT = ("profile", "fault", "latency", "delay", "seed")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``uvirtio serve``."""
+    parser.add_argument("type", metavar="TYPE", help="rng, blk, net, console, balloon, input")
+    parser.add_argument("--socket", required=True, metavar="PATH", help="where to listen for the vfio-user client")
+    parser.add_argument("--profile", metavar="P", help="how it suspends: virtio-1.4 (default), rfc, crosvm, slow ...")
+    parser.add_argument("--fault", metavar="F", help="duties that it breaks, comma-separated: V4, R6, C2 ...")
+    parser.add_argument("--latency", metavar="S", help="seconds that a request stays in process")
+    parser.add_argument("--delay", metavar="S", help="seconds that suspend and resume take at least")
+    parser.add_argument("--seed", metavar="N", help="start of the random sequence")
+    parser.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="any other parameter of emulated:TYPE"
+    )
+    parser.add_argument("--control", metavar="PATH", help="a socket for triggers, JSON lines")
+    parser.add_argument("--log", metavar="FILE", help="every register access and device event, JSON lines")
+    parser.add_argument("--once", action="store_true", help="end when the first client is gone")
+
+
+def _parameters(args: argparse.Namespace) -> dict[str, str]:
+    parameters = {name: value for name in _DIRECT if (value := getattr(args, name)) is not None}
+    for item in args.set:
+        name, equals, value = item.partition("=")
+        if not name or not equals:
+            raise LocatorError(f"--set {item}: not NAME=VALUE")
+        if name in parameters:
+            raise LocatorError(f"--set {item}: {name} is given twice")
+        parameters[name] = value
+    return parameters
+
+
+@contextlib.contextmanager
+def _opened(path: str | None) -> Iterator[TextIO | None]:
+    if path is None:
+        yield None
+        return
+    try:
+        file = open(path, "w", buffering=1)  # noqa: SIM115  # closed below; a line at a time, so that readers see it
+    except OSError as error:
+        raise CannotRun(f"cannot write {path}: {error.strerror}; choose another --log") from error
+    with file:
+        yield file
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM (0) or Ctrl-C (130), or with ``--once`` until the client is gone (0)."""
+    from uvirtio.emulated.log import Entry
+    from uvirtio.emulated.options import parse_options
+    from uvirtio.emulated.server import Server
+
+    options = parse_options(args.type, _parameters(args))
+    received: list[int] = []
+
+    def tell(sentence: str) -> None:
+        print(f"uvirtio serve: {sentence}", file=sys.stderr, flush=True)
+
+    with _opened(args.log) as file:
+
+        def sink(entry: Entry) -> None:
+            if file is not None:
+                file.write(json.dumps(entry.to_json()) + "\n")
+
+        server = Server(
+            options,
+            args.socket,
+            control=args.control,
+            sink=sink if file is not None else None,
+            tell=tell,
+            once=args.once,
+        )
+        wake, waker = socket.socketpair()
+        for end in (wake, waker):
+            end.setblocking(False)
+        server.loop.watch(wake, server.stop)
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            # Only noted: a message is answered to its end before the server stops.
+            received.append(number)
+
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, stop) for number in numbers}
+        old_fd = signal.set_wakeup_fd(waker.fileno())
+        try:
+            print(f"serving {args.type} ({options.describe()}) on {args.socket}", flush=True)
+            server.run()
+        finally:
+            signal.set_wakeup_fd(old_fd)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            wake.close()
+            waker.close()
+    return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m uvirtio_tools.serve``: the command by itself."""
+    from uvirtio.errors import UvirtioError
+
+    parser = argparse.ArgumentParser(prog="uvirtio serve", description=__doc__)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except UvirtioError as error:
+        print(f"uvirtio: {error}", file=sys.stderr)
+        return exits.status_of(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

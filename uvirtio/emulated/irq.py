@@ -1,0 +1,107 @@
+"""Interrupts of a served device: eventfds that the client handed over.
+
+INTx is a level, but an eventfd carries edges. QEMU masks the interrupt when it takes an edge and unmasks it after the
+guest touched a BAR; the server owns the level and signals again if it is still up. When the level falls before QEMU
+took the edge, the edge is taken back, and no unmask will come for it. Without both, a storm or a dead line follows.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+__all__ = ["IntxLine", "Vectors", "signal_eventfd"]
+
+
+def signal_eventfd(fd: int) -> None:
+    """Add one to an eventfd; a counter that is full already is signalled enough."""
+    try:
+        os.write(fd, (1).to_bytes(8, "little"))
+    except (BlockingIOError, BrokenPipeError):
+        return
+
+
+class IntxLine:
+    """The level of INTx, told to the client as edges."""
+
+    def __init__(self) -> None:
+        self.asserted = False
+        self.masked = False
+        self.fd: int | None = None
+        self.signals = 0
+
+    def install(self, fd: int | None) -> None:
+        """Take a new eventfd (None: none any more)."""
+        if self.fd is not None:
+            os.close(self.fd)
+        self.fd = fd
+        self.masked = False
+        self._signal()
+
+    def level(self, asserted: bool) -> None:
+        """The device (or its interrupt disable bit) changed the level."""
+        if asserted == self.asserted:
+            return
+        self.asserted = asserted
+        if asserted:
+            self._signal()
+        elif self.masked and self._take_back():
+            self.masked = False
+
+    def _signal(self) -> None:
+        if self.asserted and not self.masked and self.fd is not None:
+            self.masked = True
+            self.signals += 1
+            signal_eventfd(self.fd)
+
+    def _take_back(self) -> bool:
+        """Whether the last edge had not been noticed yet; it is gone then."""
+        if self.fd is None:
+            return False
+        poller = select.poll()
+        poller.register(self.fd, select.POLLIN)
+        if not poller.poll(0):
+            return False
+        try:
+            os.read(self.fd, 8)
+        except BlockingIOError:
+            return False
+        return True
+
+    def mask(self) -> None:
+        """The client wants no interrupt until it unmasks."""
+        self.masked = True
+
+    def unmask(self) -> None:
+        """The client has dealt with the last one; a level that is still up is signalled again."""
+        self.masked = False
+        self._signal()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self.install(None)
+
+
+class Vectors:
+    """MSI-X: one eventfd per vector."""
+
+    def __init__(self, count: int) -> None:
+        self.fds: list[int | None] = [None] * count
+        self.signals = 0
+
+    def install(self, vector: int, fd: int | None) -> None:
+        """Take a new eventfd for a vector (None: none any more)."""
+        old, self.fds[vector] = self.fds[vector], fd
+        if old is not None:
+            os.close(old)
+
+    def send(self, vector: int) -> None:
+        """Signal a vector; one that nobody listens to is lost, as a message to nowhere is."""
+        if vector < len(self.fds) and (fd := self.fds[vector]) is not None:
+            self.signals += 1
+            signal_eventfd(fd)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        for vector in range(len(self.fds)):
+            self.install(vector, None)

@@ -1,0 +1,280 @@
+"""One client of the vfio-user server: its messages, its memory, its interrupts."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from collections.abc import Callable
+
+from ..errors import DeviceMisbehaved
+from ..spec.pci import Header as PciHeader
+from ..vfio_user import wire
+from ..vfio_user.channel import Channel, Message
+from ..vfio_user.wire import Command, HeaderFlag
+from .function import EmulatedFunction
+from .irq import IntxLine, Vectors
+from .layout import BARS
+from .loop import Loop
+from .memory import MappedMemory
+
+__all__ = ["Session"]
+
+
+class _Refused(Exception):
+    """A command that is answered with an error number; the session goes on."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+class Session:
+    """Answers the commands of one client. ``ready`` is called when its socket has something to read."""
+
+    def __init__(self, channel: Channel, function: EmulatedFunction, memory: MappedMemory, loop: Loop) -> None:
+        self._channel = channel
+        self._function = function
+        self._memory = memory
+        self._loop = loop
+        self._versioned = False
+        self._unmask_fd: int | None = None
+        self.intx = IntxLine()
+        self.vectors = Vectors(function.vectors)
+        self._level = False
+        function.interrupts.on_level = self._on_level
+        function.interrupts.on_message = self.vectors.send
+        function.pci.on_command = self._update_line
+        self._handlers: dict[int, Callable[[Message], bytes]] = {
+            Command.DMA_MAP: self._dma_map,
+            Command.DMA_UNMAP: self._dma_unmap,
+            Command.DEVICE_GET_INFO: self._device_info,
+            Command.DEVICE_GET_REGION_INFO: self._region_info,
+            Command.DEVICE_GET_IRQ_INFO: self._irq_info,
+            Command.DEVICE_SET_IRQS: self._set_irqs,
+            Command.REGION_READ: self._region_read,
+            Command.REGION_WRITE: self._region_write,
+            Command.DEVICE_RESET: self._reset,
+        }
+
+    # The line
+
+    def _on_level(self, asserted: bool) -> None:
+        self._level = asserted
+        self._update_line()
+
+    def _update_line(self) -> None:
+        self.intx.level(self._level and not self._function.pci.intx_disabled)
+
+    # Messages
+
+    def ready(self) -> None:
+        """Answer everything that has come in. Raises :class:`UvirtioError` when the session is over."""
+        while (message := self._channel.poll()) is not None:
+            try:
+                self._answer(message)
+            finally:
+                message.close()
+
+    def _answer(self, message: Message) -> None:
+        header = message.header
+        if header.flags & HeaderFlag.TYPE != HeaderFlag.COMMAND:
+            raise DeviceMisbehaved(f"the client sent a reply (command {header.command}) where none was expected")
+        if header.command == Command.VERSION:
+            self._channel.reply(header, self._version(message))
+            return
+        if not self._versioned:
+            raise DeviceMisbehaved(f"the client began with command {header.command} instead of VERSION")
+        handler = self._handlers.get(header.command)
+        try:
+            if handler is None:
+                raise _Refused(errno.EOPNOTSUPP, f"command {header.command} is not supported")
+            payload = handler(message)
+        except _Refused as refusal:
+            self._function.log.event("message refused", str(refusal))
+            self._channel.reply(header, errno=refusal.number)
+        else:
+            self._channel.reply(header, payload)
+
+    def _version(self, message: Message) -> bytes:
+        major, minor, _ = wire.unpack_version(message.payload)
+        if major != 0:
+            raise DeviceMisbehaved(f"the client speaks vfio-user {major}.{minor}; this server speaks 0.1")
+        self._versioned = True
+        return wire.pack_version(0, min(minor, 1))
+
+    # Memory
+
+    def _dma_map(self, message: Message) -> bytes:
+        request = wire.DmaMap(*wire.unpack(wire.DMA_MAP, message.payload, "DMA_MAP"))
+        where = f"{request.size:#x} bytes at {request.address:#x}"
+        if not message.fds:
+            return b""  # memory that is not shared, a ROM for instance: nothing that a device could reach
+        if request.size == 0 or request.address + request.size > 1 << 64:
+            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}")
+        if os.fstat(message.fds[0]).st_size < request.offset + request.size:
+            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}: the file is shorter")
+        writable = bool(request.flags & wire.DmaFlag.WRITE)
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
+        try:
+            mapping = mmap.mmap(message.fds[0], request.size, mmap.MAP_SHARED, protection, offset=request.offset)
+        except (OSError, ValueError, OverflowError) as error:
+            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}: {error}") from error
+        try:
+            self._memory.map(request.address, memoryview(mapping), writable=writable, mapping=mapping)
+        except ValueError as error:
+            raise _Refused(errno.EEXIST, f"DMA_MAP of {where}: {error}") from error
+        return b""
+
+    def _dma_unmap(self, message: Message) -> bytes:
+        request = wire.DmaUnmap(*wire.unpack(wire.DMA_UNMAP, message.payload, "DMA_UNMAP"))
+        if request.flags & wire.DmaFlag.UNMAP_ALL:
+            self._memory.clear()
+        else:
+            # What was mapped without a descriptor is not there, and its unmapping no mistake.
+            self._memory.unmap(request.address, request.size)
+        return wire.DMA_UNMAP.pack(*request)
+
+    # What the device is
+
+    def _device_info(self, message: Message) -> bytes:
+        flags = wire.DeviceFlag.RESET | wire.DeviceFlag.PCI
+        return wire.DEVICE_INFO.pack(wire.DEVICE_INFO.size, flags, wire.REGIONS, wire.IRQS)
+
+    def _region_info(self, message: Message) -> bytes:
+        request = wire.RegionInfo(*wire.unpack(wire.REGION_INFO, message.payload, "GET_REGION_INFO"))
+        if request.region >= wire.REGIONS:
+            raise _Refused(errno.EINVAL, f"there is no region {request.region}")
+        size = PciHeader.SIZE if request.region == wire.CONFIG_REGION else BARS.get(request.region, 0)
+        flags = wire.RegionFlag.READ | wire.RegionFlag.WRITE if size else 0
+        return wire.REGION_INFO.pack(wire.REGION_INFO.size, flags, request.region, 0, size, 0)
+
+    def _irq_count(self, index: int) -> int:
+        if index >= wire.IRQS:
+            raise _Refused(errno.EINVAL, f"there is no interrupt type {index}")
+        return {wire.INTX: int(self._function.options.intx), wire.MSIX: self._function.vectors}.get(index, 0)
+
+    def _irq_info(self, message: Message) -> bytes:
+        request = wire.IrqInfo(*wire.unpack(wire.IRQ_INFO, message.payload, "GET_IRQ_INFO"))
+        count = self._irq_count(request.kind)
+        flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.NORESIZE if count else 0
+        if request.kind == wire.INTX and count:
+            flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.MASKABLE | wire.IrqFlag.AUTOMASKED
+        return wire.IRQ_INFO.pack(wire.IRQ_INFO.size, flags, request.kind, count)
+
+    # Interrupts
+
+    def _set_irqs(self, message: Message) -> bytes:
+        request = wire.SetIrqs(*wire.unpack(wire.SET_IRQS, message.payload, "SET_IRQS"))
+        available = self._irq_count(request.kind)
+        if request.start + request.total > available:
+            if request.total or request.start:
+                raise _Refused(errno.EINVAL, f"SET_IRQS for {request.total} of {available} of type {request.kind}")
+            return b""
+        if request.flags & wire.IrqSet.TRIGGER:
+            self._set_triggers(request, message)
+        elif request.kind != wire.INTX:
+            raise _Refused(errno.EOPNOTSUPP, "only INTx can be masked here; the MSI-X table is the client's")
+        elif request.flags & wire.IrqSet.UNMASK:
+            if request.flags & wire.IrqSet.DATA_EVENTFD:
+                self._watch_unmask(message.fds.pop(0) if message.fds else None)
+            else:
+                self.intx.unmask()
+        elif request.flags & wire.IrqSet.MASK:
+            self.intx.mask()
+        return b""
+
+    def _set_triggers(self, request: wire.SetIrqs, message: Message) -> None:
+        if request.flags & wire.IrqSet.DATA_EVENTFD:
+            vectors = range(request.start, request.start + request.total)
+            if message.fds and len(message.fds) != request.total:
+                raise _Refused(errno.EINVAL, f"{len(message.fds)} eventfds for {request.total} interrupts")
+            for vector in vectors:
+                self._install(request.kind, vector, message.fds.pop(0) if message.fds else None)
+        elif request.flags & wire.IrqSet.DATA_NONE and request.total == 0:
+            for vector in range(self._irq_count(request.kind)):
+                self._install(request.kind, vector, None)
+        else:
+            raise _Refused(errno.EOPNOTSUPP, "interrupts cannot be raised from the client's side")
+
+    def _install(self, index: int, vector: int, fd: int | None) -> None:
+        if index == wire.INTX:
+            self.intx.install(fd)
+        else:
+            self.vectors.install(vector, fd)
+
+    def _watch_unmask(self, fd: int | None) -> None:
+        """A client that unmasks through an eventfd of its own (QEMU does, with KVM)."""
+        old, self._unmask_fd = self._unmask_fd, fd
+        if old is not None:
+            self._loop.forget(old)
+            os.close(old)
+        if fd is not None:
+            os.set_blocking(fd, False)
+            self._loop.watch(fd, self._unmask_signalled)
+
+    def _unmask_signalled(self) -> None:
+        if self._unmask_fd is not None:
+            try:
+                os.read(self._unmask_fd, 8)
+            except BlockingIOError:
+                return
+            self.intx.unmask()
+
+    # Registers
+
+    def _access(self, message: Message) -> wire.Access:
+        access = wire.Access(*wire.unpack(wire.ACCESS, message.payload, "REGION access"))
+        size = PciHeader.SIZE if access.region == wire.CONFIG_REGION else BARS.get(access.region, 0)
+        if access.length == 0 or access.offset + access.length > size:
+            raise _Refused(errno.EINVAL, f"{access.length} bytes at {access.offset:#x} of region {access.region}")
+        return access
+
+    def _region_read(self, message: Message) -> bytes:
+        access = self._access(message)
+        data = b""
+        for offset, width in _pieces(access):
+            if access.region == wire.CONFIG_REGION:
+                value = self._function.config_read(offset, width)
+            else:
+                value = self._function.bar_read(access.region, offset, width)
+            data += value.to_bytes(width, "little")
+        return wire.ACCESS.pack(*access) + data
+
+    def _region_write(self, message: Message) -> bytes:
+        access = self._access(message)
+        data = message.payload[wire.ACCESS.size :]
+        if len(data) < access.length:
+            raise DeviceMisbehaved(f"the client's REGION_WRITE of {access.length} bytes carries {len(data)}")
+        for offset, width in _pieces(access):
+            at = offset - access.offset
+            value = int.from_bytes(data[at : at + width], "little")
+            if access.region == wire.CONFIG_REGION:
+                self._function.config_write(offset, width, value)
+            else:
+                self._function.bar_write(access.region, offset, width, value)
+        return wire.ACCESS.pack(*access)
+
+    def _reset(self, message: Message) -> bytes:
+        self._function.reset()
+        return b""
+
+    def close(self) -> None:
+        """The client is gone: the device is reset and can reach no memory any more."""
+        self._function.reset()
+        self._memory.clear()
+        self._watch_unmask(None)
+        self.intx.close()
+        self.vectors.close()
+        self._channel.close()
+
+
+def _pieces(access: wire.Access) -> list[tuple[int, int]]:
+    """An access as naturally aligned accesses of 1, 2 or 4 bytes; what is one already stays one."""
+    pieces = []
+    offset, end = access.offset, access.offset + access.length
+    while offset < end:
+        width = next(width for width in (4, 2, 1) if offset % width == 0 and offset + width <= end)
+        pieces.append((offset, width))
+        offset += width
+    return pieces

@@ -11,7 +11,7 @@ from uvirtio.queue import Queue
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
 
-from .workload import drain
+from .workload import ConfigField, drain
 
 __all__ = ["Rng", "RngWorkload"]
 
@@ -24,6 +24,8 @@ class Rng:
     TYPE: ClassVar[int] = DeviceType.RNG
     FEATURES: ClassVar[Features] = Features()
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = {}
+    WRITABLE: ClassVar[ConfigField | None] = None
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -113,9 +115,9 @@ class RngWorkload:
         return count
 
     def kick(self) -> None:
-        """Notify the queue."""
+        """Notify the queue, if the device wants it."""
         if self._flying:
-            self._queue.kick()
+            self._queue.publish()
 
     def reap(self) -> int:
         """Take what is used, and check it."""

@@ -6,12 +6,15 @@ thread, so that a suspend can fall at any chosen point of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from uvirtio.device import Device
+from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Features
 
-__all__ = ["Driver", "Workload", "drain"]
+__all__ = ["ConfigField", "Driver", "Workload", "drain"]
 
 
 class Workload(Protocol):
@@ -45,6 +48,36 @@ class Workload(Protocol):
         """What a passed :meth:`verify` says here, in one sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigField:
+    """A configuration field that a driver may write without harm, to see whether a write takes.
+
+    ``offset`` and ``width`` in bytes; ``features``: bits of which one must be negotiated (empty: none); ``values``: lawful
+    values of which one differs from whatever the field holds. Writing the old value again restores it.
+    """
+
+    name: str
+    offset: int
+    width: int
+    features: tuple[int, ...]
+    values: tuple[int, ...]
+
+    @classmethod
+    def of(cls, device_type: int, name: str, *values: int) -> ConfigField:
+        """The field of that name in the specification's table of a device type."""
+        field = next(field for field in device_spec(device_type).fields if field.name == name)
+        assert field.writable, f"{name} is not writable"
+        return cls(name, field.offset, field.width, field.features, values)
+
+    def exists(self, accepted: Features) -> bool:
+        """Whether a device with these negotiated features has the field."""
+        return not self.features or any(bit in accepted for bit in self.features)
+
+    def other(self, current: int) -> int:
+        """A lawful value that the field does not hold now."""
+        return next(value for value in self.values if value != current)
+
+
 class Driver(Protocol):
     """A driver of one device type: which features and queues it wants, and what it offers on a running device."""
 
@@ -54,6 +87,10 @@ class Driver(Protocol):
     FEATURES: ClassVar[Features]
     #: bit -> bits it requires, within the device type.
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]]
+    #: A configuration field that may be written to see whether it takes; None where the type has none.
+    WRITABLE: ClassVar[ConfigField | None]
+    #: Options that :attr:`workload` understands, by keyword: ``scratch`` (a range of 512-byte sectors that may be written).
+    OPTIONS: ClassVar[frozenset[str]]
 
     def __init__(self, device: Device) -> None: ...
 
@@ -64,8 +101,9 @@ class Driver(Protocol):
     def start(self) -> None:
         """What has to be done after DRIVER_OK (receive buffers, control messages)."""
 
-    def workload(self) -> Workload:
-        """A fresh workload."""
+    @property
+    def workload(self) -> Callable[..., Workload]:
+        """A method that gives a fresh workload. Its keyword arguments are :attr:`OPTIONS`, and all may be left out."""
 
 
 def drain(

@@ -27,7 +27,12 @@ class Triggers(Protocol):
 
 
 class Function(Protocol):
-    """One open PCI function. Closing it leaves device and machine as they were found."""
+    """One open PCI function. Closing it leaves device and machine as they were found.
+
+    A function may also say, by attributes that count as False and empty where they are missing: ``disposable`` (bool), that
+    storage behind it was made for this run, so that workloads may overwrite it; and ``peer`` (str), what answers at the
+    other end of a network or console device: ``echo`` for one that sends everything back, once and in order, and queues it.
+    """
 
     #: The locator that opened it, in full form.
     locator: str

@@ -125,6 +125,8 @@ class EmulatedBus:
     """One open emulated function; ``function`` is the device side, for tests and evidence."""
 
     bus = "emulated"
+    #: Whatever is stored here was made for this run: a workload may overwrite it.
+    disposable = True
 
     def __init__(self, locator: Locator) -> None:
         options = parse_options(locator.target, locator.parameters)

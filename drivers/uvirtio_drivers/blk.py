@@ -1,0 +1,264 @@
+"""Block device (virtio 1.4, 5.2): sectors of 512 bytes behind one or several request queues."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from uvirtio.bus import Function
+from uvirtio.device import Device
+from uvirtio.errors import DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned, UsageError
+from uvirtio.spec.devices import blk as spec
+from uvirtio.spec.features import Features
+from uvirtio.spec.formats.blk import ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, RequestType
+from uvirtio.spec.ids import DeviceType
+
+from .blk_request import LONGEST, Limits, Request, Requests, split
+from .blk_workload import BlkWorkload
+from .fields import Fields
+from .signature import find_signature
+from .workload import ConfigField
+
+__all__ = ["Blk", "disposable"]
+
+#: Most request queues that are used, and most requests that one call keeps in flight.
+QUEUES = 4
+DEPTH = 16
+#: Largest logical block that is believed (bytes).
+_LARGEST_BLOCK = 1 << 20
+
+
+def disposable(function: Function) -> bool:
+    """Whether the contents behind a function may be overwritten: a bus says so by an attribute ``disposable``.
+
+    It is True only where the storage was made for this run or named as an image to be used up. Everything else is somebody's
+    disk.
+    """
+    return bool(getattr(function, "disposable", False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request to be made when its turn comes, so that memory is bounded by what is in flight."""
+
+    kind: RequestType
+    sector: int = 0
+    data: bytes | None = None
+    length: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of data, either way."""
+        return self.length if self.data is None else len(self.data)
+
+
+class Blk:
+    """The driver: ``read(sector, length)``, ``write(sector, data)``, ``flush``, ``discard``, ``write_zeroes``, ``get_id``.
+
+    Sectors are 512 bytes whatever the logical block is. ``fields`` has the configuration by name.
+    """
+
+    TYPE: ClassVar[int] = DeviceType.BLK
+    FEATURES: ClassVar[Features] = Features.of(
+        spec.SIZE_MAX, spec.SEG_MAX, spec.GEOMETRY, spec.RO, spec.BLK_SIZE, spec.FLUSH, spec.TOPOLOGY, spec.CONFIG_WCE,
+        spec.MQ, spec.DISCARD, spec.WRITE_ZEROES,
+    )  # fmt: skip
+    DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
+    WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.BLK, "writeback", 0, 1)
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"scratch"})
+
+    def __init__(self, device: Device) -> None:
+        """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for limits that no request can keep."""
+        assert device.negotiated is not None, "the driver needs a negotiated device"
+        self.device = device
+        self.fields = Fields(device, spec.SPEC)
+        self.read_only = spec.RO in device.negotiated.accepted
+        self.requests = Requests(device, [device.queues[i] for i in sorted(device.queues)], self._limits())
+
+    @classmethod
+    def queues(cls, device: Device) -> dict[int, int | None]:
+        """The request queues, at most :data:`QUEUES`. Raises :class:`DeviceMisbehaved` for an impossible ``num_queues``."""
+        fields = Fields(device, spec.SPEC)
+        count = 1
+        if "num_queues" in fields:
+            count, there = fields.number("num_queues"), device.transport.queue_count()
+            if not 1 <= count <= there:
+                raise DeviceMisbehaved(
+                    f"{device.function.locator}: num_queues says {count} with {there} virtqueues; at least 1 and no more "
+                    "than there are is possible (virtio 1.4, 5.2.5)"
+                )
+        return dict.fromkeys(range(min(count, QUEUES)), 128)
+
+    def start(self) -> None:
+        """Nothing to do: requests are made when they are wanted."""
+
+    def _limits(self) -> Limits:
+        fields, where = self.fields, self.device.function.locator
+        room = min(queue.size for queue in self.device.queues.values()) - 2
+        # A seg_max of 0 cannot be meant: every request with data has one segment.
+        segments = max(fields.number("seg_max"), 1) if "seg_max" in fields else room
+        segment = fields.number("size_max") if "size_max" in fields else LONGEST
+        unit = fields.number("blk_size") if "blk_size" in fields else SECTOR
+        if unit % SECTOR or not SECTOR <= unit <= _LARGEST_BLOCK or unit & (unit - 1):
+            raise DeviceMisbehaved(
+                f"{where}: blk_size says {unit}; a power of 2 from {SECTOR} to {_LARGEST_BLOCK} is expected"
+            )
+        limits = Limits(min(segments, room), segment, unit)
+        if segment < 1 or limits.request < unit:
+            raise DeviceMisbehaved(
+                f"{where}: not one block of {unit} bytes fits into a request: size_max {segment}, seg_max {segments}, "
+                f"queues with room for {room} segments"
+            )
+        return limits
+
+    # -- what a person wants -----------------------------------------------------------------------------------
+
+    @property
+    def capacity(self) -> int:
+        """Sectors of 512 bytes, as the configuration says now."""
+        return self.fields.number("capacity")
+
+    def read(self, sector: int, length: int, timeout: float | None = None) -> bytes:
+        """``length`` bytes from ``sector`` on. ``timeout`` (s) is for the whole.
+
+        Raises :class:`Unaligned`, :class:`PastTheEnd`, :class:`RequestFailed`, :class:`DeviceTimeout`,
+        :class:`SuspendedError`.
+        """
+        self._check(sector, length)
+        pieces = split(sector, length, self.requests.limits.request)
+        calls = [_Call(RequestType.IN, at, length=size) for at, size in pieces]
+        return b"".join(self.carry_out(calls, timeout, f"reading {length} bytes at sector {sector}"))
+
+    def write(self, sector: int, data: bytes, timeout: float | None = None) -> None:
+        """Write whole sectors from ``sector`` on. Raises :class:`ReadOnly`, otherwise like :meth:`read`."""
+        self._check(sector, len(data), writing=True)
+        view = memoryview(data)
+        calls = [
+            _Call(RequestType.OUT, at, bytes(view[(at - sector) * SECTOR :][:size]))
+            for at, size in split(sector, len(data), self.requests.limits.request)
+        ]
+        self.carry_out(calls, timeout, f"writing {len(data)} bytes at sector {sector}")
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Have completed writes made stable. Raises :class:`NotOffered` without FLUSH: every write is stable there."""
+        self._need(spec.FLUSH, "flush")
+        self.carry_out([_Call(RequestType.FLUSH)], timeout, "flushing")
+
+    def discard(self, sector: int, sectors: int, timeout: float | None = None) -> None:
+        """Tell the device that sectors are not needed any more; what they read as afterwards is not said.
+
+        Raises :class:`NotOffered` without DISCARD, otherwise like :meth:`write`.
+        """
+        self._need(spec.DISCARD, "discard")
+        self._ranges(RequestType.DISCARD, "discard", sector, sectors, 0, timeout)
+
+    def write_zeroes(self, sector: int, sectors: int, *, unmap: bool = False, timeout: float | None = None) -> None:
+        """Make sectors read as zeros; ``unmap``: the device may deallocate them. Raises like :meth:`discard`."""
+        self._need(spec.WRITE_ZEROES, "write zeroes")
+        self._ranges(RequestType.WRITE_ZEROES, "write_zeroes", sector, sectors, SEGMENT_UNMAP * unmap, timeout)
+
+    def get_id(self, timeout: float | None = None) -> str:
+        """The device id string, up to 20 characters. Raises :class:`RequestUnsupported` where the device has none."""
+        answer = self.carry_out([_Call(RequestType.GET_ID, length=ID_LENGTH)], timeout, "asking for the id")[0]
+        return answer.split(b"\0", 1)[0].decode("ascii", errors="replace")
+
+    def workload(self, *, scratch: range | None = None) -> BlkWorkload:
+        """Traffic that writes only where that is allowed: in ``scratch`` (sectors), or anywhere on a disposable device.
+
+        A disposable device that carries a partition table, a file system or the like is only read all the same.
+        Raises :class:`PastTheEnd`, :class:`ReadOnly`, :class:`UsageError` for a scratch that cannot be used.
+        """
+        if scratch is not None:
+            if scratch.step != 1 or not len(scratch):
+                raise UsageError("scratch sectors are a range of at least one sector, first to last")
+            self._check(scratch.start, len(scratch) * SECTOR, writing=True)
+            return BlkWorkload(self, scratch, writing=True)
+        why = "the device is somebody's disk: sectors that may be written have to be named (--scratch FIRST-LAST)"
+        if self.read_only:
+            why = "the device is read-only"
+        elif disposable(self.device.function):
+            found = find_signature(self.read, self.capacity)
+            if not found:
+                return BlkWorkload(self, range(self.capacity), writing=True)
+            why = f"it carries {found}: sectors that may be written have to be named (--scratch FIRST-LAST)"
+        return BlkWorkload(self, range(self.capacity), writing=False, why=why)
+
+    # -- how it is done ----------------------------------------------------------------------------------------
+
+    def _check(self, sector: int, length: int, *, writing: bool = False) -> None:
+        if length % SECTOR or length < 0:
+            raise Unaligned(
+                f"{length} bytes are not whole sectors; lengths are multiples of {SECTOR} (virtio 1.4, 5.2.6.1)"
+            )
+        if writing and self.read_only:
+            raise ReadOnly(
+                f"{self.device.function.locator}: the device is read-only (BLK_F_RO), so nothing was written"
+            )
+        capacity = self.capacity
+        if sector < 0 or sector + length // SECTOR > capacity:
+            raise PastTheEnd(
+                f"{self.device.function.locator}: sectors {sector} to {sector + length // SECTOR - 1} reach past the end: "
+                f"the device has {capacity} sectors of {SECTOR} bytes (virtio 1.4, 5.2.6.1)"
+            )
+
+    def _need(self, bit: int, what: str) -> None:
+        assert self.device.negotiated is not None
+        if bit not in self.device.negotiated.accepted:
+            name = next(feature.name for feature in spec.SPEC.features if feature.number == bit)
+            raise NotOffered(f"{self.device.function.locator}: {what} needs {name}, which was not negotiated")
+
+    def _ranges(
+        self, kind: RequestType, name: str, sector: int, sectors: int, flags: int, timeout: float | None
+    ) -> None:
+        self._check(sector, sectors * SECTOR, writing=True)
+        # Devices that leave a limit at 0 mean none for the sectors, and one for the segments.
+        most = self.fields.number(f"max_{name}_sectors") or 0xFFFF_FFFF
+        together = max(1, min(self.fields.number(f"max_{name}_seg"), self.requests.limits.request // SEGMENT.size))
+        segments = [
+            SEGMENT.pack(at, size // SECTOR, flags) for at, size in split(sector, sectors * SECTOR, most * SECTOR)
+        ]
+        calls = [
+            _Call(kind, data=b"".join(segments[first : first + together]))
+            for first in range(0, len(segments), together)
+        ]
+        self.carry_out(calls, timeout, f"{name.replace('_', ' ')} of {sectors} sectors at {sector}")
+
+    def carry_out(self, calls: Iterable[_Call], timeout: float | None, doing: str) -> list[bytes]:
+        """Make requests, at most :data:`DEPTH` in flight, and wait for all; the data of each, in order.
+
+        Raises the first error that a request came back with, when none is in flight any more.
+        """
+        waiting, flying, results = deque(calls), deque[Request](), list[bytes]()
+        failures = []
+
+        def settle() -> None:
+            request = flying.popleft()
+            if request.error is not None:
+                failures.append(request.error)
+            results.append(request.data)
+            request.free()
+
+        def done() -> bool:
+            self.requests.reap()
+            while flying and flying[0].done:
+                settle()
+            while waiting and len(flying) < DEPTH and not failures and self.requests.room(waiting[0].size):
+                call = waiting.popleft()
+                request = Request(self.device.function.dma, call.size)
+                request.prepare(call.kind, call.sector, call.data, call.length)
+                flying.append(request)
+                self.requests.submit(request)
+            self.requests.publish()
+            return not flying and (not waiting or bool(failures))
+
+        try:
+            self.device.wait_for(done, timeout, doing=doing)
+        finally:
+            # What the device still has is given back when it comes back.
+            for request in flying:
+                request.free()
+        if failures:
+            raise failures[0]
+        return results

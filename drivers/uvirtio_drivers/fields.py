@@ -1,0 +1,101 @@
+"""Device-specific configuration by the names that the specification gives its fields."""
+
+from __future__ import annotations
+
+from uvirtio.device import Device
+from uvirtio.errors import ConfigurationUnstable, DeviceMisbehaved, NotOffered
+from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
+
+__all__ = ["Fields"]
+
+
+class Fields:
+    """The configuration fields of a negotiated device: ``fields.number("capacity")``, ``fields.data("mac")``.
+
+    Every field is read in elements of its own width (4.1.3.1), and one that takes several reads again until the generation
+    held still (2.5.1).
+    """
+
+    def __init__(self, device: Device, spec: DeviceSpec) -> None:
+        self._device = device
+        self._by_name = {field.name: field for field in spec.fields}
+        self._type = spec.number
+        self._last = b""
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the field exists with what was negotiated."""
+        field = self._by_name[name]
+        return not field.features or any(bit in self._accepted for bit in field.features)
+
+    @property
+    def _accepted(self) -> frozenset[int]:
+        negotiated = self._device.negotiated
+        return frozenset(negotiated.accepted) if negotiated else frozenset()
+
+    def _field(self, name: str) -> Field:
+        if name not in self:
+            field = self._by_name[name]
+            needed = " or ".join(describe_feature(self._type, bit).name for bit in field.features)
+            raise NotOffered(f"the configuration field {name} exists only with {needed}, which was not negotiated")
+        field = self._by_name[name]
+        length = self._device.transport.config_length
+        if field.offset + field.size > length:
+            raise DeviceMisbehaved(
+                f"{self._device.function.locator}: the field {name} takes bytes {field.offset} to "
+                f"{field.offset + field.size - 1} of the device configuration, which has only {length}"
+            )
+        return field
+
+    def data(self, name: str) -> bytes:
+        """The field's bytes as they stand in the configuration.
+
+        Raises :class:`NotOffered` for a field that does not exist without a feature, :class:`DeviceMisbehaved` when it lies
+        outside, :class:`ConfigurationUnstable`.
+        """
+        field = self._field(name)
+        if field.size == field.width and field.width <= 4:
+            return self._elements(field)
+        clock, deadline = self._device.clock, self._device.clock.now() + self._device.timeout
+        while not self._steady(field):
+            if clock.now() >= deadline:
+                raise ConfigurationUnstable(
+                    f"{self._device.function.locator}: {name} kept changing for {self._device.timeout:g} s"
+                )
+            clock.sleep(1e-4)
+        return self._last
+
+    def _steady(self, field: Field) -> bool:
+        """Read the field into ``_last``; whether it held still meanwhile."""
+        transport = self._device.transport
+        before = transport.generation()
+        self._last = self._elements(field)
+        if transport.kind == "modern":
+            return transport.generation() == before
+        # The legacy interface has no generation: two readings have to agree (2.5.4).
+        return self._elements(field) == self._last
+
+    def _elements(self, field: Field) -> bytes:
+        width = min(field.width, 4)
+        places = range(field.offset, field.offset + field.size, width)
+        return b"".join(self._device.transport.read_config(at, width).to_bytes(width, "little") for at in places)
+
+    def number(self, name: str) -> int:
+        """A field that is one number. Raises like :meth:`data`."""
+        return int.from_bytes(self.data(name), "little")
+
+    def values(self) -> dict[str, int | str]:
+        """All fields that exist here: numbers, text, and other data in hex."""
+        result: dict[str, int | str] = {}
+        for name, field in self._by_name.items():
+            if name not in self:
+                continue
+            data = self.data(name)
+            if field.kind == "mac":
+                result[name] = data.hex(":")
+            elif field.kind == "text":
+                result[name] = data.rstrip(b"\0").decode(errors="replace")
+            elif field.count > 1:
+                result[name] = data.hex()
+            else:
+                result[name] = int.from_bytes(data, "little")
+        return result

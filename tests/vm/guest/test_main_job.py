@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 import os
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -291,29 +289,16 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
 
 
 @pytest.mark.timeout(120)
-def test_without_root_nothing_is_touched(devices: dict[str, str], tmp_path: Path) -> None:
-    # A fork with everything imported, because the interpreter may lie where only root can read it.
-    assert main(["suspend", "0000:77:00.0"]) == 3
-    importlib.import_module("uvirtio.bus.uio.function")
-    importlib.import_module("uvirtio_drivers.rng")
-    said = tmp_path / "stderr"
-    said.touch()
-    child = os.fork()
-    if child == 0:
-        status = 99
-        try:
-            os.dup2(os.open(said, os.O_WRONLY), 2)
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            status = main(["suspend", devices["qemu-rng"]])
-        except BaseException:
-            os.write(2, traceback.format_exc().encode())
-        finally:
-            os._exit(status)
-    _pid, ended = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(ended) == 3, said.read_text()
-    assert "root" in said.read_text()
+def test_without_root_nothing_is_touched(devices: dict[str, str]) -> None:
+    # May read everything, because the interpreter may lie where only root can, and may write nothing of root's.
+    reading = "-all,+dac_read_search"
+    somebody = ["setpriv", "--reuid", "65534", "--clear-groups", "--inh-caps", reading, "--ambient-caps", reading]
+    done = subprocess.run(
+        [*somebody, sys.executable, "-m", "uvirtio", "suspend", devices["qemu-rng"]],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert "root" in done.stderr
     assert _driver(devices["qemu-rng"]) == "virtio-pci"
 
 

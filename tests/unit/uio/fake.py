@@ -127,7 +127,7 @@ class FakeMachine(Sysfs):
         (at / "features").write_text(f"{features:064b}"[::-1] + "\n")
         return at
 
-    def class_device(self, parent: Path, kind: str, name: str, **attributes: str) -> Path:
+    def class_device(self, parent: Path, kind: str, name: str, /, **attributes: str) -> Path:
         """Something of a class below a device: ``net/eth0``, ``block/vda``."""
         at = parent.resolve() / kind / name
         at.mkdir(parents=True)

@@ -146,23 +146,20 @@ class UioFunction:
         return self._bars[number].region
 
     def facts(self) -> dict[str, str]:
-        """Where this device is: the kernel, the hypervisor, the drivers, the interrupt, the IOMMU, the memory."""
-        sysfs, function = self._sysfs, self.description
-        firmware = sysfs.sys / "class/dmi/id"
-        machine = " ".join(filter(None, (sysfs.read(firmware / "sys_vendor"), sysfs.read(firmware / "product_name"))))
+        """Where this device is: the kernel, the address, the drivers, the interrupt, the IOMMU, the memory."""
+        function = self.description
         if function.iommu_group is None:
             iommu = "none"
         else:
             iommu = f"group {function.iommu_group}, {function.iommu_type or 'type unknown'}"
         return {
             "kernel": os.uname().release,
-            "machine": machine or sysfs.read(sysfs.sys / "hypervisor/type") or "unknown",
             "address": self.locator,
             "driver before": self.driver_before or "none",
             "uio": self.uio,
             "interrupt": self.line.description,
             "iommu": iommu,
-            "dma": f"{self._arena.size >> 20} MiB in huge pages of 2 MiB",
+            "dma": "huge pages of 2 MiB, physical addresses",
         }
 
     def verify(self) -> None:

@@ -144,25 +144,24 @@ def _driver_uses(sysfs: Sysfs, bdf: str, child: VirtioChild) -> Iterator[str]:
 
 
 def _console_uses(sysfs: Sysfs, child: VirtioChild) -> Iterator[str]:
-    consoles = [line.split()[0] for line in sysfs.read(sysfs.proc / "consoles").splitlines() if line.startswith("hvc")]
-    terminals = {device.name for device in child.devices if device.kind == "tty"}
+    """Consoles and logins on the terminals of a device. Which hvc belongs to which port is told by debugfs alone."""
+    consoles = {line.split()[0] for line in sysfs.read(sysfs.proc / "consoles").splitlines() if line.startswith("hvc")}
+    debug = sysfs.sys / "kernel/debug/virtio-ports"
+    terminals = {port: _terminal(sysfs.read(debug / port)) for port in sysfs.names(debug)}
     ports = [device.name for device in child.devices if device.kind == "virtio-ports"]
-    known = terminals
-    for port in ports:
-        # The link between a port and its hvc terminal is told by debugfs alone, and terminal numbers start at 0 there.
-        text = sysfs.read(sysfs.sys / "kernel/debug/virtio-ports" / port)
-        number = re.search(r"console_vtermno:\s*(\d+)", text)
-        if "is_console: yes" in text and number and int(number[1]) > 0:
-            known = known | {f"hvc{int(number[1]) - 1}"}
-    is_multiport = child.features is not None and child.features & 2
-    if not known and consoles and (not is_multiport or ports):
-        # Without debugfs any console port may be the one.
-        names = [sysfs.read(sysfs.sys / "class/virtio-ports" / port / "name") for port in ports]
-        if not all(names):
-            known = set(consoles)
-    for name in sorted(known & set(consoles)):
+    mine = {terminal for port in ports if (terminal := terminals.get(port))}
+    if mine or not all(port in terminals for port in ports) or not ports:
+        # Numbers are given anew when ports come and go: a console that is nobody's may be this device's.
+        mine |= consoles - set(terminals.values())
+    for name in sorted(mine & consoles):
         yield f"the kernel's console is {name}, which stands on {child.name}"
-    yield from _open_files(sysfs, {str(sysfs.dev / name): name for name in sorted(known)})
+    yield from _open_files(sysfs, {str(sysfs.dev / name): name for name in sorted(mine)})
+
+
+def _terminal(text: str) -> str:
+    """The terminal of a port from what debugfs says about it; empty for a port that is no console."""
+    number = re.search(r"console_vtermno:\s*(\d+)", text)
+    return f"hvc{int(number[1]) - 1}" if number and "is_console: yes" in text else ""
 
 
 def _virtiofs_tag(sysfs: Sysfs, name: str) -> str:

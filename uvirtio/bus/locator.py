@@ -17,7 +17,7 @@ GRAMMAR = """a device is named by one of
   qemu:TYPE[?PROPERTY=VALUE&...]         a device of a QEMU that is started for it, without a guest
   vfio-user:PATH                         a vfio-user server's socket"""
 
-_ADDRESS = re.compile(r"(?:[0-9a-fA-F]{4,8}:)?(?:[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")
+_ADDRESS = re.compile(r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")
 _KERNEL_NAME = re.compile(r"(?:virtio\d+|(?:vd|sd|hd|xvd)[a-z]+|[a-z][a-z0-9_-]*\d[a-z0-9]*)")
 _SCHEMES = ("emulated", "qemu", "vfio-user", "uio")
 

@@ -172,6 +172,8 @@ def test_queues_are_named_by_what_was_negotiated() -> None:
     assert names(DeviceType.CONSOLE, 6, 1)[4:] == ["receiveq(port1)", "transmitq(port1)"]
     assert names(DeviceType.RNG, 2) == ["requestq", "-"]
     assert names(DeviceType.BALLOON, 3) == ["inflateq", "deflateq", "-"]
+    assert names(DeviceType.BALLOON, 5, 1, 3, 5)[3:] == ["free_page_vq", "reporting_vq"]
+    assert names(DeviceType.BALLOON, 4, 1, 5)[2:] == ["statsq", "reporting_vq"]
 
 
 def test_queues_that_wait_for_events_owe_no_answer() -> None:

@@ -87,6 +87,6 @@ def pick(devices: Sequence[Description], wanted: str | None, path: str) -> Descr
             return devices[0]
         raise SnapshotError(f"{path} holds {len(devices)} devices, so name one of {there}")
     for device in devices:
-        if wanted in (device.locator, *device.kernel_names) or device.locator.endswith(f":{wanted}"):
+        if wanted in (device.locator, *device.kernel_names) or device.locator.endswith((f":{wanted}", f":0{wanted}")):
             return device
     raise SnapshotError(f"{path} does not hold {wanted}; it holds {there}")

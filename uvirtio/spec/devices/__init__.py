@@ -159,7 +159,9 @@ def queue_name(number: int, index: int, total: int, features: Features) -> Queue
         if queue.step and index >= queue.index and (index - queue.index) % queue.step == 0:
             first = _row_start(present, queue)
             return _numbered(queue, index, (index - first) // queue.step)
-    return None
+    # Implementations leave no gap for a queue whose feature is missing (QEMU's balloon), whatever the text says.
+    alone = [queue for queue in present if not queue.step and not queue.last]
+    return _numbered(alone[index], index, 0) if index < len(alone) else None
 
 
 def _row_start(present: list[QueueName], row: QueueName) -> int:

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 
-__all__ = ["add_common", "add_device", "add_suspend_options", "positive_integer", "seconds"]
+__all__ = ["add_common", "add_device", "add_suspend_options", "positive_integer", "sectors", "seconds"]
 
 
 def positive_integer(text: str) -> int:
@@ -34,6 +34,18 @@ def seconds(*, zero: bool) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def sectors(text: str) -> range:
+    """``FIRST-LAST``, two sector numbers, both included."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal()):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not FIRST-LAST, two sector numbers (of 512 bytes) such as 2048-4095"
+        )
+    if int(last) < int(first):
+        raise argparse.ArgumentTypeError(f"{text}: the last sector lies before the first")
+    return range(int(first), int(last) + 1)
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

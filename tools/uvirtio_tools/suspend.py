@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from uvirtio.access.interrupt import NoLine
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, NotOffered
+from uvirtio.errors import CannotRun, DeviceError, NotOffered, UsageError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
@@ -19,7 +19,7 @@ from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver, Workload, drain
 
 from . import exits
-from .arguments import add_common, add_device, add_suspend_options, positive_integer
+from .arguments import add_common, add_device, add_suspend_options, positive_integer, sectors
 from .cycle import Cycle, run_cycle
 from .latency import Latency
 from .machine import describe_machine
@@ -96,6 +96,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", default="auto", choices=("auto", "none"),
         help="traffic during the cycles: the device type's own, or none (default: auto)",
     )  # fmt: skip
+    parser.add_argument(
+        "--scratch", metavar="FIRST-LAST", type=sectors,
+        help="sectors (of 512 bytes) of a block device that may be overwritten; without it somebody's disk is only read",
+    )  # fmt: skip
     add_common(parser)
 
 
@@ -108,6 +112,7 @@ def execute(
     hold: float,
     timeout: float,
     traffic: bool = True,
+    scratch: range | None = None,
     without: Features | None = None,
     progress: Callable[[Cycle], None] | None = None,
 ) -> None:
@@ -125,17 +130,18 @@ def execute(
     try:
         run.offered = device.begin()
         driver_class = _driver_class(device, run, traffic)
+        options = _options(driver_class, device, scratch)
         try:
             chosen, remarks = choose_dialect(
                 dialect, run.offered, device.identity.type, legacy=device.transport.kind == "legacy"
             )
         except NotOffered as error:
-            _not_offered(run, device, driver_class, str(error), without)
+            _not_offered(run, device, driver_class, str(error), without, options)
             return
         run.dialect = chosen
         run.remarks += remarks
         driver = _start(run, device, driver_class, Features.of(chosen.feature), without)
-        workload = driver.workload() if driver else None
+        workload = driver.workload(**options) if driver else None
         _warm_up(run, device, workload)
     except DeviceError as error:
         run.reason = str(error)
@@ -165,6 +171,16 @@ def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver
         run.workload = "none"
         run.proves = "nothing was moved: there is no driver for this device type"
         return None
+
+
+def _options(driver_class: type[Driver] | None, device: Device, scratch: range | None) -> dict[str, object]:
+    """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
+    if scratch is None:
+        return {}
+    if driver_class is None or "scratch" not in driver_class.OPTIONS:
+        why = "there is no workload" if driver_class is None else f"this is a {device.identity.type_name} device"
+        raise UsageError(f"--scratch names sectors for the workload of a block device, but {why}")
+    return {"scratch": scratch}
 
 
 def _start(
@@ -203,13 +219,18 @@ def _warm_up(run: SuspendRun, device: Device, workload: Workload | None) -> None
 
 
 def _not_offered(
-    run: SuspendRun, device: Device, driver_class: type[Driver] | None, why: str, without: Features | None
+    run: SuspendRun,
+    device: Device,
+    driver_class: type[Driver] | None,
+    why: str,
+    without: Features | None,
+    options: dict[str, object],
 ) -> None:
     """Show that the rings work, say what is missing, and judge nothing."""
     run.verdict, run.reason, run.status = "SKIP", why, exits.NOT_OFFERED
     driver = _start(run, device, driver_class, Features(), without)
     if driver is not None:
-        _warm_up(run, device, driver.workload())
+        _warm_up(run, device, driver.workload(**options))
 
 
 def _conclude(run: SuspendRun) -> None:
@@ -238,7 +259,7 @@ def run(args: argparse.Namespace) -> int:
             result.locator = device.function.locator
             execute(
                 result, device, dialect=args.dialect, cycles=args.cycles, hold=args.hold, timeout=args.timeout,
-                traffic=args.workload != "none", without=without, progress=reporter.cycle if reporter else None,
+                traffic=args.workload != "none", scratch=args.scratch, without=without, progress=reporter.cycle if reporter else None,
             )  # fmt: skip
     except KeyboardInterrupt:
         result.verdict, result.status = "ERROR", exits.INTERRUPTED

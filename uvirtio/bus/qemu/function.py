@@ -14,6 +14,7 @@ from ...errors import CannotRun, DeviceMisbehaved, NoSuchDevice
 from ...spec.ids import is_virtio
 from ...spec.pci import Header
 from .. import Triggers
+from ..control import ControlTriggers
 from ..locator import Locator
 from ..qmp import QmpError
 from .command import Recipe
@@ -95,7 +96,8 @@ class QemuFunction:
         self._bars: dict[int, PlacedBar] = self._slot.set_up()
         self.line: InterruptLine = self._make_line(watched)
         self.dma: DmaMemory = _GuestMemory(recipe.memory)
-        self.triggers: Triggers | None = QemuTriggers(process, recipe, self._slot)
+        self._control = ControlTriggers(recipe.control) if recipe.control else None
+        self.triggers: Triggers | None = QemuTriggers(process, recipe, self._slot, self._control)
 
     def _find(self, everything: list[Slot]) -> Slot:
         seen: list[str] = []
@@ -149,6 +151,8 @@ class QemuFunction:
 
     def close(self) -> None:
         """End QEMU and give everything back; idempotent."""
+        if self._control is not None:
+            self._control.close()
         self.process.close()
         self.dma.close()
         self._recipe.close()

@@ -1,0 +1,75 @@
+"""Triggers through the control socket of a served device: one JSON object a line, each answered with one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+from ..errors import CannotRun
+from .lines import LineSocket
+
+__all__ = ["ControlTriggers"]
+
+
+class ControlTriggers:
+    """See :class:`~uvirtio.bus.Triggers`. ``timeout`` in seconds bounds each request.
+
+    Raises :class:`CannotRun` when nobody listens at ``path``, does not answer, or answers with an error.
+    """
+
+    def __init__(self, path: str, timeout: float = 10.0) -> None:
+        self._path = path
+        self._timeout = timeout
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(timeout)
+            connection.connect(os.path.expanduser(path))
+        except OSError as error:
+            connection.close()
+            raise CannotRun(
+                f"no control socket at {path}: {error.strerror or error}; start the server with --control {path}"
+            ) from error
+        self._lines = LineSocket(connection)
+        try:
+            self._names = frozenset(map(str, self._names_of(self.ask("available"))))
+        except BaseException:
+            self.close()
+            raise
+
+    @staticmethod
+    def _names_of(answer: dict[str, object]) -> list[object]:
+        names = answer.get("available")
+        return names if isinstance(names, list) else []
+
+    def available(self) -> frozenset[str]:
+        """What the server says that it can be asked for."""
+        return self._names
+
+    def fire(self, name: str, **arguments: object) -> None:
+        """Ask for it; the server has done it when this returns."""
+        self.ask(name, **arguments)
+
+    def ask(self, name: str, **arguments: object) -> dict[str, object]:
+        """Ask, and give the whole answer. Bytes among the arguments travel as hexadecimal digits."""
+        plain = {key: value.hex() if isinstance(value, bytes) else value for key, value in arguments.items()}
+        try:
+            self._lines.send(json.dumps({**plain, "do": name}), self._timeout)
+            line = self._lines.receive(self._timeout)
+        except TimeoutError:
+            raise CannotRun(f"the control socket {self._path} did not answer {name!r} in {self._timeout:g} s") from None
+        except EOFError:
+            raise CannotRun(f"the control socket {self._path} was closed; its server has ended") from None
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise CannotRun(f"{self._path} is no control socket: it answers {line[:200]!r}")
+        if answer.get("ok") is not True:
+            raise CannotRun(f"the server refuses {name!r}: {answer.get('error', line[:200])}")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._lines.close()

@@ -1,0 +1,204 @@
+"""A PCI function behind a vfio-user server's socket."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+from types import TracebackType
+
+from ...access.clock import Clock, RealClock
+from ...access.dma import Arena, DmaMemory
+from ...access.interrupt import InterruptLine, NoLine
+from ...access.view import Region
+from ...errors import CannotRun, DeviceMisbehaved, NotVirtio, UvirtioError
+from ...spec.pci import Command, Header, MsixControl
+from ...vfio_user.wire import CONFIG_REGION, INTX, MAX_FDS, MSIX
+from .. import Triggers
+from ..control import ControlTriggers
+from ..locator import Locator
+from .client import VfioUserClient
+
+__all__ = ["EventLine", "VfioUserFunction"]
+
+#: Bus addresses begin here: above 4 GiB, and not at the offset in the memory file.
+_BASE = 0x2_4680_0000
+_CHUNK = 4 << 20
+_EVENT = 8
+
+
+class _SharedMemory(Arena):
+    """Memory files, each mapped here and given to the server by descriptor."""
+
+    def __init__(self, client: VfioUserClient) -> None:
+        super().__init__()
+        self._client = client
+        self._next = _BASE
+        self._given: list[tuple[int, int, memoryview, mmap.mmap]] = []
+
+    def grow(self, size: int) -> tuple[memoryview, int]:
+        """Another memory file. Raises :class:`CannotRun` when there is no memory or the server does not take it."""
+        size = -(-size // _CHUNK) * _CHUNK
+        address, self._next = self._next, self._next + size + _CHUNK  # a gap: what runs over the end is noticed
+        descriptor = os.memfd_create("uvirtio-dma")
+        try:
+            os.ftruncate(descriptor, size)
+            mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED)
+            self._client.map(address, size, descriptor)
+        except OSError as error:
+            raise CannotRun(f"cannot get {size} bytes of memory: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+        memory = memoryview(mapping)
+        self._given.append((address, size, memory, mapping))
+        return memory, address
+
+    def close(self) -> None:
+        """Take it away from the server; what somebody still holds a view of goes with that view."""
+        for address, size, memory, mapping in self._given:
+            with contextlib.suppress(UvirtioError):
+                self._client.unmap(address, size)
+            with contextlib.suppress(BufferError):
+                memory.release()
+                mapping.close()
+        self._given.clear()
+
+
+class EventLine:
+    """An interrupt that arrives through an eventfd: INTx, or one MSI-X vector.
+
+    INTx is masked by its delivery, until :meth:`enable`.
+    """
+
+    present = True
+
+    def __init__(self, client: VfioUserClient, kind: int, description: str) -> None:
+        self._client = client
+        self._kind = kind
+        self.description = description
+        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self.descriptor, select.POLLIN)
+        self._delivered = 0
+        self._seen = 0
+        self._masked = False
+
+    def enable(self) -> None:
+        """Unmask INTx after a delivery that a wait has told of; the server signals again if its level is still up."""
+        if self._masked and self._delivered == self._seen:
+            self._masked = False
+            self._client.unmask(self._kind)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until a delivery that no wait has told of yet, or until the time is over."""
+        if self.count() == self._seen:
+            self._poll.poll(seconds * 1000)
+        arrived = self.count() != self._seen
+        self._seen = self._delivered
+        return arrived
+
+    def count(self) -> int:
+        """Deliveries so far."""
+        try:
+            self._delivered += int.from_bytes(os.read(self.descriptor, _EVENT), "little")
+        except BlockingIOError:
+            return self._delivered
+        self._masked = self._kind == INTX
+        return self._delivered
+
+    def close(self) -> None:
+        """Close the eventfd."""
+        os.close(self.descriptor)
+
+
+class VfioUserFunction:
+    """The function that a server serves. See :class:`~uvirtio.bus.Function`; one access is one message and its answer."""
+
+    bus = "vfio-user"
+
+    def __init__(self, locator: Locator, client: VfioUserClient, triggers: ControlTriggers | None) -> None:
+        """Takes over ``client`` and ``triggers``. Raises :class:`NotVirtio` when no PCI device is served."""
+        self.locator = str(locator)
+        self.prefer_legacy = locator.flag("legacy")
+        self.clock: Clock = RealClock()
+        self.triggers: Triggers | None = triggers
+        self._control = triggers
+        self._client = client
+        self._sizes = client.regions()
+        self._lines: list[EventLine] = []
+        self._closed = False
+        if self._sizes.get(CONFIG_REGION, 0) < Header.SIZE:
+            raise NotVirtio(f"{self.locator}: configuration space has {self._sizes.get(CONFIG_REGION, 0)} bytes")
+        self.config = self._region(CONFIG_REGION)
+        command = self.config.u16[Header.COMMAND // 2] & ~Command.INTX_DISABLE
+        self.config.u16[Header.COMMAND // 2] = command | Command.IO | Command.MEMORY | Command.BUS_MASTER
+        self.dma: DmaMemory = _SharedMemory(client)
+        self.line: InterruptLine = self._intx()
+
+    def _region(self, number: int) -> Region:
+        client = self._client
+        return Region.calls(
+            lambda offset, width: client.read(number, offset, width),
+            lambda offset, width, value: client.write(number, offset, width, value),
+            self._sizes[number],
+        )
+
+    def _intx(self) -> InterruptLine:
+        if not self._client.interrupts(INTX):
+            return NoLine(self.clock, "the server offers no INTx")
+        line = EventLine(self._client, INTX, "INTx, an eventfd from the vfio-user server")
+        self._lines.append(line)
+        self._client.set_eventfds(INTX, (line.descriptor,))
+        return line
+
+    def bar(self, number: int) -> Region:
+        """The registers of a BAR. Raises :class:`DeviceMisbehaved` where there is no such BAR."""
+        if number >= Header.BARS or number not in self._sizes:
+            raise DeviceMisbehaved(
+                f"{self.locator}: there is no BAR {number}; the server offers {sorted(set(self._sizes) - {CONFIG_REGION})}"
+            )
+        return self._region(number)
+
+    def msix(self, capability: int, count: int) -> list[EventLine]:
+        """The first ``count`` MSI-X vectors as lines, MSI-X being enabled (ISR is unused then, 4.1.5.1.2).
+
+        ``capability`` is where the MSI-X capability stands in configuration space. Raises :class:`CannotRun` when the
+        server has fewer vectors.
+        """
+        offered = min(self._client.interrupts(MSIX), MAX_FDS)
+        if not 0 < count <= offered:
+            raise CannotRun(f"{self.locator}: {count} MSI-X vectors were asked for, {offered} can be had")
+        lines = [EventLine(self._client, MSIX, f"MSI-X vector {number}") for number in range(count)]
+        self._lines += lines
+        self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))
+        self.config.u16[(capability + MsixControl.OFFSET) // 2] = MsixControl.ENABLE
+        return lines
+
+    def facts(self) -> dict[str, str]:
+        """Where the socket is and how memory is shared."""
+        return {
+            "hypervisor": "none: a vfio-user client in this process",
+            "socket": self._client.path,
+            "memory": f"memory files, bus addresses from {_BASE:#x}",
+        }
+
+    def close(self) -> None:
+        """Take memory and interrupts away and close the connection, upon which the server resets; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self.dma.close()
+        self._client.close()
+        for line in self._lines:
+            line.close()
+        if self._control is not None:
+            self._control.close()
+
+    def __enter__(self) -> VfioUserFunction:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from uvirtio.access.clock import RealClock
 from uvirtio.access.view import Region
 from uvirtio.bus import Function
 from uvirtio.bus.locator import open_function, parse
 from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve
+from uvirtio.bus.uio.lock import RUN, FunctionLock
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.errors import (
     CannotRun,
@@ -65,9 +67,12 @@ def describe_open(function: Function, rings: Mapping[int, QueueState] | None = N
 
 
 def describe_sysfs(
-    function: PciFunction, sysfs: Sysfs, *, intrusive: bool = False, registers: bool = True
+    function: PciFunction, sysfs: Sysfs, *, intrusive: bool = False, registers: bool = True, run: Path = RUN
 ) -> Description:
-    """Describe a function of this machine. ``registers`` False leaves its BARs alone in any case."""
+    """Describe a function of this machine. ``registers`` False leaves its BARs alone in any case.
+
+    ``run`` is where the locks are: a function that another uvirtio drives is left alone too.
+    """
     held = function.driver is not None and function.driver != UIO_DRIVER
     notes: list[str] = []
     data = _read_config(sysfs, function.address)
@@ -81,7 +86,7 @@ def describe_sysfs(
     description = None
     if len(data) == Header.SIZE and registers and (intrusive or not held):
         try:
-            with _registers(function, sysfs, held) as place:
+            with _registers(function, sysfs, held, run) as place:
                 description = describe_place(place)
         except (CannotRun, DeviceMisbehaved) as error:
             notes.append(f"the registers were not read: {error}")
@@ -124,10 +129,9 @@ def _quiet_place(function: PciFunction, data: bytes) -> Place:
 
 
 @contextmanager
-def _registers(function: PciFunction, sysfs: Sysfs, held: bool) -> Iterator[Place]:
+def _registers(function: PciFunction, sysfs: Sysfs, held: bool, run: Path) -> Iterator[Place]:
     """The way to the registers: mapped BARs, or the PCI_CFG window where a driver holds the function."""
     from uvirtio.bus.uio.bars import OpenBar, open_bar
-    from uvirtio.bus.uio.lock import FunctionLock
     from uvirtio.bus.uio.quiesce import config_region
 
     config = config_region(sysfs, function.address)
@@ -140,7 +144,7 @@ def _registers(function: PciFunction, sysfs: Sysfs, held: bool) -> Iterator[Plac
         return opened[number].region
 
     # Somebody else's uvirtio selects queues and features of its own.
-    lock = FunctionLock(function.address)
+    lock = FunctionLock(function.address, run)
     try:
         bar = _window(config, sizes) if held else mapped
         source = "PCI_CFG window" if held else "registers"

@@ -9,10 +9,15 @@ __all__ = ["BOOTS", "DEFAULT", "Boot", "Device", "Served", "Stock"]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A PCI device under test. `unpluggable` puts it behind a root port of its own, the only place QEMU unplugs from."""
+    """A PCI device under test.
+
+    `unpluggable` puts it behind a root port of its own, the only place QEMU unplugs from. `msix=False` keeps the
+    guest's kernel from using MSI-X on it, so that its driver takes INTx.
+    """
 
     name: str
     unpluggable: bool = field(default=False, kw_only=True)
+    msix: bool = field(default=True, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,21 @@ class Boot:
 _STOCK_RNG = Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on")
 
 BOOTS: dict[str, Boot] = {
-    "main": Boot((_STOCK_RNG,)),
-    "large": Boot((_STOCK_RNG,), memory="6G"),
+    "main": Boot(
+        (
+            _STOCK_RNG,
+            Served("rng-1.4", "rng"),
+            Served("rng-intx", "rng", msix=False),
+            Served("rng-crosvm", "rng", "crosvm"),
+            Served("rng-rfc", "rng", "rfc"),
+            Served("rng-store", "rng", "qemu-store"),
+            Served("rng-stuck", "rng", "stuck"),
+            Served("rng-refuses", "rng", "refuses"),
+            Served("rng-refuses-resume", "rng", "refuses-resume"),
+            Served("rng-doomed", "rng"),
+        )
+    ),
+    "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),
     "unplug": Boot((Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on", unpluggable=True),)),
 }
 DEFAULT = "main"

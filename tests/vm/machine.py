@@ -69,9 +69,11 @@ class Guest:
         self._cleanup = contextlib.ExitStack()
         self._cleanup.callback(shutil.rmtree, self._work, ignore_errors=True)
         try:
-            for device in boot.devices:
-                if isinstance(device, Served):
-                    self._serve(device)
+            served = [device for device in boot.devices if isinstance(device, Served)]
+            for device in served:
+                self._serve(device)
+            for device in served:
+                self._await_server(device)
             actions: dict[str, Action] = {
                 "echo": lambda value: value,
                 "trigger": self._trigger,
@@ -93,21 +95,29 @@ class Guest:
 
     # -- starting ------------------------------------------------------------------------------------------------
 
+    def _socket(self, device: str) -> Path:
+        return self._work / f"{device}.sock"
+
+    def _control(self, device: str) -> Path:
+        return self._work / f"{device}.control"
+
     def _serve(self, device: Served) -> None:
-        """Starts the device's server and returns once it listens."""
-        path = self._work / f"{device.name}.sock"
-        command = [sys.executable, "-m", "uvirtio", "serve", device.type, "--profile", device.profile]
-        command += ["--socket", str(path), "--control", str(self._work / f"{device.name}.control")]
-        command += ["--log", str(self._shared / f"{device.name}.jsonl"), *device.options]
+        """Starts the device's server."""
+        command: list[str | Path] = [sys.executable, "-m", "uvirtio", "serve", device.type]
+        command += ["--profile", device.profile, *device.options, "--log", self._shared / f"{device.name}.jsonl"]
+        command += ["--socket", self._socket(device.name), "--control", self._control(device.name)]
         with (self._work / f"{device.name}.out").open("wb") as said:
             server = leashed(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
         self._servers[device.name] = server
         self._cleanup.callback(_end, server)
+
+    def _await_server(self, device: Served) -> None:
+        """Returns once the device's server listens."""
         deadline = time.monotonic() + _SERVER_SECONDS
-        while not path.exists():
-            if server.poll() is not None or time.monotonic() > deadline:
-                said_text = (self._work / f"{device.name}.out").read_text(errors="replace")
-                raise GuestError(f"the server of {device.name} does not listen:\n{said_text}")
+        while not (self._socket(device.name).exists() and self._control(device.name).exists()):
+            if self._servers[device.name].poll() is not None or time.monotonic() > deadline:
+                said = (self._work / f"{device.name}.out").read_text(errors="replace")
+                raise GuestError(f"the server of {device.name} does not listen:\n{said}")
             time.sleep(0.02)
 
     def _describe(self, tests: Sequence[str]) -> None:
@@ -117,6 +127,7 @@ class Guest:
             row: dict[str, Any] = {
                 "slot": f"0000:00:{_FIRST_SLOT + number:02x}.0",
                 "behind_port": device.unpluggable,
+                "msix": device.msix,
             }
             if isinstance(device, Served):
                 row |= {"type": device.type, "profile": device.profile, "log": str(SHARED / f"{device.name}.jsonl")}
@@ -139,7 +150,7 @@ class Guest:
     def _device_option(self, device: Device, bus: str, address: str) -> str:
         if isinstance(device, Stock):
             return f"{device.driver},id={device.name},bus={bus},addr={address}"
-        where = {"path": str(self._work / f"{device.name}.sock"), "type": "unix"}
+        where = {"path": str(self._socket(device.name)), "type": "unix"}
         properties = {"driver": "vfio-user-pci", "id": device.name, "bus": bus, "addr": address, "socket": where}
         return json.dumps(properties)
 
@@ -192,7 +203,7 @@ class Guest:
         """Sends one JSON line to the control socket of a device's server and returns its answer."""
         with socket.socket(socket.AF_UNIX) as control:
             control.settimeout(10)
-            control.connect(str(self._work / f"{device}.control"))
+            control.connect(str(self._control(device)))
             control.sendall(json.dumps(message).encode() + b"\n")
             with control.makefile("r", encoding="utf-8") as answers:
                 return json.loads(answers.readline())

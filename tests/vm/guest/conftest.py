@@ -15,6 +15,8 @@ import pytest
 from tests.lab import IN_GUEST
 from tests.vm.guest.host import Host
 
+_PCI = Path("/sys/bus/pci")
+
 
 class Reporter:
     """Writes every report as a JSON line into the folder that the host reads."""
@@ -49,10 +51,20 @@ def devices(boot: dict[str, dict[str, dict[str, object]]]) -> dict[str, str]:
     for name, row in boot["devices"].items():
         slot = str(row["slot"])
         if row["behind_port"]:
-            below = Path("/sys/bus/pci/devices", slot).glob("[0-9a-f]*:[0-9a-f]*:[0-9a-f]*.[0-7]")
+            below = (_PCI / "devices" / slot).glob("[0-9a-f]*:[0-9a-f]*:[0-9a-f]*.[0-7]")
             slot = next((path.name for path in below), slot)
         found[name] = slot
+        if not row["msix"]:
+            _without_msix(slot)
     return found
+
+
+def _without_msix(address: str) -> None:
+    """Has the kernel's driver take the device anew, with MSI and MSI-X forbidden."""
+    function = _PCI / "devices" / address
+    function.joinpath("msi_bus").write_text("0")
+    function.joinpath("driver/unbind").write_text(address)
+    _PCI.joinpath("drivers_probe").write_text(address)
 
 
 @pytest.fixture(scope="session")

@@ -79,5 +79,9 @@ def open_device(
         except BaseException:
             function.close()
             raise
-        with device:
-            yield device
+        try:
+            with device:
+                yield device
+        finally:
+            for note in getattr(function, "notes", ()):
+                print(f"uvirtio: {note}", file=sys.stderr)

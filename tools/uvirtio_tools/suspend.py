@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from uvirtio.access.interrupt import NoLine
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, NotOffered, UsageError
+from uvirtio.errors import CannotRun, DeviceError, NotOffered, UvirtioError, UsageError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
@@ -264,6 +264,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         result.verdict, result.status = "ERROR", exits.INTERRUPTED
         result.reason = f"interrupted after {len(result.cycles)} of {args.cycles} cycles; the device has been reset"
+    except UvirtioError as error:
+        if not result.reason:
+            raise
+        # Everything was found out, and only giving the device back went wrong.
+        result.remarks.append(str(error))
+        result.status = result.status or exits.FAILED
+        print(f"uvirtio: {error}", file=sys.stderr)
     finally:
         if reporter:
             reporter.close()

@@ -77,7 +77,7 @@ def restore(bdf: str, *, sysfs: Sysfs | None = None, run: Path = RUN, kept: bool
             if not kept or (sysfs.driver(bdf) != UIO_DRIVER and sysfs.override(bdf) != UIO_DRIVER):
                 return Restored(bdf, sysfs.driver(bdf))
             notes = [f"{bdf}: there is no journal, so the kernel chose the driver"]
-            _rebind(sysfs, bdf, Binding(None, "", True), probe=True)
+            notes += _rebind(sysfs, bdf, Binding(None, "", True), probe=True)
         else:
             notes = undo(sysfs, journal, bdf, kept=kept)
         return Restored(bdf, sysfs.driver(bdf), tuple(notes))
@@ -251,7 +251,7 @@ def undo(sysfs: Sysfs, journal: Journal, bdf: str, *, kept: bool) -> list[str]:
     try:
         if entry.binding is not None and (kept or not entry.binding.kept):
             if there:
-                _rebind(sysfs, bdf, entry.binding, probe=entry.binding.driver is not None)
+                notes += _rebind(sysfs, bdf, entry.binding, probe=entry.binding.driver is not None)
             else:
                 notes.append(f"{bdf} has been removed from the machine; there is no driver to give back")
             if not sysfs.dry_run:
@@ -261,8 +261,11 @@ def undo(sysfs: Sysfs, journal: Journal, bdf: str, *, kept: bool) -> list[str]:
     return notes
 
 
-def _rebind(sysfs: Sysfs, bdf: str, binding: Binding, *, probe: bool) -> None:
-    """From uio_pci_generic, or from the middle of the way there or back, to what the function had."""
+def _rebind(sysfs: Sysfs, bdf: str, binding: Binding, *, probe: bool) -> list[str]:
+    """From uio_pci_generic, or from the middle of the way there or back, to what the function had.
+
+    Returns a sentence where its driver does not want a device that has died meanwhile: nothing is left to undo then.
+    """
     at = sysfs.function(bdf)
     if sysfs.override(bdf) == UIO_DRIVER and binding.override != UIO_DRIVER:
         # A lone newline clears the override; an empty write would do nothing.
@@ -270,18 +273,24 @@ def _rebind(sysfs: Sysfs, bdf: str, binding: Binding, *, probe: bool) -> None:
     if sysfs.driver(bdf) == UIO_DRIVER:
         sysfs.write(at / "driver/unbind", bdf)
     if not probe or (sysfs.driver(bdf) is not None and not sysfs.dry_run):
-        return
+        return []
     sysfs.write(sysfs.sys / "bus/pci/drivers_probe", bdf)
     if sysfs.dry_run or binding.driver is None or sysfs.driver(bdf) == binding.driver:
-        return
+        return []
     # The driver knows the device through new_id or is not the kernel's first choice: ask for it by name.
     directory = sysfs.sys / "bus/pci/drivers" / binding.driver
     if directory.is_dir():
         if sysfs.driver(bdf) is not None:
             sysfs.write(at / "driver/unbind", bdf)
-        sysfs.write(directory / "bind", bdf)
+        try:
+            sysfs.write(directory / "bind", bdf)
+        except NoSuchDevice:
+            return [
+                f"{binding.driver} does not take {bdf} back: the device does not answer any more; it has no driver now"
+            ]
     if sysfs.driver(bdf) != binding.driver:
         raise CannotRun(
             f"{bdf} was given back, but {binding.driver} did not take it (driver now: {sysfs.driver(bdf) or 'none'}); "
             f"load the module, then: echo {bdf} > /sys/bus/pci/drivers_probe"
         )
+    return []

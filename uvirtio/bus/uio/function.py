@@ -64,6 +64,8 @@ class UioFunction:
         self._handles: list[int] = []
         self._bars: dict[int, OpenBar] = {}
         self._closers: list[Callable[[], object]] = []
+        #: What could not be left as it was found, in sentences; filled by :meth:`close`.
+        self.notes: list[str] = []
         self._lock = FunctionLock(bdf, run)
         self._closers.append(self._lock.release)
         try:
@@ -78,7 +80,7 @@ class UioFunction:
         undo(sysfs, journal, bdf, kept=False)
         self.driver_before = sysfs.driver(bdf) if sysfs.exists(bdf) else None
         # Last to be closed: it gives the driver and the huge pages back, and ends the journal.
-        self._closers.append(lambda: undo(sysfs, journal, bdf, kept=False))
+        self._closers.append(lambda: self.notes.extend(undo(sysfs, journal, bdf, kept=False)))
         self.uio = take(sysfs, journal, bdf, force=force, keep=False)
         self.description = describe(sysfs, bdf)
         #: Whether an IOMMU translates what this function puts on the bus: physical addresses would not arrive.

@@ -63,7 +63,7 @@ class VirtioDevice:
         self.behaviour: Behaviour = behaviour(self, delay)
         self.offered = features
         self.queues = [
-            DeviceQueue(self, index, queue_size, waits=index in model.waiting) for index in range(len(model.queues))
+            DeviceQueue(self, index, queue_size, waits=index in model.waiting) for index in range(model.queue_count)
         ]
         self.generation = 0
         self._changed = False
@@ -104,9 +104,10 @@ class VirtioDevice:
         """Whether the accepted features are a valid subset (2.2.2); there is no legacy interface here."""
         if self.accepted & ~self.offered or not self.negotiated(Feature.VERSION_1):
             return False
+        dependencies = COMMON_DEPENDENCIES | self.model.spec().dependencies
         return all(
             self.negotiated(required)
-            for bit, needs in COMMON_DEPENDENCIES.items()
+            for bit, needs in dependencies.items()
             if self.negotiated(bit)
             for required in needs
         )
@@ -189,6 +190,7 @@ class VirtioDevice:
         for name, value in values.items():
             self.model.put(name, value)
         self._changed = True
+        self.model.changed(frozenset(values))
         self.log.event("configuration changed", ", ".join(f"{name}={value}" for name, value in values.items()))
 
     def _apply_deferred(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..spec.devices import Field
 from ..spec.features import Feature
 from ..spec.pci import StructureType
 from .common import CommonConfig, notify_data, notify_offset
@@ -10,7 +11,6 @@ from .interrupts import Interrupts
 from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
 from .log import AccessLog
 from .memory import GatedMemory, GuestMemory
-from .model import Field
 from .options import Options
 from .pci import ConfigSpace
 
@@ -31,7 +31,7 @@ class EmulatedFunction:
         model = options.make_model()
         self.options = options
         self.log = log
-        self.vectors = len(model.queues) + 1
+        self.vectors = model.queue_count + 1
         self.interrupts = Interrupts(log, both=options.both_isr)
         self.pci = ConfigSpace(
             model.TYPE,
@@ -158,11 +158,14 @@ class EmulatedFunction:
     # Device configuration (4.1.4.6)
 
     def _field(self, offset: int, width: int) -> tuple[Field | None, str]:
-        """The field at an offset, and what is wrong with an access of that width to it."""
-        for field in self.device.model.fields:
+        """The field at an offset, and what is wrong with an access of that width to it (4.1.3.1)."""
+        for field in self.device.model.spec().fields:
             if field.offset <= offset < field.offset + field.size:
-                if field.width and width != field.width:
-                    return field, f"access of {width} bytes to a field of {field.width} (4.1.3.1)"
+                expected = min(field.width, 4)  # 64-bit fields are two of 32 bits
+                if field.kind != "bytes" and width != expected:
+                    return field, f"access of {width} bytes to a field of {expected}"
+                if field.features and not any(self.device.offered >> bit & 1 for bit in field.features):
+                    return field, "a field that no offered feature makes valid (2.5.1)"
                 return field, ""
         return None, ""
 

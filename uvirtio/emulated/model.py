@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import CannotRun
+from ..spec.devices import DeviceSpec, Field, device_spec
 from ..spec.ids import DeviceType
 
 if TYPE_CHECKING:
@@ -15,22 +15,7 @@ if TYPE_CHECKING:
     from .queue import DeviceQueue
     from .ring import Chain
 
-__all__ = ["DeviceModel", "Field"]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of the device configuration: ``size`` bytes at ``offset``, accessed ``width`` bytes at a time (0: any).
-
-    ``feature``: the feature bit that must be offered for the field to exist, None for always.
-    """
-
-    name: str
-    offset: int
-    size: int
-    width: int
-    writable: bool = False
-    feature: int | None = None
+__all__ = ["DeviceModel"]
 
 
 class DeviceModel:
@@ -39,20 +24,22 @@ class DeviceModel:
     TYPE: DeviceType
     #: PCI class code.
     CLASS: ClassVar[int] = 0x00FF00
-    #: Names of the feature bits of the type, for the ``features`` parameter.
-    FEATURE_NAMES: ClassVar[Mapping[str, int]] = {}
     #: Parameters of the type, with what they mean; ``make`` takes them.
     PARAMETERS: ClassVar[Mapping[str, str]] = {}
-    #: Feature bits of the type that are offered.
-    features: int = 0
-    fields: tuple[Field, ...] = ()
-    #: One name per queue, for the log; a queue in ``waiting`` holds buffers until data comes in.
-    queues: tuple[str, ...] = ()
+    #: Numbers of the feature bits of the type that are offered.
+    features: tuple[int, ...] = ()
+    #: How many queues there are; those in ``waiting`` hold buffers until data comes in.
+    queue_count: int = 1
     waiting: frozenset[int] = frozenset()
 
     def __init__(self) -> None:
-        self.config = bytearray(max((field.offset + field.size for field in self.fields), default=0))
+        self.config = bytearray(self.spec().config_size)
         self.device: VirtioDevice
+
+    @classmethod
+    def spec(cls) -> DeviceSpec:
+        """What the specification fixes for the type."""
+        return device_spec(cls.TYPE)
 
     @classmethod
     def check(cls, parameters: Mapping[str, str]) -> None:
@@ -77,9 +64,16 @@ class DeviceModel:
     def config_written(self, field: Field) -> None:
         """The driver wrote a writable field; its bytes are in ``config`` already."""
 
-    def disturb(self) -> Mapping[str, int] | None:
-        """A harmless change of the configuration for a device that must not change it; None where there is none."""
+    def change(self) -> Mapping[str, int] | None:
+        """A change of the configuration that a host makes at run time; None where the type has none."""
         return None
+
+    def disturb(self) -> Mapping[str, int] | None:
+        """A change that nobody asked for and that does no harm, for a device that must not change anything."""
+        return self.change()
+
+    def changed(self, names: frozenset[str]) -> None:
+        """The device (or its host) changed these fields; their new values are in ``config``."""
 
     def live(self) -> None:
         """The driver set DRIVER_OK."""
@@ -101,7 +95,7 @@ class DeviceModel:
 
     def field(self, name: str) -> Field:
         """The field of that name. Raises :class:`CannotRun` where the type has none."""
-        for field in self.fields:
+        for field in self.spec().fields:
             if field.name == name:
                 return field
         raise CannotRun(f"{self.TYPE.name.lower()} has no configuration field {name!r}")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..errors import LocatorError
-from ..spec.features import Feature
+from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.split import MAX_SIZE
 from .model import DeviceModel
+from .parameters import flag, number, seconds
 from .profiles import behaviour
 from .suspend import Behaviour
 from .types import TYPES
@@ -65,12 +66,19 @@ class Options:
 
     def offered(self, model: DeviceModel) -> int:
         """The feature bits that the device offers."""
-        mask = model.features
-        for bit in _DEFAULT_FEATURES:
+        suspend = () if self.behaviour.feature is None else (self.behaviour.feature,)
+        mask = 0
+        for bit in (*_DEFAULT_FEATURES, *model.features, *suspend):
             mask |= 1 << bit
-        if self.behaviour.feature is not None:
-            mask |= 1 << self.behaviour.feature
-        return (mask | self.add_features) & ~self.drop_features
+        mask = (mask | self.add_features) & ~self.drop_features
+        dependencies = COMMON_DEPENDENCIES | model.spec().dependencies
+        while True:
+            # What lost the feature that it needs must not be offered (2.2.2), unless somebody asked for it by name.
+            lost = [b for b, needs in dependencies.items() if mask >> b & 1 and not all(mask >> n & 1 for n in needs)]
+            lost = [bit for bit in lost if not self.add_features >> bit & 1]
+            if not lost:
+                return mask
+            mask &= ~sum(1 << bit for bit in lost)
 
 
 def parameters_of(type_name: str) -> dict[str, str]:
@@ -90,62 +98,25 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
     own = {name: value for name, value in parameters.items() if name in model.PARAMETERS}
     model.check(own)
     policy, default_delay = behaviour(parameters.get("profile", ""), parameters.get("fault", ""))
-    instant = _flag(parameters, "instant", False)
+    instant = flag(parameters, "instant", False)
     add, drop = _features(parameters.get("features", ""), model)
-    size = _number(parameters, "queue_size", 256, 2, MAX_SIZE)
-    if size & (size - 1):
-        raise LocatorError(f"queue_size={size} is not a power of 2")
+    entries = number(parameters, "queue_size", 256, 2, MAX_SIZE)
+    if entries & (entries - 1):
+        raise LocatorError(f"queue_size={entries} is not a power of 2")
     return Options(
         type_name=type_name,
         make_model=lambda: model.make(own),
         behaviour=policy,
-        latency=0.0 if instant else _seconds(parameters, "latency", 1e-4),
-        depth=_number(parameters, "depth", 4, 1, MAX_SIZE),
-        delay=_seconds(parameters, "delay", default_delay),
-        queue_size=size,
-        intx=_flag(parameters, "intx", True),
-        both_isr=_flag(parameters, "both_isr", False),
+        latency=0.0 if instant else seconds(parameters, "latency", 1e-4),
+        depth=number(parameters, "depth", 4, 1, MAX_SIZE),
+        delay=seconds(parameters, "delay", default_delay),
+        queue_size=entries,
+        intx=flag(parameters, "intx", True),
+        both_isr=flag(parameters, "both_isr", False),
         add_features=add,
         drop_features=drop,
         given=dict(parameters),
     )
-
-
-def _flag(parameters: Mapping[str, str], name: str, default: bool) -> bool:
-    text = parameters.get(name)
-    if text is None:
-        return default
-    if text.lower() in ("on", "yes", "true", "1"):
-        return True
-    if text.lower() in ("off", "no", "false", "0"):
-        return False
-    raise LocatorError(f"{name}={text} is neither on nor off")
-
-
-def _seconds(parameters: Mapping[str, str], name: str, default: float) -> float:
-    text = parameters.get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 3600:
-        raise LocatorError(f"{name}={text} is no time in seconds between 0 and 3600")
-    return value
-
-
-def _number(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = parameters.get(name)
-    if text is None:
-        return default
-    try:
-        value = int(text, 0)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise LocatorError(f"{name}={text} is no whole number between {low} and {high}")
-    return value
 
 
 def _features(text: str, model: type[DeviceModel]) -> tuple[int, int]:
@@ -159,9 +130,12 @@ def _features(text: str, model: type[DeviceModel]) -> tuple[int, int]:
 
 
 def _feature_mask(name: str, model: type[DeviceModel], text: str) -> int:
-    names = {bit.name: 1 << bit for bit in Feature} | {key: 1 << bit for key, bit in model.FEATURE_NAMES.items()}
-    if name in names:
-        return names[name]
+    names = {bit.name: 1 << bit for bit in Feature} | {bit.name: 1 << bit.number for bit in model.spec().features}
+    for prefix in ("", "F_", model.TYPE.name + "_F_"):
+        plain = name.removeprefix("VIRTIO_")
+        for known in (plain, plain.removeprefix("F_"), prefix + plain):
+            if known in names:
+                return names[known]
     try:
         return int(name, 16) if name.startswith("0x") else 1 << int(name)
     except ValueError:

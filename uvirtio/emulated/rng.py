@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
-from ..errors import LocatorError
 from ..spec.ids import DeviceType
 from .model import DeviceModel
+from .parameters import number
 from .queue import DeviceQueue
 from .ring import Chain
 
@@ -22,7 +22,6 @@ class Rng(DeviceModel):
     """One queue of device-writable buffers; each is filled with random bytes."""
 
     TYPE = DeviceType.RNG
-    queues = ("requestq",)
     PARAMETERS: ClassVar[Mapping[str, str]] = {"seed": "start of the random sequence (default 0)"}
 
     def __init__(self, seed: int = 0) -> None:
@@ -32,25 +31,13 @@ class Rng(DeviceModel):
     @classmethod
     def check(cls, parameters: Mapping[str, str]) -> None:
         """See :class:`DeviceModel`."""
-        _seed(parameters)
+        cls.make(parameters)
 
     @classmethod
     def make(cls, parameters: Mapping[str, str]) -> Rng:
         """See :class:`DeviceModel`."""
-        return cls(_seed(parameters))
+        return cls(number(parameters, "seed", 0, -(1 << 63), 1 << 63))
 
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
         """See :class:`DeviceModel`: the length is what was filled, at least one byte where there is room (5.4.6)."""
         return chain.write(self._random.randbytes(min(chain.writable_size, _LIMIT)))
-
-    def triggers(self) -> Mapping[str, Callable[..., object]]:
-        """See :class:`DeviceModel`: an entropy device has nothing to be triggered."""
-        return {}
-
-
-def _seed(parameters: Mapping[str, str]) -> int:
-    text = parameters.get("seed", "0")
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise LocatorError(f"seed={text} is no whole number") from None

@@ -60,7 +60,7 @@ def _table(function: EmulatedFunction) -> dict[str, Callable[..., object]]:
                 if not 0 <= value < 1 << 8 * device.model.field(name).size:
                     raise CannotRun(f"change_config: {value} does not fit the field {name}")
         else:
-            change = device.model.disturb()
+            change = device.model.change()
         if change is None:
             raise CannotRun(f"{function.options.type_name} has no configuration that could change")
         device.change_config(change)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..access.dma import Dma
 from ..access.trace import Recorder
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["Queue", "QueueState"]
 
@@ -112,6 +115,13 @@ class Queue(Protocol):
         """Ask the device for used-buffer notifications, or ask it for none.
 
         Returns whether used buffers already wait, for which no notification may come: reap before sleeping.
+        """
+
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> Pool:
+        """``count`` equal buffers with parts of these sizes (bytes), which take the whole queue until they are closed.
+
+        Their descriptors are written once; batches of them are published and reaped at the cost of a few slice copies.
+        Raises :class:`~uvirtio.errors.DriverMisuse` where they do not fit the queue, or while it is in use.
         """
 
     def state(self) -> QueueState:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..access.dma import Dma
 from ..access.fence import store_load_fence
 from ..access.trace import Recorder
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
+
+if TYPE_CHECKING:
+    from .pool import Pool
 
 __all__ = ["CHAIN_LIMIT", "QueueBase", "check_parts"]
 
@@ -39,7 +43,19 @@ class QueueBase:
     """Index, size, notifier, recorder, and the guard that keeps D3 and D4 while the queue is held."""
 
     # Slots: an object with more than thirty attributes loses the interpreter's fast attribute access otherwise.
-    __slots__ = ("_fence", "_held", "allow", "index", "notifier", "outstanding", "recorder", "size")
+    __slots__ = (
+        "_fence",
+        "_pool",
+        "allow",
+        "held",
+        "in_order",
+        "index",
+        "lenient",
+        "notifier",
+        "outstanding",
+        "recorder",
+        "size",
+    )
 
     def __init__(self, index: int, size: int, fence: Callable[[], object] | None) -> None:
         self.index = index
@@ -49,16 +65,21 @@ class QueueBase:
         self.allow: set[str] = set()
         #: Buffers that are published and not yet reaped.
         self.outstanding = 0
-        self._held = ""
+        #: Why nothing may be published now; empty when it may.
+        self.held = ""
+        #: Whether lengths that are too long are cut instead of refused.
+        self.lenient = False
+        self.in_order = False
+        self._pool: Pool | None = None
         self._fence = fence if fence is not None else store_load_fence()
 
     def hold(self, reason: str) -> None:
         """Refuse :meth:`add`, :meth:`publish` and :meth:`kick` from now on, giving this reason."""
-        self._held = reason or "the device is suspended"
+        self.held = reason or "the device is suspended"
 
     def unhold(self) -> None:
         """Allow them again."""
-        self._held = ""
+        self.held = ""
 
     @property
     def free(self) -> int:
@@ -70,42 +91,75 @@ class QueueBase:
         """Buffers that were added and wait for a publish."""
         raise NotImplementedError
 
-    def _guard(self, *duties: str) -> None:
+    def guard(self, *duties: str) -> None:
         """While held, raise for the first of these duties that no deviation lifts."""
         for duty in duties:
             if duty not in self.allow:
-                raise SuspendedError(f"{self._name}: {self._held}: {_DUTIES[duty]} until it is resumed ({duty})")
+                raise SuspendedError(f"{self.name}: {self.held}: {_DUTIES[duty]} until it is resumed ({duty})")
 
     @property
-    def _name(self) -> str:
+    def name(self) -> str:
+        """The queue, as messages call it."""
         return f"queue {self.index}"
 
     def _no_notifier(self, _following: int) -> None:
-        raise DriverMisuse(f"{self._name} has no notifier yet: set it from the transport before publishing")
+        raise DriverMisuse(f"{self.name} has no notifier yet: set it from the transport before publishing")
 
-    def _full(self, needed: int, free: int) -> QueueFull:
-        return QueueFull(
-            f"{self._name}: {needed} descriptors are needed and {free} of {self.size} are free; reap first"
-        )
+    def announce(self) -> bool:
+        """Notify, if the device wants that for what was exposed since the last decision."""
+        raise NotImplementedError
 
-    def _not_in_flight(self, token: int, where: str, in_flight: int) -> DeviceMisbehaved:
+    def settle(self) -> bool:
+        """After reaping, move the used event along; whether more may have come that no notification told of."""
+        raise NotImplementedError
+
+    def release_pool(self) -> None:
+        """Give the descriptors of the pool back to single buffers."""
+        raise NotImplementedError
+
+    def check_pool(self, count: int, descriptors: int, parts: int) -> None:
+        """Raise where a pool of so many buffers cannot be had now."""
+        if self._pool is not None or self.outstanding or self.added:
+            raise DriverMisuse(
+                f"{self.name}: a pool takes the whole queue, and it is in use; reap or close what is there"
+            )
+        if count < 1 or not 1 <= parts <= self.size or count * descriptors > self.size:
+            raise DriverMisuse(
+                f"{self.name}: {count} buffers of {parts} parts take {count * descriptors} descriptors; there are {self.size}"
+            )
+
+    def full(self, needed: int, free: int) -> QueueFull:
+        """The error of a buffer that has no room."""
+        return QueueFull(f"{self.name}: {needed} descriptors are needed and {free} of {self.size} are free; reap first")
+
+    def not_in_flight(self, token: int, where: str, in_flight: int) -> DeviceMisbehaved:
+        """The error of an id that no buffer in flight has."""
         if token >= self.size:
             return DeviceMisbehaved(
-                f"{self._name}: {where} says id {token:#x}; ids of this queue are below its size {self.size}"
+                f"{self.name}: {where} says id {token:#x}; ids of this queue are below its size {self.size}"
             )
         return DeviceMisbehaved(
-            f"{self._name}: {where} says id {token}, which is not in flight "
+            f"{self.name}: {where} says id {token}, which is not in flight "
             f"({in_flight} other buffers are): it was never published, or was used before"
         )
 
-    def _too_long(self, token: int, length: int, writable: int) -> DeviceMisbehaved:
+    def too_long(self, token: int, length: int, writable: int) -> DeviceMisbehaved:
+        """The error of a length beyond the writable bytes."""
         return DeviceMisbehaved(
-            f"{self._name}: the device says that it wrote {length} bytes into buffer {token}, "
+            f"{self.name}: the device says that it wrote {length} bytes into buffer {token}, "
             f"which has {writable} writable bytes"
         )
 
-    def _overwritten(self, descriptor: int, token: int) -> DeviceMisbehaved:
+    def out_of_order(self, token: int, turns: Sequence[int]) -> DeviceMisbehaved:
+        """The error of a device that promised to keep the order and did not."""
         return DeviceMisbehaved(
-            f"{self._name}: descriptor {descriptor} of buffer {token} is not what the driver wrote; "
+            f"{self.name}: the device says id {token}, but IN_ORDER was negotiated and the buffers whose turn it is are "
+            f"{', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9 and 2.8.9)"
+        )
+
+    def overwritten(self, descriptor: int, token: int) -> DeviceMisbehaved:
+        """The error of a descriptor that the device has written to."""
+        return DeviceMisbehaved(
+            f"{self.name}: descriptor {descriptor} of buffer {token} is not what the driver wrote; "
             "a device must not write to the descriptor table (virtio 1.4, 2.7.5.1)"
         )

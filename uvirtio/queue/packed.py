@@ -14,6 +14,7 @@ from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import packed as spec
 from .base import CHAIN_LIMIT, check_parts
+from .packed_pool import PackedPool
 from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK, PackedRing
 
 __all__ = ["PackedQueue"]
@@ -36,7 +37,7 @@ class PackedQueue(PackedRing):
     flags before the load of the device's event structure.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables", "in_order", "indirect")
+    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables", "indirect")
 
     def __init__(
         self,
@@ -56,6 +57,8 @@ class PackedQueue(PackedRing):
         self._tables: dict[int, Dma] = {}
         self._forget()
 
+    _pool: PackedPool | None
+
     def _forget(self) -> None:
         """All descriptors are free and nothing is in flight."""
         self._ids = deque(range(self.size))
@@ -70,8 +73,8 @@ class PackedQueue(PackedRing):
 
     def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
         """Describe a buffer. See :meth:`uvirtio.queue.Queue.add`."""
-        if self._held:
-            self._guard("D3")
+        if self.held:
+            self.guard("D3")
         elements: list[tuple[int, int]] = []
         total = capacity = 0
         empty = False
@@ -88,8 +91,8 @@ class PackedQueue(PackedRing):
         total += capacity
         needed = 1 if self.indirect else len(elements)
         if empty or not elements or needed > self._room or len(elements) > self.size or total > CHAIN_LIMIT:
-            check_parts(readable, writable, self.size, self._name)
-            raise self._full(needed, self._room)
+            check_parts(readable, writable, self.size, self.name)
+            raise self.full(needed, self._room)
         token = self._ids.popleft()
         if self.indirect and len(elements) > 1:
             elements = [self._indirect_table(token, elements)]
@@ -131,8 +134,8 @@ class PackedQueue(PackedRing):
 
     def publish(self, notify: bool = True) -> bool:
         """Store the first flags and decide once. See :meth:`uvirtio.queue.Queue.publish`."""
-        if self._held:
-            self._guard(*(("D3", "D4") if notify else ("D3",)))
+        if self.held:
+            self.guard(*(("D3", "D4") if notify else ("D3",)))
         added = self._added
         if added:
             self._chains.update(added)
@@ -147,42 +150,40 @@ class PackedQueue(PackedRing):
 
     def completed(self) -> list[tuple[int, int]]:
         """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
+        if self._pool is not None:
+            return self._pool.completed()
         done: list[tuple[int, int]] = []
-        while self.outstanding:
-            before = len(done)
-            failure = self._reap(done)
-            if failure is not None:
-                if done:
-                    break
-                raise failure
-            if len(done) == before or not self.settle():
-                break
+        try:
+            while self.outstanding and self._reap(done):
+                self.settle()
+        except DeviceMisbehaved:
+            # The good ones before it first; the error comes again with the next call.
+            if not done:
+                raise
         return done
 
-    def _reap(self, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
-        """Take used descriptors until one is not used; what is wrong with the first bad one ends it."""
-        descriptors = self.descriptors
+    def _reap(self, done: list[tuple[int, int]]) -> bool:
+        """Take used descriptors until one is not used; whether there were any."""
+        descriptors, before = self.descriptors, len(done)
         while self.outstanding:
             word = descriptors[2 * self.seen + 1]
             if word >> FLAGS_SHIFT & USED_MASK != USED[self.seen_wrap]:
-                return self.untouched(word)
+                self.check_untouched(word, self.written[self.seen])
+                break
             token = word >> ID_SHIFT & 0xFFFF
             # Without the write flag the length is reserved (2.8.4).
             length = word & _LOW32 if word & _WRITE else 0
             batch = self._through(token, length) if self.in_order else [(token, length)]
             for member in batch:
                 # Before any of them is let go: behind the first there is no used descriptor to come back to.
-                failure = self._fault(*member)
-                if failure is not None:
-                    return failure
+                self._check(*member)
             for member in batch:
                 done.append(self._release(*member))
-        return None
+        return len(done) > before
 
     def _through(self, token: int, length: int) -> list[tuple[int, int]]:
         """All buffers up to this one in the order of publishing: those before it were used up (2.8.9)."""
-        if token not in self._chains:
-            return [(token, length)]
+        self._check(token, 0)
         batch = []
         for turn in self._order:
             if turn == token:
@@ -190,14 +191,13 @@ class PackedQueue(PackedRing):
             batch.append((turn, self._chains[turn][1]))
         return [*batch, (token, length)]
 
-    def _fault(self, token: int, length: int) -> DeviceMisbehaved | None:
-        """What is wrong with what the device says about a buffer; None if nothing is."""
+    def _check(self, token: int, length: int) -> None:
+        """Raise if what the device says about a buffer is impossible."""
         chain = self._chains.get(token)
         if chain is None:
-            return self._not_in_flight(token, f"used descriptor {self.seen}", self.outstanding)
+            raise self.not_in_flight(token, f"used descriptor {self.seen}", self.outstanding)
         if length > chain[1]:
-            return self._too_long(token, length, chain[1])
-        return None
+            raise self.too_long(token, length, chain[1])
 
     def _release(self, token: int, length: int) -> tuple[int, int]:
         """Free the id and the descriptors of a buffer that was used, and move on behind it."""
@@ -224,6 +224,8 @@ class PackedQueue(PackedRing):
 
     def span(self, token: int, before: int) -> tuple[int, int]:
         """See :meth:`PackedRing.span`."""
+        if self._pool is not None:
+            return self._pool.span(token, before)
         if token not in self._chains:
             return 0, 0
         if not self.in_order:
@@ -234,18 +236,36 @@ class PackedQueue(PackedRing):
 
     def tokens(self) -> list[int]:
         """Tokens of the buffers in flight, oldest publish first."""
-        return list(self._chains)
+        return self._pool.tokens() if self._pool is not None else list(self._chains)
+
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> PackedPool:
+        """See :meth:`uvirtio.queue.Queue.pool`."""
+        parts = len(readable) + len(writable)
+        self.check_pool(count, 1 if self.indirect else parts, parts)
+        pool = self._pool = PackedPool(self, self._dma, count, readable, writable)
+        self._room = 0
+        return pool
+
+    def release_pool(self) -> None:
+        """All descriptors are single again."""
+        self._pool = None
+        self._forget()
 
     def reset(self) -> list[int]:
         """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
-        lost = [*self._chains, *self._added]
+        lost = [*self.tokens(), *self._added]
         self.restart()
         self._forget()
+        if self._pool is not None:
+            self._room = 0
+            self._pool.restart()
         return lost
 
     def close(self) -> None:
         """Give all memory back."""
         super().close()
+        if self._pool is not None:
+            self._pool.free_memory()
         for table in self._tables.values():
             table.free()
         self._tables = {}

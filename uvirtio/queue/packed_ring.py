@@ -143,20 +143,19 @@ class PackedRing(QueueBase):
 
     def kick(self) -> None:
         """Notify whatever the device wants."""
-        if self._held:
-            self._guard("D4")
+        if self.held:
+            self.guard("D4")
         self._unannounced = 0
         self.notifier(self.next_value())
 
-    def untouched(self, word: int) -> DeviceMisbehaved | None:
-        """What is wrong with the next used descriptor when its flags do not say used: nothing if they are as written."""
-        flags, expected = word >> FLAGS_SHIFT, self.written[self.seen]
-        if flags == expected:
-            return None
-        return DeviceMisbehaved(
-            f"{self._name}: descriptor {self.seen} has flags {flags:#06x}; the driver wrote {expected:#06x} and a used "
-            f"descriptor here has {USED[self.seen_wrap]:#06x} in {USED_MASK:#06x}: it is neither available nor used (virtio 1.4, 2.8.1)"
-        )
+    def check_untouched(self, word: int, expected: int) -> None:
+        """Where the next used descriptor does not say used: raise unless its flags are as the driver wrote them."""
+        flags = word >> FLAGS_SHIFT
+        if flags != expected:
+            raise DeviceMisbehaved(
+                f"{self.name}: descriptor {self.seen} has flags {flags:#06x}; the driver wrote {expected:#06x} and a used "
+                f"one has {USED[self.seen_wrap]:#06x} in {USED_MASK:#06x}: it is neither available nor used (virtio 1.4, 2.8.1)"
+            )
 
     def settle(self) -> bool:
         """After reaping, move the used event along. Whether there may be more that no notification told of (2.8.14)."""
@@ -220,7 +219,7 @@ class PackedRing(QueueBase):
             interrupts_suppressed=not self._interrupts,
             notifications_suppressed=suppressed,
             flags=flags,
-            held=self._held,
+            held=self.held,
         )
 
     def ring_bytes(self) -> bytes:

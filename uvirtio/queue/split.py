@@ -13,6 +13,7 @@ from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import split as spec
 from .base import CHAIN_LIMIT, check_parts
+from .split_pool import SplitPool
 from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING, SplitRing
 
 __all__ = ["SplitQueue"]
@@ -38,7 +39,7 @@ class SplitQueue(SplitRing):
     (2.7.8.1). ``fence`` keeps the store of the available index before the load of the suppression field.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_order", "_tables", "_unused", "in_order", "indirect")
+    __slots__ = ("_added", "_chains", "_dma", "_order", "_tables", "_unused", "indirect")
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class SplitQueue(SplitRing):
         super().__init__(index, size, dma, event_idx=event_idx, legacy=legacy, fence=fence)
         self.indirect = indirect
         self.in_order = in_order
+        self.lenient = legacy
         self._dma = dma
         self._tables: dict[int, Dma] = {}
         self._forget()
@@ -71,8 +73,8 @@ class SplitQueue(SplitRing):
 
     def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
         """Describe a buffer. See :meth:`uvirtio.queue.Queue.add`."""
-        if self._held:
-            self._guard("D3")
+        if self.held:
+            self.guard("D3")
         elements: list[tuple[int, int]] = []
         total = capacity = 0
         empty = False
@@ -89,8 +91,8 @@ class SplitQueue(SplitRing):
         total += capacity
         needed = 1 if self.indirect else len(elements)
         if empty or not elements or needed > len(self._unused) or len(elements) > self.size or total > CHAIN_LIMIT:
-            check_parts(readable, writable, self.size, self._name)
-            raise self._full(needed, len(self._unused))
+            check_parts(readable, writable, self.size, self.name)
+            raise self.full(needed, len(self._unused))
         if len(elements) == 1:
             chain = self._describe_one(*elements[0], capacity)
         elif self.indirect:
@@ -152,8 +154,8 @@ class SplitQueue(SplitRing):
 
     def publish(self, notify: bool = True) -> bool:
         """Store the available index once and decide once. See :meth:`uvirtio.queue.Queue.publish`."""
-        if self._held:
-            self._guard(*(("D3", "D4") if notify else ("D3",)))
+        if self.held:
+            self.guard(*(("D3", "D4") if notify else ("D3",)))
         added = self._added
         if added:
             self._chains.update(added)
@@ -167,30 +169,34 @@ class SplitQueue(SplitRing):
 
     def completed(self) -> list[tuple[int, int]]:
         """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
+        if self._pool is not None:
+            return self._pool.completed()
         done: list[tuple[int, int]] = []
-        while pending := self.pending():
-            failure = self._reap_in_order(pending, done) if self.in_order else self._reap(pending, done)
-            if failure is not None:
-                if done:
+        try:
+            while pending := self.pending():
+                if self.in_order:
+                    self._reap_in_order(pending, done)
+                else:
+                    self._reap(pending, done)
+                self.settle()
+                if not self.outstanding:
                     break
-                raise failure
-            if not self.settle():
-                break
+        except DeviceMisbehaved:
+            # The good ones before it first; the error comes again with the next call.
+            if not done:
+                raise
         return done
 
-    def _reap(self, pending: int, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
-        """Take ``pending`` entries of the used ring; what is wrong with the first bad one ends it."""
+    def _reap(self, pending: int, done: list[tuple[int, int]]) -> None:
+        """Take ``pending`` entries of the used ring."""
         elements, mask = self.elements, self.mask
         for _ in range(pending):
             element = elements[self.seen & mask]
             token, length = element & _LOW32, element >> 32
-            failure = self._fault(token, length)
-            if failure is not None:
-                return failure
+            self._check(token, length)
             done.append(self._release(token, length))
-        return None
 
-    def _reap_in_order(self, pending: int, done: list[tuple[int, int]]) -> DeviceMisbehaved | None:
+    def _reap_in_order(self, pending: int, done: list[tuple[int, int]]) -> None:
         """Take ``pending`` entries: each that is written names the last buffer of a batch; those before were used up (2.7.9)."""
         turns = list(islice(self._order, pending))
         first = 0
@@ -200,31 +206,28 @@ class SplitQueue(SplitRing):
             try:
                 last = turns.index(token, first)
             except ValueError:
-                return self._out_of_order(token, turns[first:])
+                self._check(token, 0)
+                raise self.out_of_order(token, turns[first:]) from None
             batch = [(turn, self._chains[turn][2]) for turn in turns[first:last]]
             batch.append((token, length))
             for member in batch:
                 # Before any of them is let go: behind the first there is no entry to come back to.
-                failure = self._fault(*member)
-                if failure is not None:
-                    return failure
+                self._check(*member)
             for member in batch:
                 done.append(self._release(*member))
                 self._order.popleft()
             first = last + 1
-        return None
 
-    def _fault(self, token: int, length: int) -> DeviceMisbehaved | None:
-        """What is wrong with what the device says about a buffer; None if nothing is."""
+    def _check(self, token: int, length: int) -> None:
+        """Raise if what the device says about a buffer is impossible."""
         chain = self._chains.get(token)
         if chain is None:
-            return self._not_in_flight(token, f"used entry {self.seen & self.mask}", self.outstanding)
-        if length > chain[2] and not self.legacy:
-            return self._too_long(token, length, chain[2])
+            raise self.not_in_flight(token, f"used entry {self.seen & self.mask}", self.outstanding)
+        if length > chain[2] and not self.lenient:
+            raise self.too_long(token, length, chain[2])
         for table, at, address, rest in chain[1]:
             if table[at] != address or table[at + 1] != rest:
-                return self._overwritten(at // 2, token)
-        return None
+                raise self.overwritten(at // 2, token)
 
     def _release(self, token: int, length: int) -> tuple[int, int]:
         """Free the descriptors of a buffer that was used, and move on to the next entry."""
@@ -233,15 +236,7 @@ class SplitQueue(SplitRing):
         self.outstanding -= 1
         self.seen = self.seen + 1 & 0xFFFF
         # Only a legacy device may say too much: there, lengths are known to be wrong (2.7.8.1).
-        return token, length if length < capacity else capacity
-
-    def _out_of_order(self, token: int, turns: list[int]) -> DeviceMisbehaved:
-        if token not in self._chains:
-            return self._not_in_flight(token, f"used entry {self.seen & self.mask}", self.outstanding)
-        return DeviceMisbehaved(
-            f"{self._name}: used entry {self.seen & self.mask} says id {token}, but IN_ORDER was negotiated and the buffers "
-            f"whose turn it is are {', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9)"
-        )
+        return token, length if length <= capacity else capacity
 
     # Looking, starting over, ending
 
@@ -257,18 +252,42 @@ class SplitQueue(SplitRing):
 
     def tokens(self) -> list[int]:
         """Tokens of the buffers in flight, oldest publish first."""
-        return list(self._chains)
+        return self._pool.tokens() if self._pool is not None else list(self._chains)
+
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> SplitPool:
+        """See :meth:`uvirtio.queue.Queue.pool`."""
+        parts = len(readable) + len(writable)
+        self.check_pool(count, 1 if self.indirect else parts, parts)
+        pool = self._pool = SplitPool(self, self._dma, count, readable, writable)
+        self._unused.clear()
+        return pool
+
+    def next_heads(self, count: int) -> Sequence[int]:
+        """The order in which a pool has to publish its descriptors: with IN_ORDER, on from where the queue is."""
+        return list(self._unused) if self.in_order else range(count)
+
+    def release_pool(self) -> None:
+        """All descriptors are single again; with IN_ORDER, on from where the pool is."""
+        pool, self._pool = self._pool, None
+        self._forget()
+        if pool is not None and self.in_order:
+            self._unused = deque(pool.remaining())
 
     def reset(self) -> list[int]:
         """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
-        lost = [*self._chains, *self._added]
+        lost = [*self.tokens(), *self._added]
         self.restart()
         self._forget()
+        if self._pool is not None:
+            self._unused.clear()
+            self._pool.restart()
         return lost
 
     def close(self) -> None:
         """Give all memory back."""
         super().close()
+        if self._pool is not None:
+            self._pool.free_memory()
         for table in self._tables.values():
             table.free()
         self._tables = {}

@@ -133,8 +133,8 @@ class SplitRing(QueueBase):
 
     def kick(self) -> None:
         """Notify whatever the device wants."""
-        if self._held:
-            self._guard("D4")
+        if self.held:
+            self.guard("D4")
         self._unannounced = 0
         self.notifier(self.following)
 
@@ -144,7 +144,7 @@ class SplitRing(QueueBase):
         pending = used - self.seen & 0xFFFF
         if pending > self.outstanding:
             raise DeviceMisbehaved(
-                f"{self._name}: the used index went from {self.seen} to {used}, {pending} entries further, "
+                f"{self.name}: the used index went from {self.seen} to {used}, {pending} entries further, "
                 f"but only {self.outstanding} buffers are in flight"
             )
         return pending
@@ -192,8 +192,12 @@ class SplitRing(QueueBase):
             interrupts_suppressed=not self._interrupts,
             notifications_suppressed=suppressed,
             flags=flags,
-            held=self._held,
+            held=self.held,
         )
+
+    def table_memory(self, descriptors: int) -> memoryview:
+        """The bytes of the first descriptors of the table."""
+        return self._areas[0].memory[: spec.DESC_SIZE * descriptors]
 
     def ring_bytes(self) -> bytes:
         """Descriptor table, available ring, used ring."""

@@ -1,0 +1,198 @@
+"""Pools on packed queues: descriptors are prepared once for either wrap counter, and a batch is a slice copy into the ring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..access.dma import Dma, DmaMemory
+from ..errors import DeviceMisbehaved
+from ..spec import packed as spec
+from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK
+from .pool import Pool
+
+if TYPE_CHECKING:
+    from .packed import PackedQueue
+
+__all__ = ["PackedPool"]
+
+_NEXT = spec.DESC_F_NEXT << FLAGS_SHIFT
+_WRITE = spec.DESC_F_WRITE << FLAGS_SHIFT
+_INDIRECT = spec.DESC_F_INDIRECT << FLAGS_SHIFT
+
+
+class PackedPool(Pool):
+    """See :class:`Pool`. Buffer n has id n.
+
+    ``_prepared[w]`` are the descriptors of all buffers for wrap counter w, in the order of the circle; ``_each`` is how many
+    descriptors a buffer takes in the ring.
+    """
+
+    queue: PackedQueue
+
+    def __init__(
+        self, queue: PackedQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
+    ) -> None:
+        parts = len(readable) + len(writable)
+        self._tables: Dma | None = None
+        self._each = 1 if queue.indirect else parts
+        super().__init__(queue, dma, count, readable, writable, range(count), "H")
+        if self._each < parts:
+            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
+        # Private copies of the second words of used descriptors, and the same bytes seen as lengths, ids and flags.
+        self._found = memoryview(bytearray(8 * count)).cast("Q")
+        quarters = self._found.cast("B").cast("H")
+        self.lengths = self._found.cast("B").cast("I")[::2]
+        self.numbers, self._flags = quarters[2::4], quarters[3::4]
+        # What the flags of used descriptors of this pool usually are, by wrap counter.
+        usual = spec.DESC_F_WRITE if self.capacity else 0
+        self._usual = [memoryview((USED[wrap] | usual).to_bytes(2, "little") * count).cast("H") for wrap in (0, 1)]
+        self._nothing = memoryview(bytes(4 * count)).cast("I")
+        self._describe()
+
+    def _describe(self) -> None:
+        """Prepare the descriptors of all buffers, and write the indirect tables."""
+        parts = len(self.parts)
+        self._prepared = [memoryview(bytearray(spec.DESC_SIZE * self._each * self.count)).cast("Q") for _ in (0, 1)]
+        for place in range(self.count):
+            number = self._ids[place]
+            words = [
+                (self.address(part, number), self.parts[part] | (_WRITE if part >= self.readable else 0))
+                for part in range(parts)
+            ]
+            if self._tables is not None:
+                table = self._tables.part(spec.DESC_SIZE * parts * number, spec.DESC_SIZE * parts)
+                view = table.memory.cast("Q")
+                for step, (address, rest) in enumerate(words):
+                    view[2 * step], view[2 * step + 1] = address, rest
+                words = [(table.address, table.size | _INDIRECT)]
+            for step, (address, rest) in enumerate(words):
+                more = _NEXT if step + 1 < self._each else 0
+                for wrap in (0, 1):
+                    at = 2 * (place * self._each + step)
+                    self._prepared[wrap][at] = address
+                    self._prepared[wrap][at + 1] = rest | more | number << ID_SHIFT | AVAILABLE[wrap] << FLAGS_SHIFT
+        self._written = bytes(self._tables.memory) if self._tables is not None else b""
+        #: Flags of the first descriptor of a buffer as the driver writes them, by wrap counter.
+        self._available = [prepared[1] >> FLAGS_SHIFT for prepared in self._prepared]
+
+    def verify(self) -> None:
+        """See :meth:`Pool.verify`: the indirect tables. The ring itself is written anew with every batch."""
+        if self._tables is not None and bytes(self._tables.memory) != self._written:
+            now = bytes(self._tables.memory)
+            at = next(index for index in range(len(now)) if now[index] != self._written[index]) // spec.DESC_SIZE
+            raise DeviceMisbehaved(
+                f"{self.queue.name}: indirect descriptor {at} of the pool is not what the driver wrote; "
+                "indirect tables are read-only for the device (virtio 1.4, 2.8.7)"
+            )
+
+    def _supply(self, count: int) -> None:
+        """Write the descriptors of all of them, and the flags of the first one last (2.8.21.1)."""
+        queue, each = self.queue, self._each
+        first, start = queue.following, self._next * each
+        prepared = self._prepared[queue.following_wrap]
+        word = prepared[2 * start + 1]
+        queue.descriptors[2 * first] = prepared[2 * start]
+        left, total = count * each - 1, self.count * each
+        start = (start + 1) % total
+        queue.advance(1)
+        while left:
+            some = min(left, queue.size - queue.following, total - start)
+            at, end = 2 * queue.following, 2 * (queue.following + some)
+            queue.descriptors[at:end] = self._prepared[queue.following_wrap][2 * start : 2 * (start + some)]
+            queue.advance(some)
+            left -= some
+            start = (start + some) % total
+        queue.expose(first, word, count * each, count)
+
+    def _used(self, ahead: int) -> bool:
+        """Whether the used descriptor ``ahead`` buffers from the next one is there, if all are used one by one."""
+        queue = self.queue
+        position, wrap = queue.seen + ahead * self._each, queue.seen_wrap
+        if position >= queue.size:
+            position, wrap = position - queue.size, wrap ^ 1
+        return queue.descriptors[2 * position + 1] >> FLAGS_SHIFT & USED_MASK == USED[wrap]
+
+    def _waiting(self) -> int:
+        """Search for the end of what is used; the ring has no index that would tell."""
+        queue = self.queue
+        if not queue.outstanding:
+            return 0
+        if not self._used(0):
+            word = queue.descriptors[2 * queue.seen + 1]
+            if word >> FLAGS_SHIFT & USED_MASK != USED[queue.seen_wrap]:
+                queue.check_untouched(word, self._available[queue.seen_wrap])
+            return 0
+        used, unused = 1, queue.outstanding
+        if self._used(unused - 1):
+            return unused
+        while used < unused - 1:
+            middle = (used + unused) // 2
+            if self._used(middle - 1):
+                used = middle
+            else:
+                unused = middle
+        return used
+
+    def _stretch(self) -> int:
+        queue = self.queue
+        return (queue.size - queue.seen - 1) // self._each + 1
+
+    def _snapshot(self, at: int, count: int) -> None:
+        queue, each = self.queue, self._each
+        first = 2 * queue.seen + 1
+        self._found[at : at + count] = queue.descriptors[first : first + 2 * each * (count - 1) + 1 : 2 * each]
+        if not self.capacity:
+            # Without the write flag the length is reserved (2.8.4).
+            self.lengths[at : at + count] = self._nothing[:count]
+
+    def _in_turn(self, at: int, count: int) -> bool:
+        return self._flags[at : at + count] == self._usual[self.queue.seen_wrap][:count] and super()._in_turn(at, count)
+
+    def _consume(self, count: int) -> None:
+        self.queue.outstanding -= count
+        self.queue.consume(count * self._each)
+
+    def _sort_out(self, at: int, count: int) -> int:
+        wrap = self.queue.seen_wrap
+        for step in range(count):
+            flags = self._flags[at + step]
+            if flags & USED_MASK != USED[wrap]:
+                # The search met later descriptors that are used; those in between are not yet.
+                count = step
+                break
+            if not flags & spec.DESC_F_WRITE:
+                self.lengths[at + step] = 0
+        if count and self.queue.in_order:
+            return self._sort_out_batch(at, self.queue.outstanding)
+        return super()._sort_out(at, count)
+
+    def span(self, number: int, before: int) -> tuple[int, int]:
+        """See :meth:`~uvirtio.queue.packed_ring.PackedRing.span`."""
+        if number >= self.count:
+            return 0, 0
+        batch = (self._position[number] - self._oldest - before) % self.count + 1 if self.queue.in_order else 1
+        return self._each * batch, batch
+
+    def _exchange(self, one: int, other: int) -> None:
+        super()._exchange(one, other)
+        if one == other:
+            return
+        width = 2 * self._each
+        for words in self._prepared:
+            first, second = words[one * width : (one + 1) * width], words[other * width : (other + 1) * width]
+            kept = memoryview(bytes(first)).cast("Q")
+            first[:] = second
+            second[:] = kept
+
+    def restart(self) -> None:
+        """See :meth:`Pool.restart`."""
+        self._arrange(range(self.count))
+        self._describe()
+
+    def free_memory(self) -> None:
+        """Give the buffers' memory and the indirect tables back."""
+        super().free_memory()
+        if self._tables is not None:
+            self._tables.free()
+            self._tables = None

@@ -1,0 +1,245 @@
+"""Pools: many equal buffers whose descriptors are written once, and batches of them that cost a few slice copies.
+
+A pool knows its buffers by number, which is also the id that the device sees. ``_ids`` holds all numbers in a circle: from
+``_oldest`` on those in flight in the order of publishing, then from ``_next`` on the free ones. A device that uses buffers in
+order gives back exactly what stands at ``_oldest``, so one comparison of a stretch proves that every id in it was in flight and
+comes once. One that does not is sorted out number by number: a number that it gives back changes places with the one at
+``_oldest``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..access.dma import Dma, DmaMemory
+from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull
+
+if TYPE_CHECKING:
+    from .base import QueueBase
+
+__all__ = ["Pool", "column_alignment"]
+
+_PAGE = 4096
+
+
+def column_alignment(size: int) -> int:
+    """Alignment of the parts of one kind: a power of two that suits their size, from a cache line to a page."""
+    return min(max(64, 1 << (size - 1).bit_length()), _PAGE)
+
+
+class Pool:
+    """``count`` equal buffers on a queue that nothing else is added to.
+
+    ``views[p][n]`` is part p of buffer n, ``columns[p]`` that part of all buffers, one behind the other, ``parts[p]`` its size.
+    The parts are the ``readable`` ones, then the ``writable`` ones.
+
+    After :meth:`reap` has returned n, ``numbers[:n]`` are the buffers that came back, in the device's order, and ``lengths[:n]``
+    the bytes that it wrote into each; both are overwritten by the next :meth:`reap`.
+    """
+
+    numbers: memoryview
+    lengths: memoryview
+
+    def __init__(
+        self,
+        queue: QueueBase,
+        dma: DmaMemory,
+        count: int,
+        readable: Sequence[int],
+        writable: Sequence[int],
+        order: Sequence[int],
+        code: str,
+    ) -> None:
+        """``order``: the numbers as they will be published first. ``code``: the format of an id in the ring."""
+        self.queue = queue
+        self.count = count
+        self.parts = (*readable, *writable)
+        #: How many parts are readable; the others are writable.
+        self.readable = len(readable)
+        self.capacity = sum(writable)
+        self._blocks: list[Dma] = [dma.allocate(size * count, column_alignment(size)) for size in self.parts]
+        self.columns = [block.memory for block in self._blocks]
+        self.views = [
+            [column[size * number : size * (number + 1)] for number in range(count)]
+            for column, size in zip(self.columns, self.parts, strict=True)
+        ]
+        self._code = code
+        self._ids = memoryview(bytearray(count * (4 if code == "I" else 2))).cast(code)  # type: ignore[call-overload]
+        self._arrange(order)
+
+    def _arrange(self, order: Sequence[int]) -> None:
+        """All buffers are free, to be published in this order."""
+        self._position = [0] * self.count
+        for position, number in enumerate(order):
+            self._ids[position] = number
+            self._position[number] = position
+        self._next = 0
+        self._oldest = 0
+
+    def address(self, part: int, number: int) -> int:
+        """Bus address of a part of a buffer."""
+        return self._blocks[part].address + self.parts[part] * number
+
+    @property
+    def free(self) -> int:
+        """Buffers that are the driver's."""
+        return self.count - self.queue.outstanding
+
+    def upcoming(self, count: int) -> list[int]:
+        """Numbers of the buffers that the next :meth:`publish` of ``count`` will give to the device, in order."""
+        ids = self._ids
+        return [*ids[self._next : self._next + count], *ids[: max(0, self._next + count - self.count)]]
+
+    def publish(self, count: int, notify: bool = True) -> bool:
+        """Make the next ``count`` buffers available at once. See :meth:`uvirtio.queue.Queue.publish`."""
+        queue = self.queue
+        if queue.held:
+            queue.guard(*(("D3", "D4") if notify else ("D3",)))
+        if not 0 < count <= self.count - queue.outstanding:
+            raise QueueFull(
+                f"{queue.name}: {count} buffers are to be published and {self.free} of {self.count} are free"
+            )
+        self._supply(count)
+        self._next = (self._next + count) % self.count
+        return notify and queue.announce()
+
+    def _supply(self, count: int) -> None:
+        """Put the buffers from ``_next`` on into the ring and expose them."""
+        raise NotImplementedError
+
+    def reap(self) -> int:
+        """Take back what the device has used: how many. They stand in ``numbers`` and ``lengths``.
+
+        Raises :class:`~uvirtio.errors.DeviceMisbehaved` as :meth:`uvirtio.queue.Queue.completed` does. Descriptors are compared
+        with what was written once per round through the pool.
+        """
+        queue, got = self.queue, 0
+        try:
+            while waiting := self._waiting():
+                if self._oldest == 0:
+                    self.verify()
+                end = got + waiting
+                while got < end and (some := self._take(got, end - got)):
+                    got += some
+                queue.settle()
+                if not queue.outstanding:
+                    break
+        except DeviceMisbehaved:
+            # The good ones before it first; the error comes again with the next call.
+            if not got:
+                raise
+        return got
+
+    def _waiting(self) -> int:
+        """How many buffers the device says it has used; more may be found with the next call."""
+        raise NotImplementedError
+
+    def _take(self, at: int, most: int) -> int:
+        """Take a stretch of at most ``most`` used buffers into ``numbers`` and ``lengths`` from ``at`` on; how many."""
+        count = min(most, self.count - self._oldest, self._stretch())
+        self._snapshot(at, count)
+        if not self._in_turn(at, count):
+            count = self._sort_out(at, count)
+        self._oldest = (self._oldest + count) % self.count
+        self._consume(count)
+        return count
+
+    def _in_turn(self, at: int, count: int) -> bool:
+        """Whether a stretch is exactly the oldest buffers in flight, with lengths that fit."""
+        oldest = self._oldest
+        return (
+            self.numbers[at : at + count] == self._ids[oldest : oldest + count]
+            and max(self.lengths[at : at + count].tolist()) <= self.capacity
+        )
+
+    def _stretch(self) -> int:
+        """How many buffers the used entries up to the end of the ring stand for."""
+        raise NotImplementedError
+
+    def _snapshot(self, at: int, count: int) -> None:
+        """Copy ids and lengths of used entries out of the ring, once: what is checked is what is used."""
+        raise NotImplementedError
+
+    def _consume(self, count: int) -> None:
+        """Move on in the ring behind so many used buffers."""
+        raise NotImplementedError
+
+    def _sort_out(self, at: int, count: int) -> int:
+        """Check a stretch number by number and put the circle in order; how many are good. Raises if the first is bad."""
+        for step in range(count):
+            number, length = self.numbers[at + step], self.lengths[at + step]
+            try:
+                self._check(number, length, step)
+            except DeviceMisbehaved:
+                if step:
+                    return step
+                raise
+            self.lengths[at + step] = min(length, self.capacity)
+            self._exchange((self._oldest + step) % self.count, self._position[number])
+        return count
+
+    def _sort_out_batch(self, at: int, most: int) -> int:
+        """IN_ORDER: the first entry stands for the buffer that it names and all before it, which were used up; how many."""
+        number, length = self.numbers[at], self.lengths[at]
+        self._check(number, length, 0)
+        batch = (self._position[number] - self._oldest) % self.count + 1
+        if batch > most:
+            raise self.queue.out_of_order(number, self.tokens())
+        for step in range(batch - 1):
+            self.numbers[at + step] = self._ids[(self._oldest + step) % self.count]
+            self.lengths[at + step] = self.capacity
+        self.numbers[at + batch - 1], self.lengths[at + batch - 1] = number, min(length, self.capacity)
+        return batch
+
+    def _check(self, number: int, length: int, before: int) -> None:
+        """Raise if this number is not in flight after the ``before`` oldest are gone, or its length is impossible."""
+        queue = self.queue
+        in_flight = queue.outstanding - before
+        if number >= self.count or (self._position[number] - self._oldest - before) % self.count >= in_flight:
+            raise queue.not_in_flight(number, "the device", in_flight)
+        if length > self.capacity and not queue.lenient:
+            raise queue.too_long(number, length, self.capacity)
+
+    def _exchange(self, one: int, other: int) -> None:
+        """Let two places of the circle change their buffers."""
+        if one != other:
+            ids = self._ids
+            ids[one], ids[other] = ids[other], ids[one]
+            self._position[ids[one]], self._position[ids[other]] = one, other
+
+    def verify(self) -> None:
+        """Compare everything that was written once and must not change. Raises DeviceMisbehaved where the device wrote."""
+        raise NotImplementedError
+
+    def completed(self) -> list[tuple[int, int]]:
+        """:meth:`reap` in the form of :meth:`uvirtio.queue.Queue.completed`."""
+        count = self.reap()
+        return list(zip(self.numbers[:count].tolist(), self.lengths[:count].tolist(), strict=True))
+
+    def tokens(self) -> list[int]:
+        """Numbers of the buffers in flight, in the order of publishing."""
+        return [self._ids[(self._oldest + step) % self.count] for step in range(self.queue.outstanding)]
+
+    def remaining(self) -> list[int]:
+        """All numbers, those that would be published next first. Only with nothing in flight."""
+        return [self._ids[(self._next + step) % self.count] for step in range(self.count)]
+
+    def restart(self) -> None:
+        """Write the descriptors again into empty ring memory: all buffers are free."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the queue back for single buffers, and the memory. Raises DriverMisuse while buffers are in flight."""
+        if self.queue.outstanding:
+            raise DriverMisuse(
+                f"{self.queue.name}: {self.queue.outstanding} buffers of the pool are in flight; the device may write to them"
+            )
+        self.queue.release_pool()
+        self.free_memory()
+
+    def free_memory(self) -> None:
+        """Give the buffers' memory back."""
+        for block in self._blocks:
+            block.free()
+        self._blocks = []

@@ -1,0 +1,136 @@
+"""Pools on split queues: a batch is a slice copy into the available ring and one out of the used ring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..access.dma import Dma, DmaMemory
+from ..errors import DeviceMisbehaved, DriverMisuse
+from ..spec import split as spec
+from .pool import Pool
+from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING
+
+if TYPE_CHECKING:
+    from .split import SplitQueue
+
+__all__ = ["SplitPool"]
+
+_NEXT = spec.DESC_F_NEXT << FLAGS_SHIFT
+_WRITE = spec.DESC_F_WRITE << FLAGS_SHIFT
+_INDIRECT = spec.DESC_F_INDIRECT << FLAGS_SHIFT
+
+
+class SplitPool(Pool):
+    """See :class:`Pool`. Buffer n has descriptor n as its head."""
+
+    queue: SplitQueue
+
+    def __init__(
+        self, queue: SplitQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
+    ) -> None:
+        parts = len(readable) + len(writable)
+        self._tables: Dma | None = None
+        self._each = 1 if queue.indirect else parts
+        if queue.in_order and (self._each > 1 or count != queue.size):
+            raise DriverMisuse(
+                f"{queue.name}: IN_ORDER uses descriptors in ring order (virtio 1.4, 2.7.5), so a pool has {queue.size} buffers "
+                "of one descriptor each: change its size, accept INDIRECT_DESC, or do without IN_ORDER"
+            )
+        super().__init__(queue, dma, count, readable, writable, queue.next_heads(count), "I")
+        if self._each < parts:
+            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
+        # Private copies of used elements, and the same bytes seen as ids and lengths.
+        self._found = memoryview(bytearray(spec.USED_ELEMENT_SIZE * count)).cast("Q")
+        halves = self._found.cast("B").cast("I")
+        self.numbers, self.lengths = halves[::2], halves[1::2]
+        # The ids once more, as the available ring holds them: the lower halves.
+        self._heads = self._ids.cast("B").cast("H")[::2]
+        self._ring = queue.avail[RING : RING + queue.size]
+        self._elements = queue.elements
+        self._describe()
+
+    def _describe(self) -> None:
+        """Write all descriptors, and remember them to :meth:`verify`."""
+        queue, parts = self.queue, len(self.parts)
+        for number in range(self.count):
+            words = [
+                (self.address(part, number), self.parts[part] | (_WRITE if part >= self.readable else 0))
+                for part in range(parts)
+            ]
+            if self._tables is not None:
+                table = self._tables.part(spec.DESC_SIZE * parts * number, spec.DESC_SIZE * parts)
+                self._chain(table.memory.cast("Q"), words, list(range(parts)))
+                words = [(table.address, table.size | _INDIRECT)]
+            rest = self.count + number * (self._each - 1)
+            self._chain(queue.table, words, [number, *range(rest, rest + self._each - 1)])
+        self._watched = [area for area in (queue.table_memory(self.count * self._each), self._tables_memory()) if area]
+        self._written = [bytes(area) for area in self._watched]
+
+    def _tables_memory(self) -> memoryview | None:
+        return self._tables.memory if self._tables is not None else None
+
+    @staticmethod
+    def _chain(table: memoryview, words: list[tuple[int, int]], descriptors: list[int]) -> None:
+        for step, (address, rest) in enumerate(words):
+            if step + 1 < len(words):
+                rest |= _NEXT | descriptors[step + 1] << NEXT_SHIFT
+            table[2 * descriptors[step]] = address
+            table[2 * descriptors[step] + 1] = rest
+
+    def verify(self) -> None:
+        """See :meth:`Pool.verify`: the descriptor table and the indirect tables."""
+        for area, written in zip(self._watched, self._written, strict=True):
+            if bytes(area) != written:
+                now = bytes(area)
+                at = next(index for index in range(len(now)) if now[index] != written[index]) // spec.DESC_SIZE
+                where = "descriptor" if area is self._watched[0] else "indirect descriptor"
+                raise DeviceMisbehaved(
+                    f"{self.queue.name}: {where} {at} of the pool is not what the driver wrote; "
+                    "a device must not write to descriptors (virtio 1.4, 2.7.5.1)"
+                )
+
+    def _supply(self, count: int) -> None:
+        """The step "place the index of the head into the next ring entry" of 2.7.13, for all of them."""
+        queue, start, left = self.queue, self._next, count
+        slot = queue.following & queue.mask
+        while left:
+            some = min(left, queue.size - slot, self.count - start)
+            self._ring[slot : slot + some] = self._heads[start : start + some]
+            left -= some
+            slot = (slot + some) & queue.mask
+            start = (start + some) % self.count
+        queue.expose(count)
+
+    def _waiting(self) -> int:
+        return self.queue.pending()
+
+    def _stretch(self) -> int:
+        queue = self.queue
+        return queue.size - (queue.seen & queue.mask)
+
+    def _snapshot(self, at: int, count: int) -> None:
+        slot = self.queue.seen & self.queue.mask
+        self._found[at : at + count] = self._elements[slot : slot + count]
+
+    def _consume(self, count: int) -> None:
+        queue = self.queue
+        queue.seen = queue.seen + count & 0xFFFF
+        queue.outstanding -= count
+
+    def _sort_out(self, at: int, count: int) -> int:
+        if self.queue.in_order:
+            return self._sort_out_batch(at, self.queue.pending())
+        return super()._sort_out(at, count)
+
+    def restart(self) -> None:
+        """See :meth:`Pool.restart`."""
+        self._arrange(range(self.count))
+        self._describe()
+
+    def free_memory(self) -> None:
+        """Give the buffers' memory and the indirect tables back."""
+        super().free_memory()
+        if self._tables is not None:
+            self._tables.free()
+            self._tables = None

@@ -1,0 +1,420 @@
+"""The bench that a check works on: a freshly initialised device, its traffic, the host's triggers, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from uvirtio.access.trace import Record, Recorder
+from uvirtio.access.wait import poll
+from uvirtio.bus import Triggers
+from uvirtio.device import Device, Phase
+from uvirtio.errors import DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
+from uvirtio.spec.dialects import Dialect
+from uvirtio.spec.features import Features
+from uvirtio.spec.status import Status, describe
+from uvirtio.suspend import Outcome, Suspender, Transition
+from uvirtio_drivers.workload import Driver, Workload, drain
+
+from .look import Look, WatchedQueue, take_look, watch
+from .verdict import Skip
+
+if TYPE_CHECKING:
+    from .same import Portrait
+
+__all__ = ["SETTLE", "Bench", "Control", "NotResumed", "NotSuspended", "Overdue", "Refused", "Window"]
+
+#: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
+SETTLE = 0.005
+#: A check ends after this many timeouts at the latest.
+PATIENCE = 8
+#: Suspends that may time out before no check tries again.
+TRIES = 2
+
+
+class Refused(Skip):
+    """The device answered with DEVICE_NEEDS_RESET, which it may."""
+
+    def __init__(self, transition: Transition) -> None:
+        self.transition = transition
+        super().__init__(
+            f"the device refused to {transition.kind} (DEVICE_NEEDS_RESET, status {describe(transition.status)}), which it may"
+        )
+
+
+class NotSuspended(Skip):
+    """The device did not suspend in time; V8 says what that means."""
+
+    def __init__(self, transition: Transition, timeout: float) -> None:
+        self.transition = transition
+        super().__init__(f"the device did not suspend within {timeout:g} s: status {describe(transition.status)}")
+
+
+class NotResumed(Skip):
+    """The device did not resume in time; V9 says what that means."""
+
+    def __init__(self, transition: Transition, timeout: float) -> None:
+        self.transition = transition
+        wrote = " and ".join(f"{byte:#04x}" for byte in transition.written)
+        super().__init__(
+            f"the device did not resume within {timeout:g} s of writing {wrote}: status {describe(transition.status)}"
+        )
+
+
+class Overdue(Exception):
+    """A check used up its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The positive control: what traffic on the running device showed, in this very check.
+
+    ``queue_bit``: ISR bit 0 was seen alone. ``config_bit``: bit 1 came with ordinary traffic, so it tells nothing.
+    """
+
+    completed: int
+    queue_bit: bool
+    config_bit: bool
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return {"completed": self.completed, "isr_queue_bit": self.queue_bit, "isr_config_bit": self.config_bit}
+
+
+@dataclass(slots=True)
+class Window:
+    """One suspend as it was watched: before the write, at the first "done" read, and settled."""
+
+    before: Look
+    transition: Transition
+    done: Look
+    settled: Look
+    outstanding: int
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return {
+            "suspend": self.transition.to_json(),
+            "outstanding_at_write": self.outstanding,
+            "before": self.before.to_json(),
+            "at_done": self.done.to_json(),
+            "settled": self.settled.to_json(),
+        }
+
+
+class Bench:
+    """Brings the device up for each check, and down again. All waits are bounded by ``timeout`` (s).
+
+    ``hold``: seconds that a device is watched while suspended. ``workload`` is None where there is no driver.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        dialect: Dialect,
+        driver_class: type[Driver] | None,
+        *,
+        timeout: float = 10.0,
+        hold: float = 0.2,
+        without: Features | None = None,
+        triggers: Triggers | None = None,
+        cycles: int = 0,
+        seed: int = 0,
+    ) -> None:
+        assert device.recorder is not None, "a bench needs a device that records"
+        self.device = device
+        self.dialect = dialect
+        self.driver_class = driver_class
+        self.timeout = timeout
+        self.hold_time = hold
+        self.without = without or Features()
+        self.triggers = triggers if triggers is not None else device.function.triggers
+        self.cycles = cycles
+        self.seed = seed
+        self.recorder: Recorder = device.recorder
+        self.clock = device.clock
+        self.suspender = Suspender(device, dialect, timeout)
+        self.driver: Driver | None = None
+        self.workload: Workload | None = None
+        self.queues: dict[int, WatchedQueue] = {}
+        self.control: Control | None = None
+        self.transitions: list[Transition] = []
+        #: The specified byte does not resume this device, 0x0f does.
+        self.falls_back = False
+        #: The device as it was before the run.
+        self.portrait: Portrait | None = None
+        #: All records of the run, check by check, for the judgement of the driver's own duties.
+        self.history: list[Record] = []
+        self._failures: dict[str, list[Transition]] = {"suspend": [], "resume": []}
+        self._position = self.recorder.mark("bench")
+        self._deadline = float("inf")
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> Features:
+        """What a check negotiates: the driver's features and the dialect's."""
+        own = self.driver_class.FEATURES if self.driver_class else Features()
+        return own | Features.of(self.dialect.feature)
+
+    def begin_check(self) -> None:
+        """The check's time starts."""
+        self._deadline = self.clock.now() + PATIENCE * self.timeout + 20 * self.hold_time
+        self._position = self.recorder.mark("check")
+
+    def records(self) -> list[Record]:
+        """What this check did so far."""
+        return self.recorder.since(self._position)
+
+    def negotiate(self, *, suspend: bool = True, extra: Features | None = None) -> None:
+        """Reset, and go on up to FEATURES_OK. ``suspend=False`` leaves the dialect's feature out."""
+        self.device.begin()
+        self.forget_workload()
+        self.accept(suspend=suspend, extra=extra)
+
+    def accept(self, *, suspend: bool = True, extra: Features | None = None) -> None:
+        """Negotiate on a device that is at DRIVER."""
+        feature = Features.of(self.dialect.feature)
+        self.device.negotiate(
+            (self.wanted if suspend else self.wanted - feature) | (extra or Features()),
+            required=feature if suspend else None,
+            without=self.without if suspend else self.without | feature,
+            dependencies=self.driver_class.DEPENDENCIES if self.driver_class else None,
+        )
+
+    def set_up_queues(self) -> None:
+        """Make and enable the driver's queues; each is watched."""
+        if self.driver_class is not None:
+            for index, limit in self.driver_class.queues(self.device).items():
+                self.device.set_up_queue(index, limit)
+        self.queues = watch(self.device)
+
+    def go(self) -> None:
+        """The driver starts, after DRIVER_OK."""
+        if self.driver_class is not None:
+            self.driver = self.driver_class(self.device)
+            self.driver.start()
+            self.workload = self.driver.workload()
+
+    def start(self, *, suspend: bool = True, extra: Features | None = None) -> None:
+        """A running device whose traffic has been seen to work: the positive control of the check."""
+        self.negotiate(suspend=suspend, extra=extra)
+        self.set_up_queues()
+        self.device.driver_ok()
+        self.go()
+        if self.workload is not None:
+            self.control = self.traffic()
+
+    def traffic(self, doing: str = "traffic on the running device") -> Control:
+        """Fill the queues, notify, and let everything come back; verified."""
+        workload, isr = self.need_workload(), self.device.isr
+        isr.collect()
+        queue, config = isr.queue, isr.config
+        workload.submit()
+        workload.kick()
+        completed = self.drain(doing)
+        self.device.clock.sleep(SETTLE)
+        isr.collect()
+        return Control(completed, isr.queue > queue, isr.config > config)
+
+    def drain(self, doing: str) -> int:
+        """Let everything that is owed come back, and verify it. Raises a :class:`DeviceError`."""
+        workload = self.need_workload()
+        completed = drain(self.device, workload, self.limit(), doing=doing)
+        workload.verify()
+        return completed
+
+    def end(self) -> None:
+        """Leave the device in reset, whatever the check did to it. Raises :class:`DeviceError` when that is impossible."""
+        self._deadline = float("inf")
+        try:
+            if self.device.phase is Phase.SUSPENDED:
+                self._wake()
+            self._reset()
+        finally:
+            self.history += self.records()
+            self._position = self.recorder.mark("between checks")
+            self.driver, self.queues, self.control = None, {}, None
+            self.device.isr.collect()
+
+    def _wake(self) -> None:
+        """A device that does not reset while suspended is resumed first, where it is known to resume."""
+        if len(self._failures["resume"]) < TRIES:
+            try:
+                self.resume(kick=False)
+            except (Skip, UvirtioError):
+                return
+
+    def _reset(self) -> None:
+        try:
+            self.device.reset(self.timeout)
+        except DeviceTimeout:
+            # Some devices ignore a reset while they are suspended or on their way there.
+            status = self.device.transport.status()
+            with self.device.deviating("D7", "waking a device that does not reset"):
+                self.device.write_status((status & 0x0F) | Status.DRIVER_OK)
+            self.clock.sleep(SETTLE)
+            self.device.reset(self.timeout)
+        self.forget_workload()
+
+    def forget_workload(self) -> None:
+        """Give the buffers of the last workload back: the device has been reset."""
+        workload, self.workload = self.workload, None
+        close = getattr(workload, "close", None)
+        if close is not None:
+            close()
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def limit(self) -> float:
+        """How long the next wait may last. Raises :class:`Overdue` when the check has used up its time."""
+        left = self._deadline - self.clock.now()
+        if left <= 0:
+            raise Overdue(f"the check did not end within {PATIENCE} times {self.timeout:g} s")
+        return min(self.timeout, left)
+
+    def more_time(self, seconds: float) -> None:
+        """This check may take so much longer."""
+        self._deadline += seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.limit()
+        self.clock.sleep(seconds)
+
+    def await_config_bit(self, since: int, timeout: float | None = None) -> bool:
+        """Wait until ISR bit 1 was seen more than ``since`` times; False when that does not happen in time."""
+        waiter = _IsrWait(self.device, lambda: self.device.isr.config > since)
+        return bool(
+            poll(waiter, 0, (0, 1), waiter, min(timeout or self.timeout, self.limit()), ceiling=0.05, spin=1).outcome
+        )
+
+    # -- traffic -----------------------------------------------------------------------------------------------
+
+    def need_workload(self) -> Workload:
+        """The traffic of this device. Raises :class:`Skip` where there is no driver for it."""
+        if self.workload is None:
+            raise Skip(f"no driver for device type {self.device.identity.type_name}, so nothing can be moved")
+        return self.workload
+
+    def need_queue_bit(self) -> None:
+        """Raise :class:`Skip` unless ISR bit 0 alone was seen while running."""
+        if self.control is None or not self.control.queue_bit:
+            raise Skip(
+                "on the running device, traffic did not show as ISR bit 0 alone, so its absence would say nothing"
+            )
+
+    def load(self, *, kicked: bool = True, waiting: bool = True) -> int:
+        """Requests in flight (notified), and buffers waiting (published, not notified); how many were notified."""
+        workload = self.need_workload()
+        room = workload.room
+        first = (max(1, room // 2) if waiting and room > 1 else room) if kicked else 0
+        if first:
+            first = workload.submit(first)
+            workload.kick()
+        if waiting and workload.room:
+            workload.submit()
+        return first
+
+    def delay(self, seconds: float) -> bool:
+        """Ask the host side to keep requests in process for so long; False where it cannot be asked."""
+        if self.triggers is None or "delay" not in self.triggers.available():
+            return False
+        self.triggers.fire("delay", seconds=seconds)
+        return True
+
+    # -- suspend and resume ------------------------------------------------------------------------------------
+
+    def look(self, *, status: bool = False) -> Look:
+        """One look at everything."""
+        return take_look(self.device, self.queues, status=status)
+
+    def suspend(self, *, insist: bool = False) -> Window:
+        """Reap, look, write SUSPEND once, and watch. Raises :class:`Refused`, :class:`NotSuspended`, :class:`DeviceGone`.
+
+        ``insist`` tries although earlier checks have waited in vain.
+        """
+        failures = self._failures["suspend"]
+        if len(failures) >= TRIES and not insist:
+            raise NotSuspended(failures[-1], self.timeout)
+        if self.workload is not None:
+            self.workload.reap()
+        before = self.look()
+        outstanding = self.workload.outstanding if self.workload is not None else 0
+        self.suspender.timeout = self.limit()
+        self.suspender.begin_suspend()
+        transition = self.suspender.await_suspended()
+        done = self.look()
+        self.transitions.append(transition)
+        self._raise_for(transition)
+        self.clock.sleep(SETTLE)
+        self.device.line_count()
+        self.device.line.enable()
+        return Window(before, transition, done, self.look(), outstanding)
+
+    def hold(self) -> Look:
+        """Let the device be suspended for a while, and look again."""
+        self.sleep(self.hold_time)
+        return self.look(status=True)
+
+    def resume(self, *, kick: bool = True, fallback: bool = True) -> Transition:
+        """Resume; where the specified byte does not do it, 0x0f, tagged. Raises :class:`Refused`, :class:`NotResumed`."""
+        suspender = self.suspender
+        suspender.timeout = self.limit()
+        if self.falls_back and fallback:
+            self._write_fallback()
+            transition = suspender.await_running()
+        else:
+            suspender.begin_resume()
+            transition = suspender.await_running()
+            if transition.outcome is Outcome.TIMED_OUT and self.dialect.fallback and fallback:
+                self._write_fallback()
+                transition = suspender.await_running()
+                self.falls_back = transition.done
+        self.transitions.append(transition)
+        self._raise_for(transition)
+        if kick:
+            suspender.kick_outstanding()
+        return transition
+
+    def _write_fallback(self) -> None:
+        with self.device.deviating("D7", "DRIVER_OK alone does not resume this device; clearing SUSPEND"):
+            self.device.write_status(self.device.written & ~Status.SUSPEND)
+
+    def _raise_for(self, transition: Transition) -> None:
+        if transition.done:
+            return
+        if transition.outcome is Outcome.GONE:
+            raise DeviceGone(f"the device went away during {transition.kind}: status reads 0xff")
+        if transition.outcome is Outcome.REFUSED:
+            raise Refused(transition)
+        self._failures[transition.kind].append(transition)
+        raise (NotSuspended if transition.kind == "suspend" else NotResumed)(transition, self.suspender.timeout)
+
+    def move_data(self, doing: str) -> str:
+        """Fresh traffic; what is wrong with it, empty when it works."""
+        try:
+            self.traffic(doing)
+        except DeviceGone:
+            raise
+        except (DeviceError, DriverMisuse) as error:
+            return str(error)
+        return ""
+
+
+class _IsrWait:
+    """What a wait for ISR polls, and the clock that sleeps on the interrupt line."""
+
+    def __init__(self, device: Device, done: Callable[[], bool]) -> None:
+        self._device = device
+        self._done = done
+        self.simulated = device.clock.simulated
+        self.now = device.clock.now
+
+    def __getitem__(self, _index: int) -> int:
+        self._device.isr.collect()
+        return 1 if self._done() else 0
+
+    def sleep(self, seconds: float) -> None:
+        self._device.isr.wait(seconds)

@@ -1,0 +1,191 @@
+"""What the device should have done before it presents itself as suspended (V10, V11, V12; R7 of the RFC)."""
+
+from __future__ import annotations
+
+from uvirtio.errors import DeviceError, DeviceGone
+
+from .asleep import moved_indices, waiting_after
+from .bench import Bench, Window
+from .look import Look, changed
+from .registry import check
+from .verdict import Finding, Skip, failed, passed
+
+__all__: list[str] = []
+
+#: Seconds that requests are kept in process where the host side can be asked for that.
+SLOW = 0.02
+
+
+def _used(before: Look, after: Look) -> int:
+    """How many entries the used rings of all queues grew by."""
+    return sum((after.used[index] - before.used[index]) & 0x7FFF for index in before.used)
+
+
+def _ignores_unnotified(bench: Bench) -> bool:
+    """Whether the running device leaves buffers alone that it was not notified of; leaves it idle."""
+    bench.load(kicked=False)
+    before = bench.look()
+    bench.sleep(bench.hold_time)
+    after = bench.look()
+    bench.need_workload().kick()
+    bench.drain("buffers that were published without a notification, notified now")
+    return not moved_indices(before, after)
+
+
+@check("V10")
+def stops_consuming(bench: Bench) -> Finding:
+    """Buffers that the device was not told of before SUSPEND are not used by the first "done" read; none is later."""
+    bench.start()
+    quiet = _ignores_unnotified(bench)
+    bench.load(kicked=False)
+    window = bench.suspend()
+    after = bench.hold()
+    evidence = {**window.to_json(), "after": after.to_json(), "waits_for_notifications": quiet}
+    expected = "no more buffers are consumed once SUSPEND is set"
+    if moved := moved_indices(window.done, after):
+        return failed(
+            "buffers were consumed after the status had shown the device suspended",
+            expected,
+            "; ".join(moved),
+            **evidence,
+        )
+    taken, waiting = waiting_after(bench, window)
+    if taken and quiet:
+        return failed(
+            f"{taken} buffers that nobody had notified were consumed between the SUSPEND write and {window.transition.status:#04x}",
+            expected, f"{taken} of {window.outstanding} used at the first read that showed the device suspended", **evidence,
+        )  # fmt: skip
+    if waiting <= 0:
+        raise Skip(
+            "the device takes buffers without a notification, and had used all of them by the time it was suspended"
+        )
+    # Once more with requests in process: finishing those must not make it go on to the next ones.
+    if bench.dialect.resume_sets_driver_ok or not bench.falls_back:
+        bench.resume()
+        bench.drain("waiting for what was left in the rings")
+        bench.load()
+        second = bench.suspend()
+        last = bench.hold()
+        evidence["under_load"] = {**second.to_json(), "after": last.to_json()}
+        if moved := moved_indices(second.done, last):
+            return failed(
+                "buffers were consumed after the status had shown the device suspended",
+                expected,
+                "; ".join(moved),
+                **evidence,
+            )
+    return passed(f"{waiting} buffers were left waiting, and stayed so", **evidence)
+
+
+def _in_flight(bench: Bench) -> Window:
+    """A suspend with requests in flight; with the host's help where the device is too fast. Raises :class:`Skip`."""
+    bench.load(waiting=False)
+    workload = bench.need_workload()
+    workload.reap()
+    if not workload.outstanding and bench.delay(SLOW):
+        bench.load(waiting=False)
+        workload.reap()
+    if not workload.outstanding:
+        raise Skip("nothing was in flight at the SUSPEND write: the device answers within the notification")
+    window = bench.suspend()
+    if not window.outstanding:
+        raise Skip("nothing was in flight at the SUSPEND write: the device was faster")
+    return window
+
+
+@check("V11")
+def finishes_first(bench: Bench) -> Finding:
+    """Each request in flight at the write is used at the first "done" read, or untouched until resume; all come back."""
+    bench.start()
+    window = _in_flight(bench)
+    after = bench.hold()
+    evidence = {**window.to_json(), "after": after.to_json()}
+    expected = "each request in process is used before the status shows the device suspended"
+    if moved := moved_indices(window.done, after):
+        return failed(
+            "requests were finished after the status had shown the device suspended",
+            expected,
+            "; ".join(moved),
+            **evidence,
+        )
+    finished, waiting = waiting_after(bench, window)
+    left = {
+        f"queue {index} buffer {token}" for index, queue in bench.queues.items() for token in queue.parts
+    }  # what was used is gone from there by now
+    begun = [name for name in changed(window.before, after, buffers_only=True) if name in left]
+    if begun:
+        return failed(
+            "requests were begun and left half done", expected,
+            f"not used, but written to: {', '.join(begun)}", **evidence,
+        )  # fmt: skip
+    try:
+        bench.resume()
+        bench.drain("waiting for the requests that were in flight at the suspend")
+    except DeviceGone:
+        raise
+    except DeviceError as error:
+        return failed(
+            "requests in flight at the suspend were lost, doubled or damaged", expected, str(error), **evidence
+        )
+    return passed(
+        f"of {window.outstanding} requests in flight {finished} were finished first and {waiting} left untouched",
+        **evidence,
+    )
+
+
+@check("V12")
+def notifies_first(bench: Bench) -> Finding:
+    """What is used between the last ISR read and "done" shows as ISR bit 0 at the first "done" read."""
+    bench.start()
+    bench.need_queue_bit()
+    window = _in_flight(bench)
+    finished = _used(window.before, window.done)
+    evidence = {**window.to_json(), "used_meanwhile": finished}
+    if not finished:
+        raise Skip(
+            "no request was finished between the SUSPEND write and the first read that showed the device suspended"
+        )
+    if window.done.isr is None:
+        raise Skip("ISR reads all-ones while the device is suspended")
+    if window.done.isr == 3:
+        raise Skip("ISR showed both bits at once, and a configuration change may set bit 0 as well")
+    if not window.done.isr & 1:
+        return failed(
+            "used buffers were not notified before the status showed the device suspended", "ISR bit 0 is set by then",
+            f"{finished} buffers were used since ISR was read last, and ISR reads {window.done.isr:#x}", **evidence,
+        )  # fmt: skip
+    return passed(f"{finished} buffers were used meanwhile, and ISR bit 0 was set by then", **evidence)
+
+
+@check("R7")
+def stops_returns_and_keeps(bench: Bench) -> Finding:
+    """The RFC's version of V10, V11 and V5 in one: nothing is consumed after SUSPEND shows, the configuration is kept."""
+    bench.start()
+    config = bench.device.config_bytes()
+    bench.load()
+    window = bench.suspend()
+    after = bench.hold()
+    evidence = {**window.to_json(), "after": after.to_json()}
+    expected = "nothing is consumed or returned once SUSPEND shows, and the configuration stays as it was"
+    if moved := moved_indices(window.done, after):
+        return failed("buffers were used after SUSPEND had shown", expected, "; ".join(moved), **evidence)
+    if names := changed(window.done, after):
+        return failed(
+            "memory was written to after SUSPEND had shown", expected, f"changed: {', '.join(names)}", **evidence
+        )
+    kept = bench.device.config_bytes()
+    if kept != config and set(kept) != {0xFF}:
+        return failed(
+            "the configuration changed over a suspend", expected, f"{config.hex()} -> {kept.hex()}", **evidence
+        )
+    finished, waiting = waiting_after(bench, window)
+    if waiting <= 0:
+        raise Skip("no buffer was left waiting, so there was nothing to consume")
+    bench.resume()
+    try:
+        bench.drain("waiting for what was outstanding at the suspend")
+    except DeviceGone:
+        raise
+    except DeviceError as error:
+        return failed("requests were lost, doubled or damaged", expected, str(error), **evidence)
+    return passed(f"{finished} buffers were returned first, {waiting} left waiting and served after resume", **evidence)

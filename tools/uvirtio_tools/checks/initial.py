@@ -1,0 +1,148 @@
+"""Before the device is initialised completely: SUSPEND is ignored (V1, R3, R4), nothing is consumed (V13)."""
+
+from __future__ import annotations
+
+from uvirtio.device import Phase
+from uvirtio.errors import DeviceError, DeviceGone, DriverMisuse
+from uvirtio.spec.status import Status, describe
+
+from .asleep import moved_indices
+from .bench import SETTLE, Bench
+from .look import changed
+from .registry import check
+from .verdict import Finding, Skip, failed, passed
+
+__all__: list[str] = []
+
+
+def _poke(bench: Bench, duty: str, stage: str) -> str:
+    """Write the status with SUSPEND added; what reads back wrongly, empty when SUSPEND was ignored."""
+    device = bench.device
+    with device.deviating(duty, f"SUSPEND {stage} must be ignored"):
+        device.write_status(device.written | Status.SUSPEND)
+    status = device.transport.status()
+    if not status & Status.SUSPEND:
+        # A device may be slow to show it.
+        bench.sleep(SETTLE)
+        status = device.transport.status()
+    device.note_resumed()
+    if status & Status.SUSPEND and status != 0xFF:
+        return f"{stage}: status reads {describe(status)}"
+    if status & Status.DEVICE_NEEDS_RESET and status != 0xFF:
+        return f"{stage}: the device set DEVICE_NEEDS_RESET: {describe(status)}"
+    return ""
+
+
+def _staged(bench: Bench, duty: str, *, late: bool) -> Finding:
+    """SUSPEND at each stage of one initialisation; ``late``: also between FEATURES_OK and DRIVER_OK."""
+    bench.start()
+    bench.need_workload()
+    device = bench.device
+    device.reset()
+    bench.forget_workload()
+    wrong = [_poke(bench, duty, "after reset")]
+    device.write_status(device.written | Status.ACKNOWLEDGE)
+    wrong.append(_poke(bench, duty, "after ACKNOWLEDGE"))
+    device.write_status(device.written | Status.DRIVER)
+    wrong.append(_poke(bench, duty, "after DRIVER"))
+    device.phase = Phase.ACKNOWLEDGED
+    device.offered = device.transport.device_features()
+    expected = "bit 16 never reads back, the initialisation finishes, and data moves"
+    try:
+        bench.accept()
+        if late:
+            wrong.append(_poke(bench, duty, "after FEATURES_OK"))
+        bench.set_up_queues()
+        if late:
+            wrong.append(_poke(bench, duty, "with the queues enabled, before DRIVER_OK"))
+        device.driver_ok()
+        status = device.transport.status()
+        if status & Status.SUSPEND and status != 0xFF:
+            wrong.append(f"after DRIVER_OK: status reads {describe(status)}")
+        bench.go()
+        bench.traffic("traffic after an initialisation with SUSPEND at every stage")
+    except DeviceGone:
+        raise
+    except DeviceError as error:
+        wrong.append(f"the initialisation did not finish, or no data moved: {error}")
+    if observed := "; ".join(filter(None, wrong)):
+        return failed("SUSPEND was not ignored before the device was initialised", expected, observed)
+    return passed(
+        f"SUSPEND was ignored at {5 if late else 3} stages of the initialisation, which finished and moved data"
+    )
+
+
+@check("V1")
+def ignored_before_driver_ok(bench: Bench) -> Finding:
+    """Status | SUSPEND at every stage; bit 16 must not read back, and the initialisation must still work."""
+    return _staged(bench, "D1", late=True)
+
+
+@check("R3")
+def ignored_before_features_ok(bench: Bench) -> Finding:
+    """Status | SUSPEND at the stages before FEATURES_OK."""
+    return _staged(bench, "R1", late=False)
+
+
+@check("R4")
+def ignored_when_not_negotiated(bench: Bench) -> Finding:
+    """SUSPEND on a running device that was not given the feature: the bit must not read back, traffic goes on."""
+    bench.start(suspend=False)
+    bench.need_workload()
+    wrong = _poke(bench, "D1", "without the feature")
+    bench.sleep(bench.hold_time)
+    status = bench.device.transport.status()
+    if not wrong and status & Status.SUSPEND and status != 0xFF:
+        wrong = f"{bench.hold_time:g} s later: status reads {describe(status)}"
+    if not wrong:
+        wrong = bench.move_data("traffic after a SUSPEND that was not negotiated")
+    if wrong:
+        return failed(
+            "SUSPEND was not ignored although its feature was not negotiated",
+            "bit 16 does not read back, data moves",
+            wrong,
+        )
+    return passed("SUSPEND did not read back, and traffic went on")
+
+
+@check("V13")
+def waits_for_driver_ok(bench: Bench) -> Finding:
+    """Buffers published before the first DRIVER_OK, without a kick, stay untouched until then; afterwards they are served."""
+    bench.start()
+    bench.need_workload()
+    bench.negotiate()
+    bench.set_up_queues()
+    assert bench.driver_class is not None
+    device = bench.device
+    try:
+        driver = bench.driver_class(device)
+        workload = driver.workload()
+        published = workload.submit()
+    except DriverMisuse as error:
+        raise Skip(f"this driver can publish nothing before DRIVER_OK: {error}") from error
+    if not published:
+        raise Skip("this driver has nothing to publish before DRIVER_OK")
+    bench.driver, bench.workload = driver, workload
+    before = bench.look()
+    bench.sleep(bench.hold_time)
+    after = bench.look(status=True)
+    evidence: dict[str, object] = {"before": before.to_json(), "after": after.to_json(), "published": published}
+    expected = "buffers, rings and ISR stay untouched before DRIVER_OK"
+    observed = [*moved_indices(before, after), *changed(before, after)]
+    if after.queue_bits > before.queue_bits:
+        observed.append("ISR bit 0 was set")
+    if observed:
+        return failed("buffers were consumed, or notified, before DRIVER_OK", expected, "; ".join(observed), **evidence)
+    device.driver_ok()
+    driver.start()
+    workload.kick()
+    try:
+        bench.drain("the buffers that were published before DRIVER_OK")
+    except DeviceGone:
+        raise
+    except DeviceError as error:
+        raise Skip(f"the buffers stayed untouched, but were not served after DRIVER_OK either: {error}") from error
+    return passed(
+        f"{published} buffers stayed untouched for {bench.hold_time:g} s before DRIVER_OK, and were served after it",
+        **evidence,
+    )

@@ -1,0 +1,112 @@
+"""Looking at a device without asking it anything: used indices, ring memory, buffers, ISR, the interrupt count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from uvirtio.access.dma import Dma
+from uvirtio.device import Device
+from uvirtio.queue import Queue, QueueState
+
+__all__ = ["Look", "WatchedQueue", "changed", "take_look", "watch"]
+
+
+class WatchedQueue:
+    """A queue that remembers which memory each of its outstanding buffers consists of; otherwise it is the queue."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.parts: dict[int, tuple[Dma, ...]] = {}
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._queue, name)
+
+    def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
+        """See :meth:`uvirtio.queue.Queue.add`."""
+        token = self._queue.add(readable, writable)
+        self.parts[token] = (*readable, *writable)
+        return token
+
+    def completed(self) -> list[tuple[int, int]]:
+        """See :meth:`uvirtio.queue.Queue.completed`."""
+        pairs = self._queue.completed()
+        for token, _ in pairs:
+            self.parts.pop(token, None)
+        return pairs
+
+
+def watch(device: Device) -> dict[int, WatchedQueue]:
+    """Put a :class:`WatchedQueue` in front of every queue of the device."""
+    watched = {index: WatchedQueue(queue) for index, queue in device.queues.items()}
+    device.queues.update(watched)  # type: ignore[arg-type]  # it delegates what it does not define
+    return watched
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen at one moment.
+
+    ``isr``: the bits that this look's read of ISR showed, None where it read all-ones. ``queue_bits`` (bit 0 alone),
+    ``config_bits`` and ``both_bits`` count such reads since the device was opened. ``memory``: a digest for the
+    rings of each queue and for each buffer that is outstanding as far as the driver knows.
+    """
+
+    time: float
+    used: dict[int, int]
+    isr: int | None
+    queue_bits: int
+    config_bits: int
+    both_bits: int
+    memory: dict[str, str]
+    interrupts: int
+    states: dict[int, QueueState]
+    status: int | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object."""
+        return {
+            "time": self.time,
+            "status": None if self.status is None else f"{self.status:#04x}",
+            "used_index": {str(index): value for index, value in self.used.items()},
+            "available_index": {str(index): state.driver_index for index, state in self.states.items()},
+            "isr": None if self.isr is None else f"{self.isr:#x}",
+            "isr_queue_bits": self.queue_bits,
+            "isr_config_bits": self.config_bits,
+            "interrupts": self.interrupts,
+            "rings": {name: digest for name, digest in self.memory.items() if name.endswith("rings")},
+        }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+def take_look(device: Device, queues: dict[int, WatchedQueue], *, status: bool = False) -> Look:
+    """Look, in the order that matters: used indices (RAM), ISR (once, which clears it), memory, interrupt count."""
+    states: dict[int, QueueState] = {index: queue._queue.state() for index, queue in queues.items()}
+    isr = device.isr
+    position = device.recorder.mark("look") if device.recorder else 0
+    bits: int | None = isr.collect()
+    if device.recorder and any(r.space == "isr" and r.value == 0xFF for r in device.recorder.since(position)):
+        bits = None
+    memory: dict[str, str] = {}
+    for index, queue in queues.items():
+        memory[f"queue {index} rings"] = _digest(queue._queue.ring_bytes())
+        for token, parts in queue.parts.items():
+            memory[f"queue {index} buffer {token}"] = _digest(b"".join(part.memory for part in parts))
+    count = device.line_count()
+    return Look(
+        device.clock.now(), {index: state.device_index for index, state in states.items()}, bits,
+        isr.queue, isr.config, isr.both, memory, count, states, device.transport.status() if status else None,
+    )  # fmt: skip
+
+
+def changed(before: Look, after: Look, *, buffers_only: bool = False) -> list[str]:
+    """Names of the rings and buffers that changed from one look to the other, as far as both saw them."""
+    return [
+        name
+        for name, digest in before.memory.items()
+        if name in after.memory and after.memory[name] != digest and not (buffers_only and name.endswith("rings"))
+    ]

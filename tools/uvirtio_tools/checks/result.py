@@ -1,0 +1,167 @@
+"""One result object for a whole run; every report, and every later one from a file, is made from its document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from uvirtio.access.trace import Record
+from uvirtio.spec.dialects import Dialect
+from uvirtio.spec.features import Features
+from uvirtio.spec.statements import STATEMENTS, Statement
+from uvirtio.suspend import Transition
+
+from .. import exits
+from ..latency import Latency
+from ..machine import describe_machine
+from .verdict import Finding, Verdict
+
+__all__ = ["SCHEMA", "VERSION", "CheckResult", "CheckRun", "condense"]
+
+SCHEMA = "uvirtio/check"
+VERSION = 1
+#: Accesses kept per result, where the verdict calls for a look and where it does not.
+KEPT_BAD, KEPT_GOOD = 120, 24
+
+
+def condense(records: Iterable[Record], limit: int) -> list[dict[str, object]]:
+    """The newest accesses as JSON objects, marks left out, with reads that repeat the one before counted."""
+    lines: list[dict[str, object]] = []
+    last: tuple[object, ...] = ()
+    for record in records:
+        if record.kind == "mark":
+            continue
+        key = (record.kind, record.space, record.offset, record.width, record.value, record.deviation)
+        if lines and key == last and record.kind == "read":
+            lines[-1]["repeated"] = int(str(lines[-1].get("repeated", 1))) + 1
+            lines[-1]["last"] = round(record.time, 9)
+            continue
+        last = key
+        lines.append(record.to_json())
+        if len(lines) > 2 * limit:
+            del lines[:limit]
+    return lines[-limit:]
+
+
+@dataclass(slots=True)
+class CheckResult:
+    """One statement's verdict with all that it rests on."""
+
+    statement: Statement
+    finding: Finding
+    seconds: float = 0.0
+    accesses: list[dict[str, object]] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.finding.verdict
+
+    def to_json(self) -> dict[str, object]:
+        """As a JSON object: at least ``id`` and ``verdict``."""
+        statement, finding = self.statement, self.finding
+        return {
+            "id": statement.id,
+            "verdict": finding.verdict.value,
+            "level": statement.level.value,
+            "side": statement.side.value,
+            "text": statement.text,
+            "section": statement.section,
+            "summary": finding.summary,
+            "expected": finding.expected,
+            "observed": finding.observed,
+            "remarks": finding.remarks,
+            "deviations": self.deviations,
+            "seconds": self.seconds,
+            "evidence": finding.evidence,
+            "accesses": self.accesses,
+        }
+
+
+@dataclass(slots=True)
+class CheckRun:
+    """A run: who was judged, how, and what came out."""
+
+    locator: str
+    strict: bool = False
+    timeout: float = 10.0
+    hold: float = 0.2
+    cycles: int = 0
+    seed: int = 0
+    only: list[str] = field(default_factory=list)
+    started: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    machine: dict[str, str] = field(default_factory=describe_machine)
+    device: dict[str, object] = field(default_factory=dict)
+    dialect: Dialect | None = None
+    offered: Features = field(default_factory=Features)
+    accepted: Features = field(default_factory=Features)
+    simulated: bool = False
+    workload: str = ""
+    remarks: list[str] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    stopped: str = ""
+    interrupted: bool = False
+    not_offered: str = ""
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if self.interrupted:
+            return exits.INTERRUPTED
+        if self.not_offered:
+            return exits.NOT_OFFERED
+        if self.stopped or any(result.verdict.bad for result in self.results):
+            return exits.FAILED
+        return exits.HOLDS
+
+    @property
+    def verdict(self) -> Verdict:
+        """The whole in one word."""
+        seen = {result.verdict for result in self.results}
+        if self.not_offered:
+            return Verdict.SKIP
+        if Verdict.FAIL in seen:
+            return Verdict.FAIL
+        if self.stopped or self.interrupted or Verdict.ERROR in seen:
+            return Verdict.ERROR
+        for word in (Verdict.WARN, Verdict.PASS, Verdict.INFO):
+            if word in seen:
+                return word
+        return Verdict.SKIP
+
+    def to_json(self) -> dict[str, object]:
+        """The document of ``--format json``."""
+        order = list(STATEMENTS)
+        results = sorted(self.results, key=lambda result: order.index(result.statement.id))
+        counts = Counter(result.verdict.value for result in results)
+        return {
+            "schema": SCHEMA,
+            "version": VERSION,
+            "locator": self.locator,
+            "started": self.started,
+            "verdict": self.verdict.value,
+            "exit_status": self.status,
+            "interrupted": self.interrupted,
+            "stopped": self.stopped or None,
+            "not_offered": self.not_offered or None,
+            "counts": {word.value: counts.get(word.value, 0) for word in Verdict},
+            "machine": self.machine,
+            "device": self.device,
+            "dialect": self.dialect.name if self.dialect else None,
+            "features": {"offered": str(self.offered), "accepted": str(self.accepted)},
+            "simulated_time": self.simulated,
+            "workload": self.workload,
+            "options": {
+                "strict": self.strict, "timeout": self.timeout, "hold": self.hold, "cycles": self.cycles,
+                "seed": self.seed, "only": self.only,
+            },
+            "remarks": self.remarks,
+            "results": [result.to_json() for result in results],
+            "latency": {
+                kind: Latency.of(t for t in self.transitions if t.kind == kind).to_json() for kind in ("suspend", "resume")
+            },
+        }  # fmt: skip

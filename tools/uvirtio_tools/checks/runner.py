@@ -1,0 +1,144 @@
+"""Runs the checks on an open device, one after the other, each from reset and back to reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from uvirtio.bus import Triggers
+from uvirtio.device import Device
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UvirtioError
+from uvirtio.spec.features import Features
+from uvirtio.spec.statements import STATEMENTS, Statement
+from uvirtio.suspend import choose_dialect
+from uvirtio_drivers import find_driver
+from uvirtio_drivers.workload import Driver
+
+from .bench import Bench, Overdue
+from .registry import Check, checks_for, select
+from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
+from .same import portray
+from .verdict import Finding, Skip, Verdict, skipped, weigh
+
+__all__ = ["run_checks"]
+
+_LOOK_CLOSELY = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
+
+
+def run_checks(
+    run: CheckRun,
+    device: Device,
+    *,
+    dialect: str = "auto",
+    without: Features | None = None,
+    triggers: Triggers | None = None,
+    progress: Callable[[CheckResult], None] | None = None,
+) -> None:
+    """Judge an open, recording device and fill in ``run``. Interruptions pass through, with what is known kept.
+
+    Raises :class:`UsageError` for an unknown id or dialect; what the device does is in the results.
+    """
+    ids = select(run.only)
+    _introduce(run, device)
+    driver_class = _driver(run, device)
+    try:
+        run.offered = device.begin()
+        chosen, remarks = choose_dialect(
+            dialect, run.offered, device.identity.type, legacy=device.transport.kind == "legacy"
+        )
+    except NotOffered as error:
+        run.not_offered = str(error)
+        run.results += [CheckResult(STATEMENTS[id_], skipped("SUSPEND is not offered")) for id_ in ids]
+        return
+    except DeviceError as error:
+        run.stopped = str(error)
+        return
+    run.dialect = chosen
+    run.remarks += remarks
+    bench = Bench(
+        device, chosen, driver_class, timeout=run.timeout, hold=run.hold, without=without, triggers=triggers,
+        cycles=run.cycles, seed=run.seed,
+    )  # fmt: skip
+    run.transitions = bench.transitions
+    try:
+        bench.portrait = portray(device)
+    except DeviceError as error:
+        run.stopped = str(error)
+        return
+    selected = checks_for(ids, chosen)
+    if not selected:
+        run.remarks.append(f"none of {', '.join(ids)} is judged in the {chosen.name} dialect")
+    _run_all(run, bench, selected, progress)
+
+
+def _run_all(
+    run: CheckRun,
+    bench: Bench,
+    selected: Sequence[tuple[Statement, Check]],
+    progress: Callable[[CheckResult], None] | None,
+) -> None:
+    for statement, check in selected:
+        if run.stopped:
+            result = CheckResult(statement, skipped(f"not run: {run.stopped}"))
+        else:
+            result = _run_one(run, bench, statement, check)
+        run.results.append(result)
+        if progress is not None:
+            progress(result)
+
+
+def _introduce(run: CheckRun, device: Device) -> None:
+    run.locator = device.function.locator
+    run.simulated = device.clock.simulated
+    run.device = {
+        "type": device.identity.type_name,
+        "id": f"{device.identity.vendor:04x}:{device.identity.device:04x}",
+        "revision": device.identity.revision,
+        "bus": device.function.bus,
+        "interrupt": device.function.line.description,
+        **device.function.facts(),
+    }
+
+
+def _driver(run: CheckRun, device: Device) -> type[Driver] | None:
+    try:
+        return find_driver(device.identity.type)
+    except CannotRun as error:
+        run.remarks.append(f"{error}; without traffic little can be judged")
+        return None
+
+
+def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) -> CheckResult:
+    """One check, from reset to reset; whatever it raises becomes its finding."""
+    started = bench.clock.now()
+    bench.begin_check()
+    try:
+        finding = check(bench)
+        if bench.device.negotiated is not None:
+            run.accepted = run.accepted | bench.device.negotiated.accepted
+        if bench.workload is not None and not run.workload:
+            run.workload = bench.workload.proves()
+    except Skip as reason:
+        finding = skipped(str(reason))
+    except CannotRun as error:
+        finding = skipped(f"cannot be had here: {error}")
+    except DeviceGone as error:
+        finding = Finding(Verdict.ERROR, f"the device went away: {error}")
+        run.stopped = f"the device went away during {statement.id}: {error}"
+    except Overdue as error:
+        finding = Finding(Verdict.ERROR, str(error))
+    except (UvirtioError, ValueError) as error:
+        finding = Finding(Verdict.ERROR, f"could not be judged: {error}")
+    finally:
+        records = bench.records()
+    if bench.falls_back and "this device resumes by 0x0f only (see V9)" not in run.remarks:
+        run.remarks.append("this device resumes by 0x0f only (see V9)")
+    result = CheckResult(statement, finding, bench.clock.now() - started)
+    assert bench.dialect is not None
+    weigh(finding, statement, bench.dialect, strict=run.strict)
+    result.accesses = condense(records, KEPT_BAD if finding.verdict in _LOOK_CLOSELY else KEPT_GOOD)
+    result.deviations = list(dict.fromkeys(record.deviation for record in records if record.deviation))
+    try:
+        bench.end()
+    except UvirtioError as error:
+        run.stopped = run.stopped or f"the device could not be brought back after {statement.id}: {error}"
+    return result

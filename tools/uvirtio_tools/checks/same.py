@@ -1,0 +1,85 @@
+"""The same device afterwards (S2): ids, offered features, configuration, BARs, and the queues' maxima in reset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uvirtio.device import Device
+from uvirtio.pci.header import read_identity
+
+from .bench import Bench
+from .registry import check
+from .verdict import Finding, Skip, Verdict, failed, passed
+
+__all__ = ["Portrait", "portray"]
+
+_BARS = range(0x10, 0x28, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A device as it is in reset; everything as text, by what it is. ``config`` is apart: a host may change it."""
+
+    lasting: dict[str, str]
+    config: str
+
+    def differences(self, other: Portrait) -> list[str]:
+        """What is not the same in ``other``, as ``name: before -> after``; configuration aside."""
+        names = dict.fromkeys([*self.lasting, *other.lasting])
+        return [
+            f"{name}: {self.lasting.get(name, 'none')} -> {other.lasting.get(name, 'none')}"
+            for name in names
+            if self.lasting.get(name) != other.lasting.get(name)
+        ]
+
+
+def bars(device: Device) -> str:
+    """The six BAR registers, as hex."""
+    return " ".join(f"{device.function.config.u32[offset // 4]:#x}" for offset in _BARS)
+
+
+def portray(device: Device) -> Portrait:
+    """Look at a device that is reset for it."""
+    identity = read_identity(device.function.config, device.function.locator)
+    offered = device.begin()
+    config = device.config_bytes().hex()
+    device.reset()
+    lasting = {"identity": str(identity), "offered features": str(offered), "BARs": bars(device)}
+    lasting["number of queues"] = str(count := device.transport.queue_count())
+    for index in range(min(count, 64)):
+        lasting[f"largest size of queue {index}"] = str(device.transport.queue_maximum(index))
+    return Portrait(lasting, config)
+
+
+@check("S2")
+def same_device(bench: Bench) -> Finding:
+    """The portrait taken before the run and one taken now."""
+    before = bench.portrait
+    if before is None:
+        raise Skip("no portrait of the device was taken before the run")
+    if not any(transition.done for transition in bench.transitions):
+        bench.start()
+        bench.suspend()
+        bench.resume()
+    after = portray(bench.device)
+    evidence: dict[str, object] = {"before": before.lasting, "after": after.lasting}
+    if different := before.differences(after):
+        return failed(
+            "the device is not the same as before the run", "nothing has changed", "; ".join(different), **evidence
+        )
+    if before.config != after.config:
+        told = bench.device.isr.config > 0
+        change = f"{before.config} -> {after.config}"
+        finding = Finding(
+            Verdict.INFO,
+            f"the configuration changed during the run, {'and that was notified' if told else ''}: {change}",
+        )
+        if not told:
+            return failed(
+                "the configuration changed and nobody was told",
+                "the same configuration, or a notification",
+                change,
+                **evidence,
+            )
+        return finding
+    return passed(f"{len(before.lasting)} properties and the configuration are as they were")

@@ -1,0 +1,127 @@
+"""Whether the device suspends and resumes when it is asked to (V8, V9), and its rings go on (V16)."""
+
+from __future__ import annotations
+
+from uvirtio.errors import DeviceError, DeviceGone
+from uvirtio.spec.dialects import V1_4
+from uvirtio.spec.status import Status, describe
+
+from .bench import Bench, NotResumed, NotSuspended, Refused
+from .registry import check
+from .verdict import Finding, Skip, failed, info, passed
+
+__all__: list[str] = []
+
+#: Suspends in a row for the ring indices.
+CYCLES = 3
+
+
+@check("V8")
+def suspends(bench: Bench) -> Finding:
+    """Under load, SUSPEND is written once; within the time limit the status shows it, and goes on showing it."""
+    bench.start()
+    if bench.workload is not None:
+        bench.load()
+    try:
+        window = bench.suspend(insist=True)
+    except Refused as refusal:
+        return passed(f"refused: status {describe(refusal.transition.status)}", suspend=refusal.transition.to_json())
+    except NotSuspended as late:
+        return failed(
+            f"not within {bench.timeout:g} s", "SUSPEND=1 and DRIVER_OK=0, or DEVICE_NEEDS_RESET",
+            f"status {describe(late.transition.status)} after {late.transition.reads} reads",
+            suspend=late.transition.to_json(),
+        )  # fmt: skip
+    status = window.transition.status
+    if not V1_4.is_suspended(status):
+        return failed(
+            "DRIVER_OK stays set", "SUSPEND=1 and DRIVER_OK=0", f"status {describe(status)}", **window.to_json()
+        )
+    after = bench.hold()
+    assert after.status is not None
+    if after.status & Status.DEVICE_NEEDS_RESET and after.status != 0xFF:
+        return passed(f"suspended, and refused afterwards: status {describe(after.status)}", **window.to_json())
+    if not bench.dialect.is_suspended(after.status) and after.status != 0xFF:
+        return failed(
+            "did not stay suspended", f"status {describe(status)} until DRIVER_OK is written",
+            f"status {describe(after.status)} {bench.hold_time:g} s later", **window.to_json(),
+        )  # fmt: skip
+    finding = passed(
+        f"suspended in {window.transition.seconds * 1e3:.3f} ms, status {describe(status)}", **window.to_json()
+    )
+    finding.remarks += window.transition.remarks
+    return finding
+
+
+@check("V9")
+def resumes(bench: Bench) -> Finding:
+    """DRIVER_OK is written with no bit cleared; in time the status shows "running", and fresh requests are served."""
+    if not bench.dialect.resume_sets_driver_ok:
+        return info("not comparable: DRIVER_OK stays set in this dialect; C2 says how it resumes")
+    bench.start()
+    bench.suspend()
+    return _resume_and_move(bench)
+
+
+def _resume_and_move(bench: Bench) -> Finding:
+    expected = "SUSPEND=0 and DRIVER_OK=1, and requests are served; or DEVICE_NEEDS_RESET"
+    try:
+        transition = bench.resume(fallback=False)
+    except Refused as refusal:
+        return passed(f"refused: status {describe(refusal.transition.status)}", resume=refusal.transition.to_json())
+    except NotResumed as late:
+        observed = f"status {describe(late.transition.status)} after {late.transition.reads} reads"
+        if bench.dialect.fallback:
+            bench.falls_back = True
+            try:
+                bench.resume()
+                observed += "; 0x0f, which clears SUSPEND and which no driver may write (D7), did resume it"
+            except (NotResumed, Refused):
+                bench.falls_back = False
+                observed += "; 0x0f does not resume it either"
+        return failed(f"not within {bench.timeout:g} s", expected, observed, resume=late.transition.to_json())
+    wrong = "" if bench.workload is None else bench.move_data("traffic after resume")
+    if wrong:
+        status = bench.device.transport.status()
+        if status & Status.DEVICE_NEEDS_RESET and status != 0xFF:
+            return passed(f"refused, after it had shown itself running: status {describe(status)}")
+        return failed("running, but requests are not served", expected, wrong, resume=transition.to_json())
+    if bench.workload is None:
+        raise Skip("running as far as the status says, but there is no driver for this device type to move data with")
+    finding = passed(
+        f"running in {transition.seconds * 1e3:.3f} ms after {transition.written[0]:#04x}, requests are served",
+        resume=transition.to_json(),
+    )
+    finding.remarks += transition.remarks
+    return finding
+
+
+@check("R6")
+def resumes_upon_driver_ok(bench: Bench) -> Finding:
+    """As V9: DRIVER_OK is written to the suspended device."""
+    return resumes(bench)
+
+
+@check("V16")
+def rings_go_on(bench: Bench) -> Finding:
+    """Several suspends under load: every request comes back exactly once, and the rings continue."""
+    bench.start()
+    workload = bench.need_workload()
+    moved = 0
+    for number in range(1, CYCLES + 1):
+        bench.load()
+        window = bench.suspend()
+        bench.hold()
+        bench.resume()
+        try:
+            # Twice, because a ring that went wrong may only show when it is used again.
+            moved += bench.drain("waiting for what was outstanding at the suspend")
+            moved += bench.traffic("traffic after resume").completed
+        except DeviceGone:
+            raise
+        except DeviceError as error:
+            return failed(
+                f"suspend {number} of {CYCLES}: requests were lost, doubled or damaged", "every request comes back exactly once",
+                str(error), queues={str(i): str(queue._queue.state()) for i, queue in bench.queues.items()}, **window.to_json(),
+            )  # fmt: skip
+    return passed(f"{CYCLES} suspends, {moved} requests in all: {workload.proves()}", requests=moved)

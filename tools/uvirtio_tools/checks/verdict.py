@@ -1,0 +1,104 @@
+"""Verdicts, what a check finds, and what becomes of it in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from uvirtio.spec.dialects import CHROMIUM, Dialect
+from uvirtio.spec.statements import Level, Statement
+
+__all__ = ["VERDICTS", "Finding", "Skip", "Verdict", "failed", "info", "passed", "skipped", "weigh"]
+
+
+class Verdict(Enum):
+    """The words of every report. ``ERROR``: the check itself broke, or the device broke something else under it."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    WARN = "WARN"
+    SKIP = "SKIP"
+    INFO = "INFO"
+    ERROR = "ERROR"
+
+    @property
+    def bad(self) -> bool:
+        """Whether it makes a run fail."""
+        return self in (Verdict.FAIL, Verdict.ERROR)
+
+
+#: The one mapping to the words of other formats: verdict -> (KTAP ok, KTAP directive, JUnit element).
+VERDICTS: dict[str, tuple[bool, str, str]] = {
+    "PASS": (True, "", ""),
+    "INFO": (True, "", ""),
+    "WARN": (True, "", ""),
+    "SKIP": (True, "SKIP", "skipped"),
+    "FAIL": (False, "", "failure"),
+    "ERROR": (False, "", "error"),
+}
+
+
+@dataclass(slots=True)
+class Finding:
+    """What a check found out: verdict (FAIL for "broken", whatever the level), a sentence, and what it rests on.
+
+    ``evidence`` is JSON-ready: looks at rings, buffers and ISR, the transition, bytes read and written.
+    """
+
+    verdict: Verdict
+    summary: str
+    expected: str = ""
+    observed: str = ""
+    evidence: dict[str, object] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+
+class Skip(Exception):
+    """Raised by a check that cannot show anything here; the message says what was missing."""
+
+
+def passed(summary: str, **evidence: object) -> Finding:
+    """The statement holds, and that was shown."""
+    return Finding(Verdict.PASS, summary, evidence=dict(evidence))
+
+
+def failed(summary: str, expected: str, observed: str, **evidence: object) -> Finding:
+    """The statement is broken."""
+    return Finding(Verdict.FAIL, summary, expected, observed, dict(evidence))
+
+
+def info(summary: str, **evidence: object) -> Finding:
+    """Worth knowing; the specification does not say."""
+    return Finding(Verdict.INFO, summary, evidence=dict(evidence))
+
+
+def skipped(why: str) -> Finding:
+    """Nothing could be shown."""
+    return Finding(Verdict.SKIP, why)
+
+
+_UNBOUND: dict[Verdict, Callable[[Finding], str]] = {
+    Verdict.PASS: lambda finding: f"as in virtio 1.4: {finding.summary}",
+    Verdict.FAIL: lambda finding: f"differs from 1.4: {finding.summary}",
+    Verdict.WARN: lambda finding: f"differs from 1.4: {finding.summary}",
+}
+
+
+def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: bool) -> Finding:
+    """Give a finding the weight of its statement, in place: a broken SHOULD is a WARN (with ``strict`` a FAIL).
+
+    A statement that the specification leaves open is INFO whatever was seen, and so are those of virtio 1.4 for a
+    device that speaks the Chromium dialect.
+    """
+    verdict = finding.verdict
+    if verdict is Verdict.FAIL and statement.level.advised:
+        finding.verdict = Verdict.FAIL if strict else Verdict.WARN
+    if verdict in (Verdict.PASS, Verdict.FAIL) and statement.level is Level.UNSAID:
+        finding.verdict = Verdict.INFO
+    if dialect is CHROMIUM and CHROMIUM.name not in statement.dialects and verdict in _UNBOUND:
+        finding.summary = _UNBOUND[verdict](finding)
+        finding.verdict = Verdict.INFO
+    elif verdict is Verdict.WARN and strict:
+        finding.verdict = Verdict.FAIL
+    return finding

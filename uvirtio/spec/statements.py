@@ -1,0 +1,227 @@
+"""The catalogue of statements about device suspend: who owes what to whom, in which dialect, and how binding it is.
+
+One source: the conformance checks, ``uvirtio check --list``, the reports and the documentation table are made from
+it. The wording is this project's own; ``section`` says where the specification has it. ``D`` rows are the driver's
+duties and ``V`` rows the device's of virtio 1.4, ``R`` rows those of the RFC of August 2023, ``C`` rows those of the
+Chromium draft. ``I`` rows are what virtio 1.4 leaves unsaid, and ``S`` rows what a run as a whole has to show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .dialects import CHROMIUM, RFC, V1_4
+
+__all__ = ["STATEMENTS", "Level", "Need", "Side", "Statement"]
+
+
+class Level(Enum):
+    """How binding a statement is. ``IMPLIED`` follows from others; ``UNSAID``: the specification leaves it open."""
+
+    MUST = "MUST"
+    MUST_NOT = "MUST NOT"
+    SHOULD = "SHOULD"
+    SHOULD_NOT = "SHOULD NOT"
+    MAY = "MAY"
+    IMPLIED = "implied"
+    UNSAID = "unsaid"
+
+    @property
+    def binding(self) -> bool:
+        """Whether breaking it is a failure; otherwise it is a warning (SHOULD) or information."""
+        return self in (Level.MUST, Level.MUST_NOT, Level.IMPLIED)
+
+    @property
+    def advised(self) -> bool:
+        """Whether it is a SHOULD or a SHOULD NOT."""
+        return self in (Level.SHOULD, Level.SHOULD_NOT)
+
+
+class Side(Enum):
+    """Whose statement it is."""
+
+    DRIVER = "driver"
+    DEVICE = "device"
+
+
+class Need(Enum):
+    """What a check has to have before it can show anything."""
+
+    WORKLOAD = "a workload"
+    FIELD = "a writable configuration field"
+    CONFIGURATION = "a device configuration"
+    TRIGGER = "a trigger that changes the configuration"
+    LATENCY = "requests in flight"
+    ISR = "notifications that show in ISR"
+    FAILURE = "a device that sets DEVICE_NEEDS_RESET"
+    RING_RESET = "the feature RING_RESET"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row of the catalogue.
+
+    ``dialects``: names of those in which it is judged. ``implies``: ids that are broken too, or may be, by a device
+    that breaks this one. ``deviates``: driver duties that the check breaks on purpose, or ``ring`` for a buffer
+    that no driver may publish. ``order``: checks of a higher number run later; the dangerous ones are last.
+    """
+
+    id: str
+    level: Level
+    side: Side
+    text: str
+    section: str
+    dialects: tuple[str, ...]
+    needs: tuple[Need, ...] = ()
+    implies: tuple[str, ...] = ()
+    deviates: tuple[str, ...] = ()
+    order: int = 0
+
+    @property
+    def dangerous(self) -> bool:
+        """Whether the check may leave a device in a bad state."""
+        return self.order == DANGEROUS
+
+
+#: Values of ``order``.
+NORMAL, STRESS, DANGEROUS, AFTERWARDS = 0, 1, 2, 3
+
+_14 = (V1_4.name,)
+_RFC = (RFC.name,)
+_CHROMIUM = (CHROMIUM.name,)
+_ALL = (V1_4.name, CHROMIUM.name, RFC.name)
+_W, _ISR, _T = Need.WORKLOAD, Need.ISR, Need.TRIGGER
+_MUST, _MUST_NOT, _SHOULD, _SHOULD_NOT = Level.MUST, Level.MUST_NOT, Level.SHOULD, Level.SHOULD_NOT
+_DRIVER, _DEVICE = Side.DRIVER, Side.DEVICE
+_S341, _S342, _S211, _S212 = "3.4.1", "3.4.2", "2.1.1", "2.1.2"
+_R1, _R2 = "RFC 2.1.1", "RFC 2.1.2"
+
+
+def _d(id_: str, level: Level, text: str, section: str = _S341) -> Statement:
+    return Statement(id_, level, _DRIVER, text, section, _14, order=AFTERWARDS)
+
+
+_ROWS = (
+    _d("D1", _SHOULD_NOT, "The driver sets SUSPEND only with DRIVER_OK set and the feature negotiated."),
+    _d("D2", _MUST, "After setting SUSPEND the driver re-reads the status until it shows SUSPEND=1 and DRIVER_OK=0."),
+    _d("D3", _MUST_NOT, "The driver makes no buffers available once it has set SUSPEND."),
+    _d("D4", _MUST_NOT, "The driver notifies no queue once it has set SUSPEND."),
+    _d("D5", _MUST_NOT, "The driver writes no device configuration once it has set SUSPEND."),
+    _d("D6", _MUST, "After writing DRIVER_OK the driver waits for SUSPEND=0 and DRIVER_OK=1 before anything else."),
+    _d("D7", _MUST_NOT, "The driver clears no status bit other than by reset.", _S211),
+    Statement(
+        "V1", _MUST, _DEVICE, "The device ignores SUSPEND until it has been initialised completely.", _S342, _14,
+        (_W,), deviates=("D1",),
+    ),
+    Statement(
+        "V2", _SHOULD, _DEVICE, "The device ignores configuration writes while suspended.", _S342, _14,
+        (Need.FIELD,), deviates=("D5",),
+    ),
+    Statement(
+        "V3", _MUST_NOT, _DEVICE, "The device sends no used buffer notification while suspended.", _S342, _14, (_W, _ISR)
+    ),
+    Statement(
+        "V4", _MUST_NOT, _DEVICE, "The device touches no queue and no buffer while suspended.", _S342, _14, (_W,),
+        implies=("V3", "V10", "V11"), deviates=("D4",),
+    ),
+    Statement(
+        "V5", _MUST_NOT, _DEVICE, "The device changes no configuration field while suspended.", _S342, _14,
+        (Need.CONFIGURATION, _T),
+    ),
+    Statement(
+        "V6", _MUST_NOT, _DEVICE, "The device sends no configuration change notification while suspended.", _S342, _14,
+        (_T, _ISR), implies=("V7",),
+    ),
+    Statement(
+        "V7", _MUST, _DEVICE, "A configuration change that happened while suspended is notified on resume.", _S342, _14,
+        (_T, _ISR),
+    ),
+    Statement(
+        "V8", _MUST, _DEVICE, "Asked to suspend, the device suspends or sets DEVICE_NEEDS_RESET.", _S342, _14,
+    ),
+    Statement(
+        "V9", _MUST, _DEVICE,
+        "Asked to resume by DRIVER_OK, no bit cleared, the device resumes or sets DEVICE_NEEDS_RESET.", _S342, _14, (_W,),
+    ),
+    Statement(
+        "V10", _SHOULD, _DEVICE, "The device stops consuming buffers before it presents itself as suspended.", _S342,
+        _14, (_W,), implies=("V3", "V4", "V11"),
+    ),
+    Statement(
+        "V11", _SHOULD, _DEVICE, "The device finishes the buffers in process before it presents itself as suspended.",
+        _S342, _14, (_W, Need.LATENCY), implies=("V3", "V4", "V10", "V12", "V16"),
+    ),
+    Statement(
+        "V12", _SHOULD, _DEVICE, "Used buffer notifications are sent before the device presents itself as suspended.",
+        _S342, _14, (_W, Need.LATENCY, _ISR), implies=("V3",),
+    ),
+    Statement(
+        "V13", _MUST_NOT, _DEVICE, "The device consumes and notifies nothing before DRIVER_OK.", _S212, _14, (_W,)
+    ),
+    Statement(
+        "V14", _MUST, _DEVICE,
+        "When it sets DEVICE_NEEDS_RESET with DRIVER_OK set, the device sends a configuration change notification.",
+        _S212, _14, (Need.FAILURE, _ISR), deviates=("ring",), order=DANGEROUS,
+    ),
+    Statement(
+        "V15", _MUST, _DEVICE, "Writing 0 to the status resets a suspended device.", "2.4, 4.1.4.3.2", _14, (_W,)
+    ),
+    Statement(
+        "V16", Level.IMPLIED, _DEVICE, "The rings go on after resume where they stood: nothing is lost or doubled.",
+        "3.4.2 (resume normal operation)", _14, (_W,),
+    ),
+    Statement("R1", _MUST_NOT, _DRIVER, "The driver does not set SUSPEND without FEATURES_OK.", _R1, _RFC, order=AFTERWARDS),
+    Statement("R2", _MUST, _DRIVER, "The driver re-reads the status until SUSPEND is set.", _R1, _RFC, order=AFTERWARDS),
+    Statement(
+        "R3", _MUST, _DEVICE, "The device ignores SUSPEND without FEATURES_OK.", _R2, _RFC, (_W,), deviates=("R1",)
+    ),
+    Statement(
+        "R4", _MUST, _DEVICE, "The device ignores SUSPEND when its feature was not negotiated.", _R2, _RFC, (_W,),
+        deviates=("D1",),
+    ),
+    Statement(
+        "R5", _MUST, _DEVICE, "The device accepts status writes while suspended.", _R2, _RFC, implies=("R6",),
+        deviates=("D7",),
+    ),
+    Statement(
+        "R6", _MUST, _DEVICE, "DRIVER_OK makes the device clear SUSPEND and resume.", _R2, _RFC, (_W,), implies=("R5",)
+    ),
+    Statement(
+        "R7", _MUST, _DEVICE,
+        "Before it presents SUSPEND the device stops consuming, returns what it finished, and keeps its configuration.",
+        "RFC, later text of the series", _RFC, (_W,),
+    ),
+    Statement("C1", _MUST, _DEVICE, "The suspended status shows SUSPEND and keeps DRIVER_OK.", "Linux draft, 2024", _CHROMIUM),
+    Statement("C2", _MUST, _DEVICE, "Clearing SUSPEND resumes the device.", "Linux draft, 2024", _CHROMIUM, (_W,)),
+    Statement(
+        "C3", _MUST_NOT, _DEVICE, "No interrupt while suspended; those held back arrive on resume.",
+        "Linux draft, 2024", _CHROMIUM, (_W, _ISR), deviates=("D4",),
+    ),
+    Statement(
+        "I1", Level.UNSAID, _DEVICE, "SUSPEND although its feature was not negotiated.", "3.4", _14, deviates=("D1",)
+    ),
+    Statement("I2", Level.UNSAID, _DEVICE, "SUSPEND a second time while suspended.", "3.4", _14, deviates=("D7",)),
+    Statement(
+        "I3", Level.UNSAID, _DEVICE, "SUSPEND together with the first DRIVER_OK.", "3.4", _14, deviates=("D1",)
+    ),
+    Statement("I4", Level.UNSAID, _DEVICE, "FAILED while suspended.", "3.4", _14, deviates=("D7",), order=DANGEROUS),
+    Statement("I5", Level.UNSAID, _DEVICE, "Whether buffers left waiting need a new kick after resume.", "3.4", _14, (_W,)),
+    Statement("I6", Level.UNSAID, _DEVICE, "How long suspend and resume take.", "3.4", _ALL, order=AFTERWARDS),
+    Statement("I7", Level.UNSAID, _DEVICE, "What the status shows on the way.", "3.4", _ALL, order=AFTERWARDS),
+    Statement(
+        "I8", Level.UNSAID, _DEVICE, "Queue reset while suspended.", "2.6.1, 3.4", _14, (Need.RING_RESET,),
+        deviates=("queue_reset",), order=DANGEROUS,
+    ),
+    Statement(
+        "S1", Level.IMPLIED, _DEVICE, "Suspended at random points of the workload, the device loses and doubles nothing.",
+        "3.4.2", _ALL, (_W,), order=STRESS,
+    ),
+    Statement(
+        "S2", Level.IMPLIED, _DEVICE, "The device is the same afterwards: ids, features, configuration, BARs, queues.",
+        "2.2.2, 2.5", _ALL, order=AFTERWARDS,
+    ),
+)  # fmt: skip
+
+#: id -> statement, in the order of reports.
+STATEMENTS: dict[str, Statement] = {row.id: row for row in _ROWS}

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from uvirtio.bus import Function
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned, UsageError
 from uvirtio.spec.devices import blk as spec
@@ -15,28 +14,20 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.formats.blk import ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, RequestType
 from uvirtio.spec.ids import DeviceType
 
+from .backing import disposable
 from .blk_request import LONGEST, Limits, Request, Requests, split
 from .blk_workload import BlkWorkload
 from .fields import Fields
 from .signature import find_signature
 from .workload import ConfigField
 
-__all__ = ["Blk", "disposable"]
+__all__ = ["Blk"]
 
 #: Most request queues that are used, and most requests that one call keeps in flight.
 QUEUES = 4
 DEPTH = 16
 #: Largest logical block that is believed (bytes).
 _LARGEST_BLOCK = 1 << 20
-
-
-def disposable(function: Function) -> bool:
-    """Whether the contents behind a function may be overwritten: a bus says so by an attribute ``disposable``.
-
-    It is True only where the storage was made for this run or named as an image to be used up. Everything else is somebody's
-    disk.
-    """
-    return bool(getattr(function, "disposable", False))
 
 
 @dataclass(frozen=True, slots=True)

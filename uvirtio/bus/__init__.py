@@ -29,9 +29,9 @@ class Triggers(Protocol):
 class Function(Protocol):
     """One open PCI function. Closing it leaves device and machine as they were found.
 
-    A function may also say, by attributes that count as False and empty where they are missing: ``disposable`` (bool), that
-    storage behind it was made for this run, so that workloads may overwrite it; and ``peer`` (str), what answers at the
-    other end of a network or console device: ``echo`` for one that sends everything back, once and in order, and queues it.
+    A function may also say, by attributes that count as False where they are missing: ``disposable``, that storage behind it
+    was made for this run, so that workloads may overwrite it; and ``echoes``, that the peer of a network or console device
+    sends everything back, once and in order.
     """
 
     #: The locator that opened it, in full form.

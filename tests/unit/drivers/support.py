@@ -5,18 +5,18 @@ It is no device model: it records the bytes of every request as the device sees 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 from uvirtio.bus.emulated import EmulatedBus, open_emulated
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
-from uvirtio.emulated.model import DeviceModel, Field
+from uvirtio.emulated.model import DeviceModel
 from uvirtio.emulated.queue import DeviceQueue
 from uvirtio.emulated.ring import Chain
 from uvirtio.emulated.types import TYPES
-from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers.workload import Driver
@@ -25,9 +25,10 @@ __all__ = ["Answer", "Seen", "Stand", "running", "stand_in"]
 
 
 class Seen:
-    """One request as the device saw it: queue, readable bytes, the sizes of both kinds of descriptors."""
+    """One request as the device saw it: the stand-in it came to, queue, readable bytes, the sizes of both kinds of descriptors."""
 
-    def __init__(self, queue: int, chain: Chain) -> None:
+    def __init__(self, stand: Stand, queue: int, chain: Chain) -> None:
+        self.stand = stand
         self.queue = queue
         self.chain = chain
         self.readable = chain.read()
@@ -51,20 +52,24 @@ class Stand(DeviceModel):
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Seen] = []
+        self.waiting_data: dict[int, deque[tuple[bytes, int]]] = {}
 
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
-        seen = Seen(queue.index, chain)
+        seen = Seen(self, queue.index, chain)
         self.seen.append(seen)
         return type(self).answer(seen)
 
-    def give(self, queue: int, *parts: bytes, lengths: tuple[int, ...] = ()) -> None:
-        """Put data into waiting buffers of a receive queue, one part each; ``lengths``: used lengths to claim instead."""
-        target = self.device.queues[queue]
-        for number, part in enumerate(parts):
-            chain = target.take()
-            assert chain is not None, f"queue {queue} has no buffer waiting"
-            chain.write(part)
-            target.finish(chain, lengths[number] if lengths else len(part))
+    def offer(self, queue: int, data: bytes, length: int | None = None) -> None:
+        """Data for a buffer of a receive queue, now or when there is one; ``length``: the used length to claim instead."""
+        self.waiting_data.setdefault(queue, deque()).append((data, len(data) if length is None else length))
+        self.serve(self.device.queues[queue])
+
+    def serve(self, queue: DeviceQueue) -> None:
+        waiting = self.waiting_data.get(queue.index)
+        while waiting and (chain := queue.take()) is not None:
+            data, length = waiting.popleft()
+            chain.write(data)
+            queue.finish(chain, length)
 
     def change(self, **fields: int) -> None:
         """Change configuration fields and notify."""
@@ -81,20 +86,11 @@ def stand_in(
     config: Mapping[str, int] | None = None,
 ) -> type[Stand]:
     """A class for :data:`uvirtio.emulated.types.TYPES`; ``config`` sets fields by the specification's names."""
-    spec = device_spec(device_type)
-    names = tuple(
-        Field(field.name, field.offset, field.size, min(field.width, 4), writable=field.writable)
-        for field in spec.fields
-    )
-
     class Type(Stand):
         TYPE = device_type
-        FEATURE_NAMES: ClassVar[Mapping[str, int]] = {}
-
         def __init__(self) -> None:
-            self.features = Features.of(*features).mask
-            self.fields = names
-            self.queues = tuple(f"queue{number}" for number in range(queues))
+            self.features = features
+            self.queue_count = queues
             self.waiting = waiting
             super().__init__()
             for name, value in (config or {}).items():

@@ -1,0 +1,126 @@
+"""Equal buffers on one queue: those that wait for what the device sends, and those that carry what the driver sends."""
+
+from __future__ import annotations
+
+from uvirtio.access.dma import Dma
+from uvirtio.device import Device, Phase
+from uvirtio.errors import QueueFull, UsageError
+from uvirtio.queue import Queue
+
+__all__ = ["FILL", "ReceiveBuffers", "SendBuffers"]
+
+#: What a receive buffer holds before the device gets it, so that what was not written shows.
+FILL = 0xA5
+
+
+def _blocks(device: Device, count: int, size: int, head: int) -> list[tuple[Dma, ...]]:
+    """``count`` buffers of ``size`` bytes; where ``head`` is not 0, these first bytes are a part of their own."""
+    step = -(-size // 64) * 64
+    block = device.function.dma.allocate(count * step)
+    whole = [block.part(number * step, size) for number in range(count)]
+    if not head:
+        return [(part,) for part in whole]
+    return [(part.part(0, head), part.part(head, size - head)) for part in whole]
+
+
+class ReceiveBuffers:
+    """Up to ``count`` device-writable buffers of ``size`` bytes, kept with the device; what it puts in, :meth:`take` gives.
+
+    They are owed no answer. While the device is suspended nothing is given back to it; :meth:`post` makes up for that.
+    """
+
+    def __init__(self, device: Device, queue: Queue, size: int, count: int, *, head: int = 0) -> None:
+        """``head``: the first so many bytes are a descriptor of their own, as the legacy interface wants it for headers."""
+        self._device = device
+        self.queue = queue
+        self.size = size
+        count = min(count, queue.size // (2 if head else 1))
+        self._idle = _blocks(device, count, size, head)
+        self._posted: dict[int, tuple[Dma, ...]] = {}
+
+    @property
+    def posted(self) -> int:
+        """Buffers that the device has."""
+        return len(self._posted)
+
+    def post(self, notify: bool = True) -> int:
+        """Give all idle buffers to the device, if it is running; how many it was given."""
+        if self._device.phase is not Phase.RUNNING or not self._idle:
+            return 0
+        count = len(self._idle)
+        while self._idle:
+            parts = self._idle.pop()
+            for part in parts:
+                part.memory[:] = bytes((FILL,)) * part.size
+            self._posted[self.queue.add((), parts)] = parts
+        self.queue.publish(notify)
+        return count
+
+    def take(self) -> list[bytes]:
+        """Contents of the buffers that the device has used, in its order; the buffers are idle then.
+
+        Raises :class:`DeviceMisbehaved`, as :meth:`Queue.completed` does.
+        """
+        contents = []
+        for token, length in self.queue.completed():
+            parts = self._posted.pop(token)
+            contents.append(b"".join(bytes(part.memory) for part in parts)[:length])
+            self._idle.append(parts)
+        return contents
+
+
+class SendBuffers:
+    """Up to ``count`` device-readable buffers of at most ``size`` bytes; the device owes each back once."""
+
+    def __init__(self, device: Device, queue: Queue, size: int, count: int, *, head: int = 0) -> None:
+        """``head``: see :class:`ReceiveBuffers`."""
+        self.queue = queue
+        self.size = size
+        self._head = head
+        count = min(count, queue.size // (2 if head else 1))
+        self._idle = [parts for (parts,) in _blocks(device, count, size, 0)]
+        self._flying: dict[int, Dma] = {}
+        self.sent = 0
+        self.returned = 0
+
+    @property
+    def room(self) -> int:
+        """Buffers that can be put in now."""
+        return min(len(self._idle), self.queue.free // (2 if self._head else 1))
+
+    @property
+    def outstanding(self) -> int:
+        """Buffers that the device has."""
+        return len(self._flying)
+
+    def put(self, data: bytes) -> int:
+        """Fill a buffer; :meth:`publish` shows it to the device. Returns its number, counted from 1.
+
+        Raises :class:`UsageError` for data that is empty or too long, :class:`QueueFull`, :class:`SuspendedError` (D3).
+        """
+        if not 0 < len(data) <= self.size:
+            raise UsageError(f"{len(data)} bytes do not fit a buffer of {self.size} bytes")
+        if not self._idle:
+            raise QueueFull(
+                f"all {self.outstanding} buffers of queue {self.queue.index} are with the device; reap first"
+            )
+        buffer = self._idle[-1]
+        buffer.memory[: len(data)] = data
+        cut = self._head if len(data) > self._head else 0
+        parts = [buffer.part(0, cut)] if cut else []
+        token = self.queue.add([*parts, buffer.part(cut, len(data) - cut)], ())
+        self._flying[token] = self._idle.pop()
+        self.sent += 1
+        return self.sent
+
+    def publish(self, notify: bool = True) -> None:
+        """Make what was put in available, and notify if the device wants it."""
+        self.queue.publish(notify)
+
+    def reap(self) -> int:
+        """Take back what the device has used; how many. Raises :class:`DeviceMisbehaved` for one that it does not have."""
+        tokens = self.queue.completed()
+        for token, _ in tokens:
+            self._idle.append(self._flying.pop(token))
+        self.returned += len(tokens)
+        return len(tokens)

@@ -1,0 +1,66 @@
+"""Commands on the control queue of a network device (virtio 1.4, 5.1.6.5)."""
+
+from __future__ import annotations
+
+from uvirtio.device import Device
+from uvirtio.errors import DeviceMisbehaved, RequestFailed
+from uvirtio.queue import Queue
+from uvirtio.spec.formats.net import ACK_ERR, ACK_OK, COMMAND
+
+__all__ = ["ControlQueue"]
+
+#: What the ack byte holds before the device gets it; no ack of the specification.
+_UNTOUCHED = 0xA5
+
+
+class ControlQueue:
+    """One command at a time: class, command, data; the device answers with one byte."""
+
+    def __init__(self, device: Device, queue: Queue) -> None:
+        self._device = device
+        self._queue = queue
+        self._done: dict[int, int] = {}
+
+    def command(self, group: int, command: int, data: bytes, words: str, timeout: float | None = None) -> None:
+        """Carry it out. ``words`` name it in messages.
+
+        Raises :class:`RequestFailed` when the device answers with an error, :class:`DeviceMisbehaved` for a wrong
+        answer, :class:`DeviceTimeout`, :class:`SuspendedError`.
+        """
+        where = f"{self._device.function.locator}: control queue"
+        block = self._device.function.dma.allocate(COMMAND.size + len(data) + 1)
+        head = block.part(0, COMMAND.size)
+        body = block.part(COMMAND.size, len(data))
+        ack = block.part(COMMAND.size + len(data), 1)
+        head.memory[:] = COMMAND.pack(group, command)
+        body.memory[:] = data
+        ack.memory[0] = _UNTOUCHED
+        try:
+            token = self._queue.add([head, body] if data else [head], [ack])
+        except BaseException:
+            block.free()
+            raise
+        self._queue.publish()
+
+        def answered() -> bool:
+            self._done.update(self._queue.completed())
+            return token in self._done
+
+        # On a timeout the memory stays with the device, which may still write to it.
+        self._device.wait_for(answered, timeout, doing=words)
+        written, answer = self._done.pop(token), ack.memory[0]
+        block.free()
+        if answer == _UNTOUCHED:
+            raise DeviceMisbehaved(
+                f"{where}: the device used the command to {words} without writing its ack; length {written}"
+            )
+        if answer == ACK_ERR:
+            raise RequestFailed(f"{where}: the device refused to {words} (VIRTIO_NET_ERR)")
+        if answer != ACK_OK:
+            raise DeviceMisbehaved(
+                f"{where}: the device answered the command to {words} with {answer:#04x}; there are 0 and 1 (virtio 1.4, 5.1.6.5)"
+            )
+        if written != 1 and self._device.transport.kind != "legacy":
+            raise DeviceMisbehaved(
+                f"{where}: the device says that it wrote {written} bytes for the command to {words}; the ack is 1"
+            )

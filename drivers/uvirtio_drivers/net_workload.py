@@ -1,0 +1,150 @@
+"""Network traffic whose numbers and checksums prove that no buffer and, with an echoing peer, no frame was lost or doubled."""
+
+from __future__ import annotations
+
+from random import Random
+from struct import Struct
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from uvirtio.errors import DeviceTimeout, WorkloadFailed
+from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
+
+from .backing import echoes
+
+if TYPE_CHECKING:
+    from .net import Net
+
+__all__ = ["NetWorkload"]
+
+#: EtherType for experiments on a local network (IEEE 802): no protocol of anybody's.
+_ETHERTYPE = b"\x88\xb5"
+#: Behind the Ethernet header: a magic, which run, frame number, payload length; random bytes and a CRC-32 follow.
+_HEAD = Struct("<8sIQH")
+_MAGIC = b"uvirtnet"
+_CHECK = 4
+_SHORTEST = 60
+
+
+class NetWorkload:
+    """Frames to the device's own address, each numbered; sizes from 60 bytes to the longest.
+
+    Other frames that come in are counted and left alone.
+    """
+
+    def __init__(self, net: Net, *, seed: int = 1) -> None:
+        self._net = net
+        self._sending = net.sending
+        self._random = Random(seed)
+        self._run = Random().getrandbits(32)
+        #: Whether every frame has to come back.
+        self.echoed = echoes(net.device.function)
+        self._number = 0
+        self._waited: set[int] = set()
+        self._seen: set[int] = set()
+        self.submitted = 0
+        self.completed = 0
+        self.returned = 0
+        self.foreign = 0
+
+    @property
+    def outstanding(self) -> int:
+        """Transmit buffers that the device has; receive buffers are owed nothing."""
+        return self.submitted - self.completed
+
+    @property
+    def room(self) -> int:
+        """Idle transmit buffers that fit into the queue."""
+        return self._sending.room
+
+    def submit(self, count: int | None = None) -> int:
+        """Make frames available for transmission; one index store for all of them."""
+        count = self.room if count is None else min(count, self.room)
+        for _ in range(count):
+            self._number += 1
+            self._net.enqueue(self._frame(self._number))
+            if self.echoed:
+                self._waited.add(self._number)
+        if count:
+            self._sending.publish(notify=False)
+        self.submitted += count
+        return count
+
+    def kick(self) -> None:
+        """Notify the transmit queue, if the device wants it."""
+        self._sending.publish()
+
+    def reap(self) -> int:
+        """Take back transmit buffers, and look at what was received. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
+        done = self._sending.reap()
+        self.completed += done
+        for frame in self._net.received():
+            self._look_at(frame)
+        return done
+
+    def verify(self) -> None:
+        """Every buffer is back; with an echoing peer, wait until every frame is, too."""
+        if self.outstanding:
+            raise WorkloadFailed(
+                f"{self.submitted} frames were submitted and {self.completed} buffers came back; {self.outstanding} are missing"
+            )
+        if not self.echoed:
+            return
+
+        def returned() -> bool:
+            self.reap()
+            return not self._waited
+
+        try:
+            self._net.device.wait_for(returned, doing="waiting for frames from the echoing peer")
+        except DeviceTimeout as error:
+            few = ", ".join(map(str, sorted(self._waited)[:8]))
+            raise WorkloadFailed(
+                f"{len(self._waited)} of {self._number} frames did not come back from the echoing peer within {error.seconds:.3g} s: "
+                f"numbers {few}{' ...' if len(self._waited) > 8 else ''}; {self.foreign} other frames were received"
+            ) from error
+
+    def proves(self) -> str:
+        """One sentence."""
+        if self.echoed:
+            return (
+                "every transmit buffer came back exactly once, and every frame returned from the echoing peer exactly once and "
+                "undamaged"
+            )
+        return (
+            "every transmit buffer came back exactly once; no peer that echoes is known here, so whether frames arrive, and "
+            "reception, were not tested"
+        )
+
+    def _frame(self, number: int) -> bytes:
+        # To ourselves: a peer may swap the addresses or leave them, and the device's filter lets it in either way.
+        mac = self._net.mac
+        size = self._random.choice((_SHORTEST, self._net.longest, self._random.randint(_SHORTEST, self._net.longest)))
+        head = _HEAD.pack(_MAGIC, self._run, number, size)
+        body = head + Random(number).randbytes(size - ETHERNET_HEADER - len(head) - _CHECK)
+        return mac + mac + _ETHERTYPE + body + crc32(body).to_bytes(_CHECK, "little")
+
+    def _look_at(self, frame: bytes) -> None:
+        body = frame[ETHERNET_HEADER:]
+        if frame[2 * MAC_LENGTH : ETHERNET_HEADER] != _ETHERTYPE or len(body) < _HEAD.size + _CHECK:
+            self.foreign += 1
+            return
+        magic, run, number, size = _HEAD.unpack_from(body)
+        if magic != _MAGIC or run != self._run:
+            self.foreign += 1
+            return
+        # A frame below 60 bytes cannot be ours, but a longer one may have been padded.
+        body = body[: size - ETHERNET_HEADER]
+        intact = crc32(body[:-_CHECK]) == int.from_bytes(body[-_CHECK:], "little")
+        if not intact or len(body) != size - ETHERNET_HEADER or not 0 < number <= self._number:
+            raise WorkloadFailed(
+                f"a received frame of {len(frame)} bytes carries number {number} and length {size}, but its checksum does not "
+                "fit: it was damaged"
+            )
+        if number in self._waited:
+            self._waited.discard(number)
+        elif self.echoed or number in self._seen:
+            raise WorkloadFailed(f"frame {number} was received twice")
+        if not self.echoed:
+            self._seen.add(number)
+        self.returned += 1

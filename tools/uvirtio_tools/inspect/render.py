@@ -49,7 +49,7 @@ def interrupt_text(interrupt: Interrupt | None) -> str:
     pin = f"INT{'ABCD'[interrupt.pin - 1]}" if 1 <= interrupt.pin <= 4 else "no pin"
     if interrupt.linux_irq:
         pin += f" (irq {interrupt.linux_irq})"
-    if interrupt.disabled:
+    if interrupt.disabled and interrupt.pin:
         pin += " off"
     if not interrupt.msix_vectors:
         return pin
@@ -57,8 +57,8 @@ def interrupt_text(interrupt: Interrupt | None) -> str:
     return f"{pin}, MSI-X {interrupt.msix_vectors} vectors {'on' if interrupt.msix_enabled else 'off'}{used}"
 
 
-def list_table(devices: Iterable[Description], *, wide: bool) -> Table:
-    """One row per device; ``wide`` adds what does not fit into 80 columns."""
+def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None) -> Table:
+    """One row per device; ``wide`` adds what does not fit into 80 columns; ``marked`` is pointed at."""
     columns = ["address", "type", "interface", "driver", "is", "SUSPEND"]
     if wide:
         columns += ["name", "interrupt", "IOMMU", "NUMA", "used by"]
@@ -67,8 +67,9 @@ def list_table(devices: Iterable[Description], *, wide: bool) -> Table:
         driver = device.driver or "-"
         if device.driver_override:
             driver += f" (override {device.driver_override})"
+        pointer = "" if marked is None else "> " if device.locator == marked else "  "
         row = [
-            device.locator,
+            pointer + device.locator,
             device.type_name,
             device.interface,
             driver,

@@ -1,0 +1,274 @@
+"""Devices over time: look again and again, and tell what changed as events."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvirtio
+from uvirtio.bus import Function
+from uvirtio.bus.locator import Locator, open_function, parse
+from uvirtio.bus.uio.discovery import describe, discover, resolve
+from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
+
+from .changes import compare
+from .codec import decode
+from .model import Description
+from .sources import describe_open, describe_sysfs
+
+__all__ = ["Event", "LiveDevice", "LiveMachine", "Row", "command", "environment", "interrupts_of"]
+
+#: Events that are kept.
+_EVENTS = 500
+#: Longest time that a look in another process may take, in seconds.
+_LOOK = 20.0
+
+
+def command(*words: str) -> list[str]:
+    """``uvirtio`` with these words, in a process of its own."""
+    return [sys.executable, "-m", "uvirtio", *words]
+
+
+def environment() -> dict[str, str]:
+    """An environment in which :func:`command` finds this very package."""
+    root = str(Path(uvirtio.__file__).resolve().parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))}
+
+
+def interrupts_of(numbers: Iterable[int], table: Path = Path("/proc/interrupts")) -> int | None:
+    """How often these Linux interrupts have fired on all CPUs; None where none of them is in the table."""
+    wanted = {str(number) for number in numbers}
+    total, found = 0, False
+    try:
+        lines = table.read_text().splitlines()
+    except OSError:
+        return None
+    processors = len(lines[0].split()) if lines else 0
+    for line in lines[1:]:
+        name, _, counts = line.partition(":")
+        if name.strip() in wanted:
+            found = True
+            total += sum(int(count) for count in counts.split()[:processors] if count.isdecimal())
+    return total if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that changed: seconds since the epoch, and a sentence."""
+
+    time: float
+    text: str
+
+    @property
+    def clock(self) -> str:
+        """Time of day, for people."""
+        return time.strftime("%H:%M:%S", time.localtime(self.time))
+
+
+class LiveDevice:
+    """One device, looked at again with every :meth:`refresh`.
+
+    ``description`` is the last one that could be had, ``error`` why there is none now (empty: there is). A fixed
+    ``description`` (of a snapshot) never changes.
+    """
+
+    def __init__(self, locator: str, *, fixed: Description | None = None, sysfs: Sysfs | None = None) -> None:
+        self.locator = locator
+        self.description: Description | None = fixed
+        self.error = ""
+        self.gone = False
+        self.events: deque[Event] = deque(maxlen=_EVENTS)
+        self.interrupts: int | None = None
+        #: Interrupts a second between the last two looks; None where they are not counted.
+        self.rate: float | None = None
+        self._fixed = fixed is not None
+        self._sysfs = sysfs
+        self._function: Function | None = None
+        self._when = 0.0
+
+    def refresh(self) -> bool:
+        """Look again; whether anything changed. Never raises what a device or a machine can cause."""
+        if self._fixed:
+            return False
+        before, before_error = self.description, self.error
+        try:
+            found = self._look()
+        except UvirtioError as error:
+            self.error = str(error)
+            self.gone = self.gone or isinstance(error, (DeviceGone, NoSuchDevice))
+            if self.error != before_error:
+                self._tell(f"{'gone: ' if self.gone else ''}{self.error}")
+            return self.error != before_error
+        if self.gone or before_error:
+            self._tell("it is there again")
+        self.error, self.gone, self.description = "", False, found
+        self._count(found)
+        if before is None:
+            self._tell(f"first look: status {found.status_text}")
+            return True
+        changes = compare(before, found)
+        for change in changes:
+            self._tell(f"{change.what}: {change.before} -> {change.after}")
+        return bool(changes) or bool(before_error)
+
+    def _tell(self, text: str) -> None:
+        self.events.append(Event(time.time(), text))
+
+    def _count(self, found: Description) -> None:
+        now = time.monotonic()
+        count: int | None = None
+        if self._function is not None:
+            count = self._function.line.count() if self._function.line.present else None
+        elif found.interrupt is not None:
+            numbers = (found.interrupt.linux_irq, *found.interrupt.vectors_in_use)
+            count = interrupts_of(filter(None, numbers))
+        if count is not None and self.interrupts is not None and now > self._when:
+            self.rate = max(0.0, (count - self.interrupts) / (now - self._when))
+        self.interrupts, self._when = count, now
+
+    def _look(self) -> Description:
+        locator = parse(self.locator)
+        if locator.bus != "uio":
+            return self._look_open(locator)
+        sysfs = self._sysfs or Sysfs()
+        bdf = resolve(locator.target, sysfs)
+        function = describe(sysfs, bdf)
+        if function.driver is not None and function.driver != UIO_DRIVER:
+            return describe_sysfs(function, sysfs)
+        if self._sysfs is not None:
+            return describe_sysfs(function, sysfs, registers=False)
+        return _look_elsewhere(bdf)
+
+    def _look_open(self, locator: Locator) -> Description:
+        if self._function is None:
+            self._function = open_function(locator)
+        try:
+            return describe_open(self._function)
+        except DeviceError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        if self._function is not None:
+            function, self._function = self._function, None
+            function.close()
+
+
+def _look_elsewhere(bdf: str) -> Description:
+    """Read mapped registers in another process: a device that is pulled out meanwhile ends that one with SIGBUS."""
+    try:
+        done = subprocess.run(
+            command("show", bdf, "--json"),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LOOK,
+        )
+    except subprocess.TimeoutExpired:
+        raise DeviceTimeout(f"{bdf}: reading the registers did not end within {_LOOK:g} s", seconds=_LOOK) from None
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise DeviceGone(f"{bdf}: the process that read its registers ended by {name}; the device was removed")
+    if done.returncode:
+        raise CannotRun(done.stderr.strip().removeprefix("uvirtio: ") or f"{bdf} cannot be read")
+    return decode(Description, json.loads(done.stdout), bdf)
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the device list: what is known, or why nothing is."""
+
+    locator: str
+    description: Description | None
+    error: str = ""
+    gone: bool = False
+
+
+class LiveMachine:
+    """The virtio functions of this machine, or the devices of a snapshot, or those that were named.
+
+    A function that disappears keeps its row, marked as gone, until it comes back.
+    """
+
+    def __init__(
+        self,
+        *,
+        fixed: Iterable[Description] | None = None,
+        named: Iterable[str] = (),
+        sysfs: Sysfs | None = None,
+    ) -> None:
+        self.rows: list[Row] = []
+        self.error = ""
+        self._fixed = list(fixed) if fixed is not None else None
+        self._named = [LiveDevice(name, sysfs=sysfs) for name in named]
+        self._sysfs = sysfs
+        self._known: dict[str, tuple[str | None, Description]] = {}
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether these are the devices of a snapshot."""
+        return self._fixed is not None
+
+    def refresh(self) -> None:
+        """Look again. Never raises what a machine can cause."""
+        if self._fixed is not None:
+            self.rows = [Row(device.locator, device) for device in self._fixed]
+            return
+        rows = []
+        for device in self._named:
+            device.refresh()
+            rows.append(Row(device.locator, device.description, device.error, device.gone))
+        if not self._named:
+            rows += self._machine()
+        self.rows = rows
+
+    def _machine(self) -> list[Row]:
+        sysfs = self._sysfs or Sysfs()
+        self.error = ""
+        try:
+            functions = discover(sysfs)
+        except (UvirtioError, OSError) as error:
+            self.error = str(error)
+            return self.rows
+        rows = []
+        for function in functions:
+            known = self._known.get(function.address)
+            try:
+                # Registers are read once for each driver: the list shall not be in the way of a run.
+                fresh = known is None or known[0] != function.driver
+                found = describe_sysfs(function, sysfs, registers=fresh and self._sysfs is None)
+                if known is not None and not fresh and known[1].suspend_known:
+                    found = _keep_suspend(found, known[1])
+                self._known[function.address] = (function.driver, found)
+                rows.append(Row(function.address, found))
+            except UvirtioError as error:
+                rows.append(Row(function.address, known[1] if known else None, str(error)))
+        there = {row.locator for row in rows}
+        rows += [
+            Row(address, found, "the device is gone", gone=True)
+            for address, (_, found) in self._known.items()
+            if address not in there
+        ]
+        return sorted(rows, key=lambda row: row.locator)
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        for device in self._named:
+            device.close()
+
+
+def _keep_suspend(found: Description, before: Description) -> Description:
+    from dataclasses import replace
+
+    return replace(found, suspend=before.suspend, suspend_known=True, offered=before.offered)

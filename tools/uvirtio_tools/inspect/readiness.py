@@ -1,0 +1,368 @@
+"""What a machine needs to drive devices, one fact each, with what to type where it is wrong. Nothing is changed."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from uvirtio.bus.uio.discovery import PciFunction, discover
+from uvirtio.bus.uio.hugepages import HUGE_PAGE
+from uvirtio.bus.uio.inuse import uses
+from uvirtio.bus.uio.journal import Journal
+from uvirtio.bus.uio.lock import RUN
+from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.errors import UvirtioError
+
+__all__ = ["Fact", "examine"]
+
+#: Longest time that a program which is only asked for its version may take, in seconds.
+_PATIENCE = 10.0
+_CAP_SYS_RAWIO, _CAP_SYS_ADMIN = 17, 21
+_PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line. ``state``: ``ok``, ``note`` (good to know), ``missing`` (in the way); ``advice``: what to type."""
+
+    name: str
+    state: str
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Machine:
+    sysfs: Sysfs
+    run: Path
+    release: str
+    root: bool
+
+    def functions(self) -> list[PciFunction]:
+        try:
+            return discover(self.sysfs)
+        except (UvirtioError, OSError):
+            return []
+
+
+def examine(sysfs: Sysfs | None = None, run: Path = RUN) -> list[Fact]:
+    """Every fact, in the order in which things have to be put right."""
+    machine = _Machine(sysfs or Sysfs(), run, os.uname().release, os.geteuid() == 0)
+    facts: list[Fact] = []
+    for question in _QUESTIONS:
+        facts += question(machine)
+    return facts
+
+
+def _interpreter(machine: _Machine) -> list[Fact]:
+    text = f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}"
+    if sys.implementation.name != "cpython":
+        return [
+            Fact(
+                "Python",
+                "missing",
+                f"{text}: its stores to registers are not of the right width",
+                "use CPython 3.11 or newer",
+            )
+        ]
+    if platform.machine() not in ("x86_64", "i686", "aarch64", "riscv64"):
+        return [Fact("Python", "note", f"{text}: memory barriers are only known for x86, ARM and RISC-V")]
+    return [Fact("Python", "ok", text)]
+
+
+def _privilege(machine: _Machine) -> list[Fact]:
+    status = machine.sysfs.read(machine.sysfs.proc / "self/status")
+    line = next((line for line in status.splitlines() if line.startswith("CapEff:")), "")
+    try:
+        effective = int(line.partition(":")[2], 16)
+    except ValueError:
+        effective = 0
+    lacking = [
+        name
+        for name, bit in (("CAP_SYS_ADMIN", _CAP_SYS_ADMIN), ("CAP_SYS_RAWIO", _CAP_SYS_RAWIO))
+        if not effective >> bit & 1
+    ]
+    if not machine.root:
+        return [
+            Fact("privilege", "missing", "not root: emulated: and qemu: work, real devices do not", "sudo uvirtio ...")
+        ]
+    if lacking:
+        return [
+            Fact(
+                "privilege",
+                "missing",
+                f"root, but without {' and '.join(lacking)}",
+                "start the container with --privileged",
+            )
+        ]
+    return [Fact("privilege", "ok", "root, with CAP_SYS_ADMIN and CAP_SYS_RAWIO")]
+
+
+def _devices(machine: _Machine) -> list[Fact]:
+    if not machine.sysfs.names(machine.sysfs.sys / "bus/pci/devices"):
+        return [
+            Fact(
+                "devices",
+                "missing",
+                "this machine shows no PCI bus",
+                "mount -t sysfs sysfs /sys, or run it in a VM with PCI",
+            )
+        ]
+    functions = machine.functions()
+    if not functions:
+        return [Fact("devices", "note", "there is no virtio PCI function here", "uvirtio suspend emulated:rng")]
+    types = ", ".join(f"{function.address} {function.type_name}" for function in functions)
+    return [Fact("devices", "ok", f"{len(functions)} virtio functions: {types}")]
+
+
+def _module(machine: _Machine) -> list[Fact]:
+    if (machine.sysfs.sys / "bus/pci/drivers" / UIO_DRIVER).is_dir():
+        return [Fact("kernel module", "ok", f"{UIO_DRIVER} is loaded")]
+    found = _ask(["modinfo", "-F", "filename", UIO_DRIVER]) if machine.sysfs.root == Path("/") else None
+    if found:
+        return [Fact("kernel module", "ok", f"{UIO_DRIVER} can be loaded; it is when a device is taken")]
+    return [
+        Fact(
+            "kernel module",
+            "missing",
+            f"kernel {machine.release} has no {UIO_DRIVER}",
+            f"Debian: apt install linux-image-amd64 (not -cloud-); Ubuntu: apt install linux-modules-extra-{machine.release}",
+        )
+    ]
+
+
+def _huge_pages(machine: _Machine) -> list[Fact]:
+    pool = machine.sysfs.sys / "kernel/mm/hugepages/hugepages-2048kB"
+    if not pool.is_dir():
+        return [
+            Fact(
+                "huge pages",
+                "missing",
+                "this kernel has no 2 MiB huge pages; DMA memory needs them",
+                "use a kernel with CONFIG_HUGETLBFS",
+            )
+        ]
+    total, free = (machine.sysfs.number(pool / f"{name}_hugepages") for name in ("nr", "free"))
+    available = _available(machine)
+    text = f"{free} of {total} huge pages of 2 MiB are free; missing ones are asked for and given back"
+    if not free and available is not None and available < 4 * HUGE_PAGE:
+        return [
+            Fact(
+                "huge pages", "missing", f"{text}, but only {available >> 20} MiB of memory is left", "free some memory"
+            )
+        ]
+    return [Fact("huge pages", "ok", text)]
+
+
+def _available(machine: _Machine) -> int | None:
+    for line in machine.sysfs.read(machine.sysfs.proc / "meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _pagemap(machine: _Machine) -> list[Fact]:
+    import ctypes
+
+    byte = ctypes.create_string_buffer(1)
+    page = ctypes.addressof(byte) // os.sysconf("SC_PAGE_SIZE")
+    try:
+        with open(machine.sysfs.proc / "self/pagemap", "rb", buffering=0) as pagemap:
+            entry = int.from_bytes(os.pread(pagemap.fileno(), 8, page * 8), "little")
+    except OSError as error:
+        return [
+            Fact(
+                "physical addresses",
+                "missing",
+                f"/proc/self/pagemap: {error.strerror}",
+                "use a kernel with CONFIG_PROC_PAGE_MONITOR",
+            )
+        ]
+    if entry & _PRESENT and entry & _FRAME:
+        return [Fact("physical addresses", "ok", "/proc/self/pagemap gives them")]
+    return [
+        Fact(
+            "physical addresses", "missing", "/proc/self/pagemap hides them: it takes CAP_SYS_ADMIN", "sudo uvirtio ..."
+        )
+    ]
+
+
+def _strict_memory(machine: _Machine) -> list[Fact]:
+    setting = _kernel_option(machine, "CONFIG_IO_STRICT_DEVMEM")
+    relaxed = "iomem=relaxed" in machine.sysfs.read(machine.sysfs.proc / "cmdline").split()
+    if setting == "y" and not relaxed:
+        text = "on: registers can be mapped once a device is on uio_pci_generic, not while a kernel driver holds it"
+        return [Fact("strict I/O memory", "ok", text)]
+    if setting is None:
+        return [
+            Fact(
+                "strict I/O memory",
+                "note",
+                "unknown: the kernel's configuration is not to be found; nothing depends on it",
+            )
+        ]
+    return [Fact("strict I/O memory", "ok", "off" if setting != "y" else "relaxed on the kernel's command line")]
+
+
+def _kernel_option(machine: _Machine, name: str) -> str | None:
+    try:
+        text = gzip.decompress((machine.sysfs.proc / "config.gz").read_bytes()).decode()
+    except (OSError, EOFError):
+        text = machine.sysfs.read(machine.sysfs.root / f"boot/config-{machine.release}")
+    if not text:
+        return None
+    return next((line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{name}=")), "n")
+
+
+def _lockdown(machine: _Machine) -> list[Fact]:
+    state = machine.sysfs.read(machine.sysfs.sys / "kernel/security/lockdown")
+    if "[integrity]" in state or "[confidentiality]" in state:
+        return [
+            Fact(
+                "lockdown",
+                "missing",
+                f"the kernel is locked down ({state}): registers cannot be mapped",
+                "boot without Secure Boot, or with lockdown=none",
+            )
+        ]
+    return [Fact("lockdown", "ok", "off" if state else "this kernel has none")]
+
+
+def _iommu(machine: _Machine) -> list[Fact]:
+    functions = machine.functions()
+    translated = [function.address for function in functions if function.translated]
+    if translated:
+        text = f"{', '.join(translated)}: translated; a device that insists on ACCESS_PLATFORM cannot be driven there"
+        return [Fact("IOMMU", "note", text, "boot with iommu=pt, or without iommu_platform=on on the device")]
+    grouped = any(function.iommu_group is not None for function in functions)
+    return [
+        Fact(
+            "IOMMU",
+            "ok",
+            "there is one, and it lets the devices through" if grouped else "none between the devices and memory",
+        )
+    ]
+
+
+def _pins(machine: _Machine) -> list[Fact]:
+    without = [function.address for function in machine.functions() if not function.interrupt_pin]
+    if not without:
+        return [
+            Fact(
+                "interrupt pins",
+                "ok",
+                "every virtio function has one" if machine.functions() else "no device to have one",
+            )
+        ]
+    text = f"{', '.join(without)}: none, so uio_pci_generic gives no interrupt; such a device is polled"
+    return [Fact("interrupt pins", "note", text, "the hypervisor has to give the function an INTx pin")]
+
+
+def _holders(machine: _Machine) -> list[Fact]:
+    facts = []
+    for function in machine.functions():
+        using = uses(machine.sysfs, function.address)
+        name = function.address.removeprefix("0000:")
+        if using:
+            facts.append(
+                Fact(name, "note", f"{function.type_name}, in use: {'; '.join(using)}", "it is taken with --force only")
+            )
+        elif function.driver == UIO_DRIVER:
+            facts.append(Fact(name, "ok", f"{function.type_name}, on {UIO_DRIVER} (/dev/{function.uio})"))
+        elif function.driver:
+            facts.append(Fact(name, "ok", f"{function.type_name}, on {function.driver}; it can be taken"))
+        else:
+            facts.append(Fact(name, "ok", f"{function.type_name}, without a driver; it can be taken"))
+    return facts
+
+
+def _leftovers(machine: _Machine) -> list[Fact]:
+    try:
+        pending = Journal(machine.run).pending()
+    except (UvirtioError, OSError):
+        pending = []
+    if pending:
+        text = f"{', '.join(pending)}: taken and not given back (or in use by another uvirtio now)"
+        return [Fact("given back", "note", text, "uvirtio restore --all")]
+    return [Fact("given back", "ok", "nothing that was taken is left over")]
+
+
+def _qemu(machine: _Machine) -> list[Fact]:
+    from uvirtio.bus.qemu.process import find_qemu
+
+    try:
+        path = find_qemu(None)
+    except UvirtioError as error:
+        return [Fact("QEMU", "note", "none, so qemu: devices cannot be had", str(error))]
+    told = (_ask([path, "--version"]) or "version unknown").splitlines()[0]
+    if _ask([path, "-machine", "none", "-device", "vfio-user-pci,help"]):
+        return [Fact("QEMU", "ok", f"{path}: {told}, with vfio-user-pci")]
+    return [
+        Fact(
+            "QEMU",
+            "note",
+            f"{path}: {told}, without vfio-user-pci",
+            "QEMU 10.1 or newer can show `uvirtio serve` devices to a guest",
+        )
+    ]
+
+
+def _ask(words: list[str]) -> str | None:
+    """What a program says, None where it is not there or fails."""
+    program = shutil.which(words[0]) or shutil.which(words[0], path="/usr/sbin:/sbin")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, *words[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
+
+
+def _packages(machine: _Machine) -> list[Fact]:
+    facts = []
+    for name, why, advice in (
+        ("rich", "output", "pip install rich"),
+        ("pyudev", "hotplug", "pip install pyudev"),
+        ("periphery", "mapping registers", "pip install python-periphery"),
+    ):
+        if find_spec(name) is None:
+            facts.append(Fact("packages", "missing", f"{name} ({why}) is not installed", advice))
+    if find_spec("textual") is None:
+        facts.append(
+            Fact(
+                "packages",
+                "note",
+                "textual is not installed, so there is no `uvirtio tui`",
+                "pip install 'uvirtio[tui]'",
+            )
+        )
+    return facts or [Fact("packages", "ok", "rich, pyudev, python-periphery and textual are installed")]
+
+
+_QUESTIONS: tuple[Callable[[_Machine], list[Fact]], ...] = (
+    _interpreter,
+    _packages,
+    _privilege,
+    _devices,
+    _module,
+    _huge_pages,
+    _pagemap,
+    _strict_memory,
+    _lockdown,
+    _iommu,
+    _pins,
+    _qemu,
+    _leftovers,
+    _holders,
+)

@@ -197,7 +197,7 @@ def _obituary(bdf: str, number: int, sysfs: Sysfs) -> str:
         return (
             f"the registers of {bdf} were taken away while it was driven (SIGBUS): unplugged, or disabled by the host"
         )
-    return f"the worker process that drove {bdf} was ended by {name}; nothing is known about the device's state"
+    return f"the worker process that drove {bdf} was ended by {name}, so there is no result"
 
 
 def _restore(bdf: str, sysfs: Sysfs, run: Path) -> bool:
@@ -213,5 +213,5 @@ def _restore(bdf: str, sysfs: Sysfs, run: Path) -> bool:
     for note in restored.notes:
         _tell(note)
     if sysfs.exists(bdf):
-        _tell(f"bus mastering of {bdf} is off; the driver is {restored.driver or 'none'}, as before")
+        _tell(f"{bdf} has been stopped and left as it was found (driver: {restored.driver or 'none'})")
     return True

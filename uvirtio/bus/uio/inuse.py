@@ -210,7 +210,7 @@ def _open_files(sysfs: Sysfs, nodes: dict[str, str]) -> Iterator[str]:
     if not nodes:
         return
     for pid in sysfs.names(sysfs.proc):
-        if not pid.isdigit() or int(pid) == os.getpid():
+        if not pid.isdigit():
             continue
         for handle in sysfs.names(sysfs.proc / pid / "fd"):
             try:

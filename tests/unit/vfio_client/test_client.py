@@ -116,7 +116,9 @@ def test_a_delivery_that_was_counted_is_still_told_by_the_next_wait(server: Fake
     with opened(server) as function:
         os.write(server.descriptors[-1], (2).to_bytes(8, "little"))
         assert function.line.count() == 2
+        before = len(server.of(SET_IRQS))
         function.line.enable()
+        assert len(server.of(SET_IRQS)) == before, "unmasked now, the same level would be delivered twice"
         assert function.line.wait(0.0)
 
 

@@ -202,6 +202,7 @@ class CommonConfig:
             device.log.fault("common", "queue_reset", "RING_RESET was not negotiated", 0, 2, value)
         elif value == 1:
             queue.reset()
+            device.model.queue_reset(queue)
             device.log.event("queue reset", f"queue {queue.index}")
             device.behaviour.progress()
 

@@ -78,6 +78,9 @@ class DeviceModel:
     def live(self) -> None:
         """The driver set DRIVER_OK."""
 
+    def queue_reset(self, queue: DeviceQueue) -> None:
+        """One queue was reset: its buffers are gone."""
+
     def reset(self) -> None:
         """The device was reset."""
 

@@ -1,0 +1,207 @@
+"""The emulated network device: frames, the link, the control queue, and who is at the other end."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from pathlib import Path
+
+import pytest
+
+from uvirtio.errors import CannotRun, LocatorError
+
+from .raw import DEVICE, SUSPEND_14, Raw, RawQueue
+
+MAC, STATUS, CTRL_VQ, CTRL_RX, CTRL_MAC_ADDR, MQ, MTU = 5, 16, 17, 18, 23, 22, 3
+BITS = (MAC, STATUS, CTRL_VQ, CTRL_RX, CTRL_MAC_ADDR)
+HEADER = bytes(12)
+
+
+def ready(query: str = "", *more: int) -> tuple[Raw, RawQueue, RawQueue, RawQueue]:
+    raw = Raw(f"emulated:net?{query}" if query else "emulated:net")
+    raw.bring_up(*BITS, *more, queues=3)
+    receive, transmit, control = raw.queues
+    return raw, receive, transmit, control
+
+
+def transmit_frame(raw: Raw, queue: RawQueue, frame: bytes) -> None:
+    address, _ = raw.buffer(HEADER + frame)
+    queue.publish((address, 12 + len(frame), False))
+    queue.kick()
+    assert raw.until(lambda: queue.used_index() != queue.seen)
+    ((_, length),) = queue.used_entries()
+    assert length == 0
+
+
+def receive_into(raw: Raw, queue: RawQueue, size: int = 1526) -> memoryview:
+    address, memory = raw.buffer(size)
+    queue.publish((address, size, True))
+    queue.kick()
+    return memory
+
+
+def command(raw: Raw, queue: RawQueue, kind: int, number: int, data: bytes) -> int:
+    address, _ = raw.buffer(bytes((kind, number)) + data)
+    ack, byte = raw.buffer(b"\xff")
+    queue.publish((address, 2 + len(data), False), (ack, 1, True))
+    queue.kick()
+    assert raw.until(lambda: queue.used_index() != queue.seen)
+    assert [length for _, length in queue.used_entries()] == [1]
+    return byte[0]
+
+
+def test_a_frame_comes_back_from_the_echoing_peer() -> None:
+    raw, receive, transmit, _ = ready()
+    memory = receive_into(raw, receive)
+    frame = bytes(range(60))
+    transmit_frame(raw, transmit, frame)
+    assert receive.used_entries() == [(0, 72)]
+    assert bytes(memory[:12]) == struct.pack("<BBHHHHH", 0, 0, 0, 0, 0, 0, 1)
+    assert bytes(memory[12:72]) == frame
+
+
+def test_frames_wait_for_buffers_and_keep_their_order() -> None:
+    raw, receive, transmit, _ = ready()
+    for number in range(10):
+        transmit_frame(raw, transmit, bytes([number]) * 60)
+    assert receive.used_index() == 0
+    memories = [receive_into(raw, receive) for _ in range(10)]
+    assert [bytes(memory[12:13])[0] for memory in memories] == list(range(10))
+
+
+def test_frames_that_come_while_suspended_wait_until_resume() -> None:
+    raw, receive, _, _ = ready("", SUSPEND_14)
+    receive_into(raw, receive)
+    raw.set_status(0x1F)
+    raw.bus.triggers.fire("send_traffic", count=3)
+    raw.clock.sleep(0.2)
+    assert receive.used_index() == 0
+    assert raw.isr() == 0
+    raw.set_status(0x1F)
+    assert raw.status() == 0x0F
+    assert receive.used_index() == 1
+    assert raw.isr() == 1
+
+
+def test_a_receive_buffer_that_is_too_small_needs_a_reset() -> None:
+    raw, receive, transmit, _ = ready("instant=on")
+    receive_into(raw, receive, 20)
+    address, _ = raw.buffer(HEADER + bytes(60))
+    transmit.publish((address, 72, False))
+    transmit.kick()
+    assert raw.status() & 0x40
+
+
+def test_the_link_shows_in_the_configuration_and_notifies() -> None:
+    raw, _, _, _ = ready()
+    assert raw.bar.read(DEVICE + 6, 2) == 1
+    raw.bus.triggers.fire("set_link", up=False)
+    assert raw.isr() == 2
+    assert raw.bar.read(DEVICE + 6, 2) == 0
+    raw.bus.triggers.fire("set_link", up=False)
+    assert raw.isr() == 0, "nothing changed"
+    raw.bus.triggers.fire("change_config")
+    assert raw.bar.read(DEVICE + 6, 2) == 1
+
+
+def test_the_mac_address_is_read_byte_by_byte_and_set_by_command() -> None:
+    raw, _, _, control = ready("mac=02:00:00:00:00:07")
+    assert bytes(raw.bar.read(DEVICE + i, 1) for i in range(6)) == b"\2\0\0\0\0\7"
+    assert command(raw, control, 1, 1, b"\2\0\0\0\0\x09") == 0
+    assert raw.bar.read(DEVICE + 5, 1) == 9
+    raw.set_status(0)
+    assert raw.bar.read(DEVICE + 5, 1) == 7
+
+
+def test_control_commands_are_acknowledged_or_refused() -> None:
+    raw, _, _, control = ready()
+    assert command(raw, control, 0, 0, b"\1") == 0
+    assert command(raw, control, 1, 0, bytes(8)) == 0
+    assert command(raw, control, 1, 1, b"short") == 1
+    assert command(raw, control, 4, 0, b"\1\0") == 1, "MQ was not negotiated"
+    assert command(raw, control, 77, 0, b"") == 1
+
+
+def test_with_several_pairs_the_control_queue_is_the_last() -> None:
+    raw = Raw("emulated:net?queues=2")
+    raw.bring_up(*BITS, MQ, queues=5)
+    assert raw.bar.read(DEVICE + 8, 2) == 2
+    assert command(raw, raw.queues[4], 4, 0, b"\2\0") == 0
+    assert command(raw, raw.queues[4], 4, 0, b"\3\0") == 1
+    memory = receive_into(raw, raw.queues[0])
+    transmit_frame(raw, raw.queues[3], b"q" * 60)
+    assert bytes(memory[12:72]) == b"q" * 60
+
+
+def test_the_responder_answers_arp_and_ping() -> None:
+    raw, receive, transmit, _ = ready("peer=responder")
+    mine, his = b"\x52\x54\0\x75\x76\1", b"\x52\x54\0\x75\x76\2"
+    arp = (
+        b"\xff" * 6
+        + mine
+        + b"\x08\x06\0\1\x08\0\6\4\0\1"
+        + mine
+        + bytes([10, 0, 0, 1])
+        + bytes(6)
+        + bytes([10, 0, 0, 2])
+    )
+    memory = receive_into(raw, receive)
+    transmit_frame(raw, transmit, arp.ljust(60, b"\0"))
+    answer = bytes(memory[12:72])
+    assert answer[:14] == mine + his + b"\x08\x06"
+    assert answer[20:22] == b"\0\2"
+    assert answer[22:32] == his + bytes([10, 0, 0, 2])
+    icmp = b"\x08\0\0\0\0\1\0\1payload!"
+    checksum = 0xFFFF - sum(struct.unpack(">8H", icmp)) % 0xFFFF
+    icmp = icmp[:2] + checksum.to_bytes(2, "big") + icmp[4:]
+    ip = bytes([0x45, 0, 0, 20 + len(icmp), 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2])
+    memory = receive_into(raw, receive)
+    transmit_frame(raw, transmit, (his + mine + b"\x08\0" + ip + icmp).ljust(60, b"\0"))
+    answer = bytes(memory[12:72])
+    assert answer[26:34] == bytes([10, 0, 0, 2, 10, 0, 0, 1])
+    assert answer[34] == 0
+    assert answer[38:50] == icmp[4:]
+    assert sum(struct.unpack(">8H", answer[34:50])) % 0xFFFF == 0
+
+
+def test_a_datagram_peer_sees_frames_and_sends_some(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+        peer.bind(str(tmp_path / "peer"))
+        peer.settimeout(2)
+        raw, receive, transmit, _ = ready(f"peer=dgram:{tmp_path}/dev,{tmp_path}/peer")
+        transmit_frame(raw, transmit, b"a" * 60)
+        assert peer.recv(2000) == b"a" * 60
+        peer.sendto(b"b" * 60, str(tmp_path / "dev"))
+        memory = receive_into(raw, receive)
+        assert bytes(memory[12:72]) == b"b" * 60
+        raw.bus.close()
+        assert not (tmp_path / "dev").exists()
+
+
+def test_a_stream_peer_has_a_length_before_each_frame(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "peer"))
+        listener.listen()
+        raw, receive, transmit, _ = ready(f"peer=stream:{tmp_path}/peer")
+        peer, _ = listener.accept()
+        transmit_frame(raw, transmit, b"a" * 60)
+        assert peer.recv(2000) == b"\0\0\0\x3c" + b"a" * 60
+        peer.sendall(b"\0\0\0\x3c" + b"b" * 30)
+        memory = receive_into(raw, receive)
+        assert receive.used_index() == 0
+        peer.sendall(b"b" * 30)
+        receive.kick()
+        assert bytes(memory[12:72]) == b"b" * 60
+        peer.close()
+        raw.bus.close()
+
+
+@pytest.mark.parametrize("query", ["mac=1:2", "mac=ff:ff:ff:ff:ff:ff", "peer=carrier-pigeon", "mtu=10", "peer=dgram:x"])
+def test_a_network_that_makes_no_sense_is_refused(query: str) -> None:
+    with pytest.raises(LocatorError):
+        Raw(f"emulated:net?{query}")
+
+
+def test_a_peer_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="start the peer first"):
+        Raw(f"emulated:net?peer=stream:{tmp_path}/nobody")

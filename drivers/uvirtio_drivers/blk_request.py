@@ -148,7 +148,11 @@ class Request:
         """Give the memory back, now or, while the device still has it, when the request comes back."""
         self.abandoned = True
         if self.done:
-            self._block.free()
+            self.release()
+
+    def release(self) -> None:
+        """Give the memory back now. Only when the device cannot reach it: it is done, or the device has been reset."""
+        self._block.free()
 
 
 class Requests:

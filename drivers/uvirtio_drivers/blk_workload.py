@@ -157,10 +157,11 @@ class BlkWorkload:
         )
 
     def close(self) -> None:
-        """Free the memory; what is in flight keeps its own until it comes back."""
+        """Give the memory back. Only with nothing outstanding, or once the device has been reset."""
         for request in (*self._idle, *self._flying):
-            request.free()
+            request.release()
         self._idle.clear()
+        self._flying.clear()
 
     # -- single requests ---------------------------------------------------------------------------------------
 

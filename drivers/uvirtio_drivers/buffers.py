@@ -13,14 +13,14 @@ __all__ = ["FILL", "ReceiveBuffers", "SendBuffers"]
 FILL = 0xA5
 
 
-def _blocks(device: Device, count: int, size: int, head: int) -> list[tuple[Dma, ...]]:
-    """``count`` buffers of ``size`` bytes; where ``head`` is not 0, these first bytes are a part of their own."""
-    step = -(-size // 64) * 64
-    block = device.function.dma.allocate(count * step)
-    whole = [block.part(number * step, size) for number in range(count)]
-    if not head:
-        return [(part,) for part in whole]
-    return [(part.part(0, head), part.part(head, size - head)) for part in whole]
+def _cut(block: Dma, count: int, size: int) -> list[Dma]:
+    """``count`` buffers of ``size`` bytes out of a block that :func:`_block` gave."""
+    step = block.size // count
+    return [block.part(number * step, size) for number in range(count)]
+
+
+def _block(device: Device, count: int, size: int) -> Dma:
+    return device.function.dma.allocate(count * (-(-size // 64) * 64))
 
 
 class ReceiveBuffers:
@@ -35,7 +35,11 @@ class ReceiveBuffers:
         self.queue = queue
         self.size = size
         count = min(count, queue.size // (2 if head else 1))
-        self._idle = _blocks(device, count, size, head)
+        self._block = _block(device, count, size)
+        whole = _cut(self._block, count, size)
+        self._idle: list[tuple[Dma, ...]] = [
+            (part.part(0, head), part.part(head, size - head)) if head else (part,) for part in whole
+        ]
         self._posted: dict[int, tuple[Dma, ...]] = {}
 
     @property
@@ -68,6 +72,11 @@ class ReceiveBuffers:
             self._idle.append(parts)
         return contents
 
+    def close(self) -> None:
+        """Give the memory back, once the device has been reset; before that, what it has stays the device's."""
+        if self._device.queues.get(self.queue.index) is not self.queue:
+            self._block.free()
+
 
 class SendBuffers:
     """Up to ``count`` device-readable buffers of at most ``size`` bytes; the device owes each back once."""
@@ -78,7 +87,9 @@ class SendBuffers:
         self.size = size
         self._head = head
         count = min(count, queue.size // (2 if head else 1))
-        self._idle = [parts for (parts,) in _blocks(device, count, size, 0)]
+        self._device = device
+        self._block = _block(device, count, size)
+        self._idle = _cut(self._block, count, size)
         self._flying: dict[int, Dma] = {}
         self.sent = 0
         self.returned = 0
@@ -124,3 +135,8 @@ class SendBuffers:
             self._idle.append(self._flying.pop(token))
         self.returned += len(tokens)
         return len(tokens)
+
+    def close(self) -> None:
+        """Give the memory back, once the device has been reset; before that, what it has stays the device's."""
+        if self._device.queues.get(self.queue.index) is not self.queue:
+            self._block.free()

@@ -93,6 +93,11 @@ class Net:
         """Numbered frames with checksums."""
         return NetWorkload(self)
 
+    def close(self) -> None:
+        """Give the buffers back, once the device has been reset."""
+        self._receiving.close()
+        self.sending.close()
+
     def _longest(self) -> int:
         if "mtu" not in self.fields:
             return FRAME_MAXIMUM

@@ -104,6 +104,10 @@ class NetWorkload:
                 f"numbers {few}{' ...' if len(self._waited) > 8 else ''}; {self.foreign} other frames were received"
             ) from error
 
+    def close(self) -> None:
+        """Give the driver's buffers back, once the device has been reset."""
+        self._net.close()
+
     def proves(self) -> str:
         """One sentence."""
         if self.echoed:

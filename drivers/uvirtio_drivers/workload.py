@@ -44,6 +44,9 @@ class Workload(Protocol):
     def verify(self) -> None:
         """With nothing outstanding: raise :class:`WorkloadFailed` unless everything came back once and undamaged."""
 
+    def close(self) -> None:
+        """Give the memory back. Only with nothing outstanding, or once the device has been reset."""
+
     def proves(self) -> str:
         """What a passed :meth:`verify` says here, in one sentence."""
 

@@ -86,8 +86,10 @@ def stand_in(
     config: Mapping[str, int] | None = None,
 ) -> type[Stand]:
     """A class for :data:`uvirtio.emulated.types.TYPES`; ``config`` sets fields by the specification's names."""
+
     class Type(Stand):
         TYPE = device_type
+
         def __init__(self) -> None:
             self.features = features
             self.queue_count = queues

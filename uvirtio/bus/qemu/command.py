@@ -59,6 +59,8 @@ class Recipe:
     driver: str = ""
     #: The image belongs to nobody else: it may be resized.
     own_image: bool = False
+    #: A workload may overwrite the image: it was made for this run, or is a file (and no disk of the host) that was named.
+    disposable: bool = False
     #: Control socket of the vfio-user server behind the device.
     control: str | None = None
 
@@ -155,11 +157,12 @@ def _blk(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
     if image is None:
         size = _bytes(locator, locator.parameters.get("size", str(_IMAGE_SIZE)))
         path = recipe.give(memory_file("uvirtio-image", size=size))
-        recipe.own_image = True
+        recipe.own_image = recipe.disposable = True
     elif "size" in locator.parameters:
         raise LocatorError(f"{locator}: the size of image={image} is what it is; leave size= out")
     else:
         path = os.path.abspath(os.path.expanduser(image))
+        recipe.disposable = os.path.isfile(path)
     node = {
         "driver": locator.parameters.get("format", "raw"), "node-name": BLOCK_NODE, "discard": "unmap",
         "file": {"driver": "file", "filename": path, "discard": "unmap"},

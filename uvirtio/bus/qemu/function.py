@@ -88,6 +88,7 @@ class QemuFunction:
         self.clock: Clock = RealClock()
         self._recipe = recipe
         self.peer = recipe.peer
+        self.disposable = recipe.disposable
         self._qtest = process.qtest
         everything = list(slots(self._qtest))
         self._slot = self._find(everything)

@@ -57,9 +57,9 @@ class Host:
         """Sends a message to the control socket of a device's server; returns the server's answer."""
         return self.ask("trigger", device=device, message=message)
 
-    def kill(self, device: str) -> None:
-        """Kills the server of a device with SIGKILL."""
-        self.ask("kill", device=device)
+    def end_server(self, device: str) -> None:
+        """Ends the server of a device: from then on the device does not answer any more."""
+        self.ask("end", device=device)
 
     def unplug(self, device: str) -> None:
         """Has QEMU unplug a device, and returns when it is gone."""

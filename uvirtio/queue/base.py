@@ -47,9 +47,11 @@ class QueueBase:
         "_fence",
         "_pool",
         "allow",
+        "event_idx",
         "held",
         "in_order",
         "index",
+        "indirect",
         "lenient",
         "notifier",
         "outstanding",
@@ -70,6 +72,8 @@ class QueueBase:
         #: Whether lengths that are too long are cut instead of refused.
         self.lenient = False
         self.in_order = False
+        self.indirect = False
+        self.event_idx = False
         self._pool: Pool | None = None
         self._fence = fence if fence is not None else store_load_fence()
 
@@ -113,6 +117,10 @@ class QueueBase:
         """After reaping, move the used event along; whether more may have come that no notification told of."""
         raise NotImplementedError
 
+    def consume(self, buffers: int, descriptors: int) -> None:
+        """Move on behind so many used buffers, which took so many descriptors."""
+        raise NotImplementedError
+
     def release_pool(self) -> None:
         """Give the descriptors of the pool back to single buffers."""
         raise NotImplementedError
@@ -130,6 +138,8 @@ class QueueBase:
 
     def full(self, needed: int, free: int) -> QueueFull:
         """The error of a buffer that has no room."""
+        if self._pool is not None:
+            return QueueFull(f"{self.name}: all descriptors belong to a pool; close it before adding single buffers")
         return QueueFull(f"{self.name}: {needed} descriptors are needed and {free} of {self.size} are free; reap first")
 
     def not_in_flight(self, token: int, where: str, in_flight: int) -> DeviceMisbehaved:

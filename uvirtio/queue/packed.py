@@ -37,7 +37,7 @@ class PackedQueue(PackedRing):
     flags before the load of the device's event structure.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables", "indirect")
+    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables")
 
     def __init__(
         self,
@@ -206,8 +206,7 @@ class PackedQueue(PackedRing):
             self._order.popleft()
         self._ids.append(token)
         self._room += descriptors
-        self.outstanding -= 1
-        self.consume(descriptors)
+        self.consume(1, descriptors)
         return token, length
 
     # Looking, starting over, ending

@@ -33,22 +33,24 @@ class PackedPool(Pool):
     def __init__(
         self, queue: PackedQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
     ) -> None:
-        parts = len(readable) + len(writable)
         self._tables: Dma | None = None
-        self._each = 1 if queue.indirect else parts
-        super().__init__(queue, dma, count, readable, writable, range(count), "H")
-        if self._each < parts:
-            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
-        # Private copies of the second words of used descriptors, and the same bytes seen as lengths, ids and flags.
+        # Private copies of the second words of used descriptors (length | id << 32 | flags << 48), and the same bytes seen as
+        # lengths, ids and flags; the circle alike, once for each wrap counter.
         self._found = memoryview(bytearray(8 * count)).cast("Q")
         quarters = self._found.cast("B").cast("H")
         self.lengths = self._found.cast("B").cast("I")[::2]
         self.numbers, self._flags = quarters[2::4], quarters[3::4]
-        # What the flags of used descriptors of this pool usually are, by wrap counter.
-        usual = spec.DESC_F_WRITE if self.capacity else 0
-        self._usual = [memoryview((USED[wrap] | usual).to_bytes(2, "little") * count).cast("H") for wrap in (0, 1)]
-        self._nothing = memoryview(bytes(4 * count)).cast("I")
+        self._expected = tuple(memoryview(bytearray(8 * count)).cast("Q") for _ in USED)
+        self._ids = self._expected[0].cast("B").cast("H")[2::4]
+        super().__init__(queue, dma, count, readable, writable, range(count))
+        parts = len(self.parts)
+        if self._each < parts:
+            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
         self._describe()
+
+    def _words(self, number: int) -> tuple[int, ...]:
+        written = _WRITE if self.capacity else 0
+        return tuple(self.capacity | number << ID_SHIFT | flags << FLAGS_SHIFT | written for flags in USED)
 
     def _describe(self) -> None:
         """Prepare the descriptors of all buffers, and write the indirect tables."""
@@ -124,7 +126,7 @@ class PackedPool(Pool):
                 queue.check_untouched(word, self._available[queue.seen_wrap])
             return 0
         used, unused = 1, queue.outstanding
-        if self._used(unused - 1):
+        if unused == 1 or self._used(unused - 1):
             return unused
         while used < unused - 1:
             middle = (used + unused) // 2
@@ -138,20 +140,22 @@ class PackedPool(Pool):
         queue = self.queue
         return (queue.size - queue.seen - 1) // self._each + 1
 
-    def _snapshot(self, at: int, count: int) -> None:
-        queue, each = self.queue, self._each
-        first = 2 * queue.seen + 1
-        self._found[at : at + count] = queue.descriptors[first : first + 2 * each * (count - 1) + 1 : 2 * each]
-        if not self.capacity:
-            # Without the write flag the length is reserved (2.8.4).
-            self.lengths[at : at + count] = self._nothing[:count]
+    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
+        queue = self.queue
+        first, expected = 2 * queue.seen + 1, self._expected[queue.seen_wrap]
+        if count == 1:
+            word = self._found[at] = queue.descriptors[first]
+            return word == expected[oldest]
+        found, step = self._found[at : at + count], 2 * self._each
+        found[:] = queue.descriptors[first : first + step * (count - 1) + 1 : step]
+        return found == expected[oldest : oldest + count]
 
-    def _in_turn(self, at: int, count: int) -> bool:
-        return self._flags[at : at + count] == self._usual[self.queue.seen_wrap][:count] and super()._in_turn(at, count)
-
-    def _consume(self, count: int) -> None:
-        self.queue.outstanding -= count
-        self.queue.consume(count * self._each)
+    def _in_turn(self, at: int, oldest: int, count: int) -> bool:
+        wrap = self.queue.seen_wrap
+        flags = set(self._flags[at : at + count].tolist())
+        if not all(flag & USED_MASK == USED[wrap] and flag & spec.DESC_F_WRITE for flag in flags):
+            return False
+        return super()._in_turn(at, oldest, count)
 
     def _sort_out(self, at: int, count: int) -> int:
         wrap = self.queue.seen_wrap
@@ -176,14 +180,13 @@ class PackedPool(Pool):
 
     def _exchange(self, one: int, other: int) -> None:
         super()._exchange(one, other)
-        if one == other:
-            return
-        width = 2 * self._each
-        for words in self._prepared:
-            first, second = words[one * width : (one + 1) * width], words[other * width : (other + 1) * width]
-            kept = memoryview(bytes(first)).cast("Q")
-            first[:] = second
-            second[:] = kept
+        if one != other:
+            width = 2 * self._each
+            for words in self._prepared:
+                first, second = words[one * width : (one + 1) * width], words[other * width : (other + 1) * width]
+                kept = memoryview(bytes(first)).cast("Q")
+                first[:] = second
+                second[:] = kept
 
     def restart(self) -> None:
         """See :meth:`Pool.restart`."""

@@ -46,7 +46,6 @@ class PackedRing(QueueBase):
         "descriptors",
         "device_address",
         "driver_address",
-        "event_idx",
         "following",
         "following_wrap",
         "seen",
@@ -96,8 +95,9 @@ class PackedRing(QueueBase):
             self.following -= self.size
             self.following_wrap ^= 1
 
-    def consume(self, descriptors: int) -> None:
-        """Move on behind the used descriptor of a buffer that took so many (2.8.6)."""
+    def consume(self, buffers: int, descriptors: int) -> None:
+        """Move on behind the used descriptors of so many buffers, which took so many (2.8.6)."""
+        self.outstanding -= buffers
         self.seen += descriptors
         if self.seen >= self.size:
             self.seen -= self.size

@@ -1,10 +1,10 @@
 """Pools: many equal buffers whose descriptors are written once, and batches of them that cost a few slice copies.
 
-A pool knows its buffers by number, which is also the id that the device sees. ``_ids`` holds all numbers in a circle: from
-``_oldest`` on those in flight in the order of publishing, then from ``_next`` on the free ones. A device that uses buffers in
-order gives back exactly what stands at ``_oldest``, so one comparison of a stretch proves that every id in it was in flight and
-comes once. One that does not is sorted out number by number: a number that it gives back changes places with the one at
-``_oldest``.
+A pool knows its buffers by number, which is also the id that the device sees. All numbers stand in a circle: from ``_oldest``
+on those in flight in the order of publishing, then from ``_next`` on the free ones. The circle is kept as the words that the
+device is expected to write, so one comparison of a stretch of used entries with the circle at ``_oldest`` proves that every id in
+it was in flight, that it comes once, and that its length is right. A device that fills buffers in part or uses them in another
+order is looked at more closely, number by number if need be: what it gives back changes places with what stands at ``_oldest``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ class Pool:
 
     numbers: memoryview
     lengths: memoryview
+    #: The circle as the device is expected to write it (le64 each; a packed ring has one per wrap counter), and its numbers.
+    _expected: tuple[memoryview, ...]
+    _ids: memoryview
 
     def __init__(
         self,
@@ -49,10 +52,11 @@ class Pool:
         readable: Sequence[int],
         writable: Sequence[int],
         order: Sequence[int],
-        code: str,
     ) -> None:
-        """``order``: the numbers as they will be published first. ``code``: the format of an id in the ring."""
+        """``order``: the numbers as they will be published first."""
         self.queue = queue
+        #: Descriptors of a buffer in the ring.
+        self._each = 1 if queue.indirect else len(readable) + len(writable)
         self.count = count
         self.parts = (*readable, *writable)
         #: How many parts are readable; the others are writable.
@@ -64,18 +68,22 @@ class Pool:
             [column[size * number : size * (number + 1)] for number in range(count)]
             for column, size in zip(self.columns, self.parts, strict=True)
         ]
-        self._code = code
-        self._ids = memoryview(bytearray(count * (4 if code == "I" else 2))).cast(code)  # type: ignore[call-overload]
+        self._next = 0
+        self._oldest = 0
+        self._position = [0] * count
         self._arrange(order)
 
     def _arrange(self, order: Sequence[int]) -> None:
         """All buffers are free, to be published in this order."""
-        self._position = [0] * self.count
+        self._next = self._oldest = 0
         for position, number in enumerate(order):
-            self._ids[position] = number
             self._position[number] = position
-        self._next = 0
-        self._oldest = 0
+            for circle, word in zip(self._expected, self._words(number), strict=True):
+                circle[position] = word
+
+    def _words(self, number: int) -> tuple[int, ...]:
+        """What the device is expected to write for a buffer that it uses up, one word for each of ``_expected``."""
+        raise NotImplementedError
 
     def address(self, part: int, number: int) -> int:
         """Bus address of a part of a buffer."""
@@ -119,11 +127,12 @@ class Pool:
             while waiting := self._waiting():
                 if self._oldest == 0:
                     self.verify()
-                end = got + waiting
+                before, end = got, got + waiting
                 while got < end and (some := self._take(got, end - got)):
                     got += some
-                queue.settle()
-                if not queue.outstanding:
+                if queue.event_idx:
+                    queue.settle()
+                if got == before or not queue.outstanding:
                     break
         except DeviceMisbehaved:
             # The good ones before it first; the error comes again with the next call.
@@ -137,33 +146,28 @@ class Pool:
 
     def _take(self, at: int, most: int) -> int:
         """Take a stretch of at most ``most`` used buffers into ``numbers`` and ``lengths`` from ``at`` on; how many."""
-        count = min(most, self.count - self._oldest, self._stretch())
-        self._snapshot(at, count)
-        if not self._in_turn(at, count):
-            count = self._sort_out(at, count)
-        self._oldest = (self._oldest + count) % self.count
-        self._consume(count)
-        return count
-
-    def _in_turn(self, at: int, count: int) -> bool:
-        """Whether a stretch is exactly the oldest buffers in flight, with lengths that fit."""
         oldest = self._oldest
-        return (
-            self.numbers[at : at + count] == self._ids[oldest : oldest + count]
-            and max(self.lengths[at : at + count].tolist()) <= self.capacity
-        )
+        count = most if most == 1 else min(most, self.count - oldest, self._stretch())
+        if not self._as_expected(at, oldest, count) and not self._in_turn(at, oldest, count):
+            count = self._sort_out(at, count)
+        self._oldest = (oldest + count) % self.count
+        self.queue.consume(count, count * self._each)
+        return count
 
     def _stretch(self) -> int:
         """How many buffers the used entries up to the end of the ring stand for."""
         raise NotImplementedError
 
-    def _snapshot(self, at: int, count: int) -> None:
-        """Copy ids and lengths of used entries out of the ring, once: what is checked is what is used."""
+    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
+        """Copy used entries out of the ring, once: what is checked is what is used. Whether they are as the circle has them."""
         raise NotImplementedError
 
-    def _consume(self, count: int) -> None:
-        """Move on in the ring behind so many used buffers."""
-        raise NotImplementedError
+    def _in_turn(self, at: int, oldest: int, count: int) -> bool:
+        """Whether the copied entries are the oldest buffers in flight, with lengths that fit."""
+        return bool(
+            self.numbers[at : at + count] == self._ids[oldest : oldest + count]
+            and max(self.lengths[at : at + count].tolist()) <= self.capacity
+        )
 
     def _sort_out(self, at: int, count: int) -> int:
         """Check a stretch number by number and put the circle in order; how many are good. Raises if the first is bad."""
@@ -204,9 +208,10 @@ class Pool:
     def _exchange(self, one: int, other: int) -> None:
         """Let two places of the circle change their buffers."""
         if one != other:
-            ids = self._ids
-            ids[one], ids[other] = ids[other], ids[one]
-            self._position[ids[one]], self._position[ids[other]] = one, other
+            position, ids = self._position, self._ids
+            position[ids[one]], position[ids[other]] = other, one
+            for circle in self._expected:
+                circle[one], circle[other] = circle[other], circle[one]
 
     def verify(self) -> None:
         """Compare everything that was written once and must not change. Raises DeviceMisbehaved where the device wrote."""

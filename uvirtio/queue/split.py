@@ -39,7 +39,7 @@ class SplitQueue(SplitRing):
     (2.7.8.1). ``fence`` keeps the store of the available index before the load of the suppression field.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_order", "_tables", "_unused", "indirect")
+    __slots__ = ("_added", "_chains", "_dma", "_order", "_tables", "_unused")
 
     def __init__(
         self,
@@ -233,8 +233,7 @@ class SplitQueue(SplitRing):
         """Free the descriptors of a buffer that was used, and move on to the next entry."""
         descriptors, _, capacity = self._chains.pop(token)
         self._unused.extend(descriptors)
-        self.outstanding -= 1
-        self.seen = self.seen + 1 & 0xFFFF
+        self.consume(1, len(descriptors))
         # Only a legacy device may say too much: there, lengths are known to be wrong (2.7.8.1).
         return token, length if length <= capacity else capacity
 

@@ -30,25 +30,29 @@ class SplitPool(Pool):
         self, queue: SplitQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
     ) -> None:
         parts = len(readable) + len(writable)
-        self._tables: Dma | None = None
-        self._each = 1 if queue.indirect else parts
-        if queue.in_order and (self._each > 1 or count != queue.size):
+        if queue.in_order and (count != queue.size or (parts > 1 and not queue.indirect)):
             raise DriverMisuse(
                 f"{queue.name}: IN_ORDER uses descriptors in ring order (virtio 1.4, 2.7.5), so a pool has {queue.size} buffers "
                 "of one descriptor each: change its size, accept INDIRECT_DESC, or do without IN_ORDER"
             )
-        super().__init__(queue, dma, count, readable, writable, queue.next_heads(count), "I")
-        if self._each < parts:
-            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
-        # Private copies of used elements, and the same bytes seen as ids and lengths.
+        self._tables: Dma | None = None
+        # Private copies of used elements (id | length << 32), and the same bytes seen as ids and lengths; the circle alike.
         self._found = memoryview(bytearray(spec.USED_ELEMENT_SIZE * count)).cast("Q")
         halves = self._found.cast("B").cast("I")
         self.numbers, self.lengths = halves[::2], halves[1::2]
-        # The ids once more, as the available ring holds them: the lower halves.
-        self._heads = self._ids.cast("B").cast("H")[::2]
+        self._expected = (memoryview(bytearray(spec.USED_ELEMENT_SIZE * count)).cast("Q"),)
+        self._ids = self._expected[0].cast("B").cast("I")[::2]
+        # The ids once more, as the available ring holds them: the lowest quarters.
+        self._heads = self._expected[0].cast("B").cast("H")[::4]
+        super().__init__(queue, dma, count, readable, writable, queue.next_heads(count))
+        if self._each < parts:
+            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
         self._ring = queue.avail[RING : RING + queue.size]
         self._elements = queue.elements
         self._describe()
+
+    def _words(self, number: int) -> tuple[int, ...]:
+        return (number | self.capacity << 32,)
 
     def _describe(self) -> None:
         """Write all descriptors, and remember them to :meth:`verify`."""
@@ -92,15 +96,22 @@ class SplitPool(Pool):
 
     def _supply(self, count: int) -> None:
         """The step "place the index of the head into the next ring entry" of 2.7.13, for all of them."""
-        queue, start, left = self.queue, self._next, count
+        queue, start = self.queue, self._next
         slot = queue.following & queue.mask
-        while left:
-            some = min(left, queue.size - slot, self.count - start)
-            self._ring[slot : slot + some] = self._heads[start : start + some]
-            left -= some
-            slot = (slot + some) & queue.mask
-            start = (start + some) % self.count
+        if count == 1:
+            self._ring[slot] = self._ids[start]
+        else:
+            self._copy(slot, start, count)
         queue.expose(count)
+
+    def _copy(self, slot: int, start: int, count: int) -> None:
+        """Copy heads into the available ring, in as many pieces as ring and circle wrap."""
+        while count:
+            some = min(count, self.queue.size - slot, self.count - start)
+            self._ring[slot : slot + some] = self._heads[start : start + some]
+            count -= some
+            slot = (slot + some) & self.queue.mask
+            start = (start + some) % self.count
 
     def _waiting(self) -> int:
         return self.queue.pending()
@@ -109,14 +120,14 @@ class SplitPool(Pool):
         queue = self.queue
         return queue.size - (queue.seen & queue.mask)
 
-    def _snapshot(self, at: int, count: int) -> None:
+    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
         slot = self.queue.seen & self.queue.mask
-        self._found[at : at + count] = self._elements[slot : slot + count]
-
-    def _consume(self, count: int) -> None:
-        queue = self.queue
-        queue.seen = queue.seen + count & 0xFFFF
-        queue.outstanding -= count
+        if count == 1:
+            element = self._found[at] = self._elements[slot]
+            return element == self._expected[0][oldest]
+        found = self._found[at : at + count]
+        found[:] = self._elements[slot : slot + count]
+        return found == self._expected[0][oldest : oldest + count]
 
     def _sort_out(self, at: int, count: int) -> int:
         if self.queue.in_order:

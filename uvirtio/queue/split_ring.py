@@ -40,7 +40,6 @@ class SplitRing(QueueBase):
         "device_address",
         "driver_address",
         "elements",
-        "event_idx",
         "following",
         "legacy",
         "mask",
@@ -148,6 +147,11 @@ class SplitRing(QueueBase):
                 f"but only {self.outstanding} buffers are in flight"
             )
         return pending
+
+    def consume(self, buffers: int, descriptors: int) -> None:
+        """Move on behind so many entries of the used ring; how many descriptors they took does not matter here."""
+        self.seen = self.seen + buffers & 0xFFFF
+        self.outstanding -= buffers
 
     def settle(self) -> bool:
         """After reaping, move the used event along. Whether there may be more that no notification told of (2.7.7)."""

@@ -1,0 +1,238 @@
+"""What the rings cost in the CPU: add, publish and reap of one buffer, without any device.
+
+Four ways side by side, in the same turns: ``pool`` (a batch from a pool), ``queue`` (single buffers with tokens), ``naive``
+(see :mod:`.naive`), and ``raw``: nothing but the element accesses that the format demands per buffer and per batch, in the
+tightest loop that Python has. The device is played by stores that are timed on their own and taken off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+
+from uvirtio.access.dma import Arena, Dma
+from uvirtio.queue.packed import PackedQueue
+from uvirtio.queue.split import SplitQueue
+from uvirtio.spec import packed, split
+
+from .measure import Runner, interleave
+from .naive import NaivePacked, NaiveSplit
+
+__all__ = ["BATCHES", "FORMATS", "Heap", "measure_ring", "pool_runner", "queue_runner"]
+
+FORMATS = ("split", "packed")
+BATCHES = (1, 8, 32, 64, 256)
+SIZE = 256
+#: Bytes of a buffer, and what the device says it wrote.
+LENGTH = 64
+#: Buffers per turn and way.
+PER_TURN = 2048
+
+Run = Callable[[int], None]
+
+
+class Heap(Arena):
+    """DMA memory that no device sees."""
+
+    def grow(self, size: int) -> tuple[memoryview, int]:
+        """A chunk of ordinary memory."""
+        memory = memoryview(bytearray(max(size, 1 << 22)))
+        return memory, 0x1_0000_0000 + 0x1_0000_0000 * len(self._chunks)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _split_device(used_memory: memoryview, size: int, batch: int) -> Run:
+    """Uses the next batch in order. The entries are there already: in order, they are the same on every lap."""
+    used = used_memory.cast("H")
+    used[split.USED_FLAGS // 2] = split.USED_F_NO_NOTIFY
+    elements = used_memory[split.USED_RING : split.USED_RING + split.USED_ELEMENT_SIZE * size].cast("Q")
+    for slot in range(size):
+        elements[slot] = slot | LENGTH << 32
+    indices = cycle([at & 0xFFFF for at in range(batch, 65536 + batch, batch)])
+
+    def use(times: int) -> None:
+        for _ in range(times):
+            used[1] = next(indices)
+
+    return use
+
+
+def _packed_device(ring_memory: memoryview, event_memory: memoryview, size: int, batch: int) -> Run:
+    """Uses the next batch in order: one slice copy of prepared used descriptors."""
+    event_memory.cast("H")[1] = packed.RING_EVENT_DISABLE
+    seconds = ring_memory.cast("Q")[1::2]
+    flags = (packed.DESC_F_WRITE, packed.DESC_F_WRITE | packed.DESC_F_AVAIL | packed.DESC_F_USED)
+    used = [memoryview(bytearray(8 * size)).cast("Q") for _ in flags]
+    for words, flag in zip(used, flags, strict=True):
+        for slot in range(size):
+            words[slot] = LENGTH | slot << 32 | flag << 48
+    places = cycle([(words, slice(at, at + batch), at) for words in reversed(used) for at in range(0, size, batch)])
+
+    def use(times: int) -> None:
+        for _ in range(times):
+            words, where, at = next(places)
+            if batch == 1:
+                seconds[at] = words[at]
+            else:
+                seconds[where] = words[where]
+
+    return use
+
+
+def _queue(format_: str, batch: int, size: int) -> tuple[SplitQueue | PackedQueue, Callable[[], Run], Heap]:
+    """A queue, and a function that makes one more device for it."""
+    heap = Heap()
+    areas: dict[int, Dma] = {}
+
+    class Watched(Heap):
+        def allocate(self, size: int, alignment: int = 64) -> Dma:
+            dma = super().allocate(size, alignment)
+            areas[dma.address] = dma
+            return dma
+
+    heap = Watched()
+    queue = SplitQueue(0, size, heap) if format_ == "split" else PackedQueue(0, size, heap)
+    queue.interrupts(False)
+    device_memory = areas[queue.device_address].memory
+    ring_memory = areas[queue.descriptor_address].memory
+
+    def device() -> Run:
+        if format_ == "split":
+            return _split_device(device_memory, size, batch)
+        return _packed_device(ring_memory, device_memory, size, batch)
+
+    return queue, device, heap
+
+
+def _overhead(device: Run) -> Run:
+    def run(times: int) -> None:
+        for _ in range(times):
+            device(1)
+
+    return run
+
+
+def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None) -> Runner:
+    """Publish and reap batches from a pool that fills the queue."""
+    queue, device, _ = _queue(format_, batch, size)
+    pool = queue.pool(size, writable=(LENGTH,))
+    publish, reap, use = pool.publish, pool.reap, device()
+
+    def run(times: int) -> None:
+        reaped = 0
+        for _ in range(times):
+            publish(batch)
+            use(1)
+            reaped += reap()
+        assert reaped == times * batch
+
+    idle, other, _ = _queue(format_, batch, size)
+    del idle
+    return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
+
+
+def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None) -> Runner:
+    """Add single buffers, publish them together, and reap their tokens."""
+    queue, device, heap = _queue(format_, batch, size)
+    add, publish, completed, use = queue.add, queue.publish, queue.completed, device()
+    writable = (heap.allocate(LENGTH),)
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            for _ in range(batch):
+                add((), writable)
+            publish()
+            use(1)
+            done = completed()
+            assert len(done) == batch
+
+    _, other, _ = _queue(format_, batch, size)
+    return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
+
+
+def naive_runner(format_: str, batch: int) -> Runner:
+    """The same work, as one writes it first."""
+    heap = Heap()
+    naive: NaiveSplit | NaivePacked
+    if format_ == "split":
+        naive = NaiveSplit(SIZE, heap)
+        use = _split_device(naive.used.memory, SIZE, batch)
+    else:
+        naive = NaivePacked(SIZE, heap)
+        use = _packed_device(naive.ring.memory, naive.device_event.memory, SIZE, batch)
+    buffer = heap.allocate(LENGTH)
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            for _ in range(batch):
+                naive.add(buffer)
+            naive.wants_notification()
+            use(1)
+            assert len(naive.completed()) == batch
+
+    _, other, _ = _queue(format_, batch, SIZE)
+    return Runner(run, batch, -(-PER_TURN // batch), _overhead(other()))
+
+
+def raw_runner(format_: str, batch: int) -> Runner:
+    """The element accesses of the format and nothing else.
+
+    Split, per buffer: two stores for the descriptor (le64 each), one for the available entry, two loads for id and length;
+    per batch: a store and a load of an index, a load of the flags. Packed, per buffer: two stores for the descriptor, one load
+    of length, id and flags; per batch: a load of the event structure.
+    """
+    words = memoryview(bytearray(16 * SIZE)).cast("Q")
+    shorts = memoryview(bytearray(16 * SIZE)).cast("H")
+    integers = memoryview(bytearray(16 * SIZE)).cast("I")
+    places = [(2 * place, 2 * place + 1, place) for place in range(batch)]
+
+    def run_split(times: int) -> None:
+        for _ in range(times):
+            for first, second, place in places:
+                words[first] = 1
+                words[second] = 2
+                shorts[place] = 3
+            shorts[1] = 4
+            shorts[0]
+            shorts[2]
+            for first, second, _ in places:
+                integers[first]
+                integers[second]
+
+    def run_packed(times: int) -> None:
+        for _ in range(times):
+            for first, second, _ in places:
+                words[first] = 1
+                words[second] = 2
+            integers[0]
+            for _, second, _ in places:
+                words[second]
+
+    return Runner(run_split if format_ == "split" else run_packed, batch, -(-PER_TURN // batch))
+
+
+def measure_ring(turns: int = 15) -> list[dict[str, object]]:
+    """Rows per format and batch; ``ratio_*`` first, which hold on a machine that is busy with other things."""
+    rows: list[dict[str, object]] = []
+    ways = {"pool": pool_runner, "queue": queue_runner, "naive": naive_runner, "raw": raw_runner}
+    for batch in BATCHES:
+        timing = interleave({f"{f} {name}": make(f, batch) for f in FORMATS for name, make in ways.items()}, turns)
+        for format_ in FORMATS:
+            rows.append(
+                {
+                    "bench": "ring",
+                    "format": format_,
+                    "batch": batch,
+                    "ratio_to_raw": round(timing.ratio(f"{format_} pool", f"{format_} raw"), 3),
+                    "ratio_to_split": round(timing.ratio(f"{format_} pool", "split pool"), 3),
+                    "naive_ratio": round(timing.ratio(f"{format_} naive", f"{format_} pool"), 2),
+                    "ns_per_buffer": round(timing.nanoseconds(f"{format_} pool"), 1),
+                    "ns_single": round(timing.nanoseconds(f"{format_} queue"), 1),
+                    "ns_naive": round(timing.nanoseconds(f"{format_} naive"), 1),
+                    "ns_raw": round(timing.nanoseconds(f"{format_} raw"), 1),
+                }
+            )
+    rows.sort(key=lambda row: row["format"] != "split")
+    return rows

@@ -20,6 +20,7 @@ __all__ = ["BUILT_IN", "find_driver"]
 #: Device type -> module and class of the built-in driver.
 BUILT_IN: dict[int, tuple[str, str]] = {
     DeviceType.BLK: ("blk", "Blk"),
+    DeviceType.CONSOLE: ("console", "Console"),
     DeviceType.NET: ("net", "Net"),
     DeviceType.RNG: ("rng", "Rng"),
 }

@@ -7,8 +7,8 @@ from uvirtio.bus.locator import parse
 
 __all__ = ["disposable", "echoes"]
 
-#: Buses whose locator parameters say what the peer is: the devices behind them are made by us.
-_OURS = ("emulated", "qemu")
+#: Buses whose locators say what the peer is, and what it is where they do not.
+_PEERS = {"emulated": "echo", "qemu": ""}
 
 
 def disposable(function: Function) -> bool:
@@ -23,9 +23,11 @@ def disposable(function: Function) -> bool:
 def echoes(function: Function) -> bool:
     """Whether what a network or console device sends comes back, every byte and in order: ``peer=echo`` in the locator.
 
-    A bus can say it by an attribute ``echoes``, too.
+    It is what emulated devices do without being told. A bus can say it by an attribute ``echoes``, too.
     """
     said = getattr(function, "echoes", None)
     if said is not None:
         return bool(said)
-    return function.bus in _OURS and parse(function.locator).parameters.get("peer") == "echo"
+    if function.bus not in _PEERS:
+        return False
+    return parse(function.locator).parameters.get("peer", _PEERS[function.bus]) == "echo"

@@ -176,6 +176,10 @@ class Blk:
             why = f"it carries {found}: sectors that may be written have to be named (--scratch FIRST-LAST)"
         return BlkWorkload(self, range(self.capacity), writing=False, why=why)
 
+    def harmless_workload(self) -> BlkWorkload:
+        """Traffic that only reads, made without a request: to be published even before the device is live."""
+        return BlkWorkload(self, range(self.capacity), writing=False, why="only reading was asked for")
+
     # -- how it is done ----------------------------------------------------------------------------------------
 
     def _check(self, sector: int, length: int, *, writing: bool = False) -> None:

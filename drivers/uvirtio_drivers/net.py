@@ -24,6 +24,7 @@ from uvirtio.spec.formats.net import (
 )
 from uvirtio.spec.ids import DeviceType
 
+from .backing import echoes
 from .buffers import ReceiveBuffers, SendBuffers
 from .fields import Fields
 from .net_control import ControlQueue
@@ -51,7 +52,7 @@ class Net:
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     WRITABLE: ClassVar[ConfigField | None] = None
-    OPTIONS: ClassVar[frozenset[str]] = frozenset()
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer"})
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for an MTU below 68."""
@@ -89,9 +90,9 @@ class Net:
         """Give the device its receive buffers."""
         self._receiving.post()
 
-    def workload(self) -> NetWorkload:
-        """Numbered frames with checksums."""
-        return NetWorkload(self)
+    def workload(self, *, peer: str | None = None) -> NetWorkload:
+        """Numbered frames with checksums. ``peer``: ``echo`` where every frame comes back; None: what the bus knows."""
+        return NetWorkload(self, echoed=peer == "echo" if peer else echoes(self.device.function))
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""

@@ -10,8 +10,6 @@ from zlib import crc32
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
 from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
 
-from .backing import echoes
-
 if TYPE_CHECKING:
     from .net import Net
 
@@ -32,13 +30,13 @@ class NetWorkload:
     Other frames that come in are counted and left alone.
     """
 
-    def __init__(self, net: Net, *, seed: int = 1) -> None:
+    def __init__(self, net: Net, *, echoed: bool, seed: int = 1) -> None:
         self._net = net
         self._sending = net.sending
         self._random = Random(seed)
         self._run = Random().getrandbits(32)
         #: Whether every frame has to come back.
-        self.echoed = echoes(net.device.function)
+        self.echoed = echoed
         self._number = 0
         self._waited: set[int] = set()
         self._seen: set[int] = set()

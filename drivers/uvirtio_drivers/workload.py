@@ -92,7 +92,8 @@ class Driver(Protocol):
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]]
     #: A configuration field that may be written to see whether it takes; None where the type has none.
     WRITABLE: ClassVar[ConfigField | None]
-    #: Options that :attr:`workload` understands, by keyword: ``scratch`` (a range of 512-byte sectors that may be written).
+    #: Options that :attr:`workload` understands, by keyword: ``scratch`` (a range of 512-byte sectors that may be written),
+    #: ``peer`` (``echo``: whatever is sent comes back).
     OPTIONS: ClassVar[frozenset[str]]
 
     def __init__(self, device: Device) -> None: ...

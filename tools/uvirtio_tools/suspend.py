@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from uvirtio.access.interrupt import NoLine
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, NotOffered, UvirtioError, UsageError
+from uvirtio.errors import CannotRun, DeviceError, NotOffered, UsageError, UvirtioError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
@@ -100,6 +100,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scratch", metavar="FIRST-LAST", type=sectors,
         help="sectors (of 512 bytes) of a block device that may be overwritten; without it somebody's disk is only read",
     )  # fmt: skip
+    parser.add_argument(
+        "--peer", choices=("echo", "none"),
+        help="what is at the other end of a network or console device: echo sends everything back (default: what the "
+        "locator says)",
+    )  # fmt: skip
     add_common(parser)
 
 
@@ -113,6 +118,7 @@ def execute(
     timeout: float,
     traffic: bool = True,
     scratch: range | None = None,
+    peer: str | None = None,
     without: Features | None = None,
     progress: Callable[[Cycle], None] | None = None,
 ) -> None:
@@ -130,7 +136,7 @@ def execute(
     try:
         run.offered = device.begin()
         driver_class = _driver_class(device, run, traffic)
-        options = _options(driver_class, device, scratch)
+        options = _options(driver_class, device, scratch=scratch, peer=peer)
         try:
             chosen, remarks = choose_dialect(
                 dialect, run.offered, device.identity.type, legacy=device.transport.kind == "legacy"
@@ -173,14 +179,15 @@ def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver
         return None
 
 
-def _options(driver_class: type[Driver] | None, device: Device, scratch: range | None) -> dict[str, object]:
+def _options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
     """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
-    if scratch is None:
-        return {}
-    if driver_class is None or "scratch" not in driver_class.OPTIONS:
-        why = "there is no workload" if driver_class is None else f"this is a {device.identity.type_name} device"
-        raise UsageError(f"--scratch names sectors for the workload of a block device, but {why}")
-    return {"scratch": scratch}
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if driver_class is None or name not in driver_class.OPTIONS:
+            why = "there is no workload" if driver_class is None else f"this is a {device.identity.type_name} device"
+            types = {"scratch": "block devices", "peer": "network and console devices"}[name]
+            raise UsageError(f"--{name} is for the workloads of {types}, but {why}")
+    return options
 
 
 def _start(
@@ -259,7 +266,8 @@ def run(args: argparse.Namespace) -> int:
             result.locator = device.function.locator
             execute(
                 result, device, dialect=args.dialect, cycles=args.cycles, hold=args.hold, timeout=args.timeout,
-                traffic=args.workload != "none", scratch=args.scratch, without=without, progress=reporter.cycle if reporter else None,
+                traffic=args.workload != "none", scratch=args.scratch, peer=args.peer, without=without,
+                progress=reporter.cycle if reporter else None,
             )  # fmt: skip
     except KeyboardInterrupt:
         result.verdict, result.status = "ERROR", exits.INTERRUPTED

@@ -7,6 +7,7 @@ The line behaves like uio_pci_generic's: an interrupt that was delivered disable
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
@@ -125,8 +126,6 @@ class EmulatedBus:
     """One open emulated function; ``function`` is the device side, for tests and evidence."""
 
     bus = "emulated"
-    #: Whatever is stored here was made for this run: a workload may overwrite it.
-    disposable = True
 
     def __init__(self, locator: Locator) -> None:
         options = parse_options(locator.target, locator.parameters)
@@ -137,6 +136,9 @@ class EmulatedBus:
         self.function = EmulatedFunction(options, self.clock, memory, self.log)
         self.dma = _EmulatedArena(memory)
         self._options = options
+        image = locator.parameters.get("image")
+        #: Storage in memory is gone at the end anyway, and an image file was named for this; a disk of the host is not.
+        self.disposable = image is None or os.path.isfile(image)
         # The kernel has enabled memory decoding by the time a driver sees a function.
         self.function.pci.set_command(Command.MEMORY, True)
         self.config = Region.calls(self.function.config_read, self.function.config_write, Header.SIZE)

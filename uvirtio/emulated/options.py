@@ -35,6 +35,7 @@ _DEFAULT_FEATURES = (
     Feature.VERSION_1,
     Feature.INDIRECT_DESC,
     Feature.EVENT_IDX,
+    Feature.RING_PACKED,
     Feature.RING_RESET,
 )
 

@@ -8,6 +8,8 @@ are taken only when there is something to put into them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from ..spec import packed as packed_ring
@@ -16,6 +18,7 @@ from ..spec.features import Feature
 from ..spec.registers import NO_VECTOR
 from .memory import DriverFault
 from .ring import Chain, Ring
+from .ring_packed import PackedRing
 from .ring_split import SplitRing
 
 if TYPE_CHECKING:
@@ -29,13 +32,14 @@ class _Event(Protocol):
 
 
 class Request:
-    """A buffer that was consumed and is not used yet. ``ready``: its time is over, it only waits for its turn."""
+    """A buffer that was consumed and is not used yet; it is ``ready`` at the time ``due`` and then waits for its turn."""
 
-    __slots__ = ("chain", "event", "ready")
+    __slots__ = ("chain", "due", "event", "ready")
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.event: _Event | None = None
+        self.due = 0.0
         self.ready = False
 
 
@@ -88,7 +92,8 @@ class DeviceQueue:
         device = self.device
         event_idx = device.negotiated(Feature.EVENT_IDX)
         indirect = device.negotiated(Feature.INDIRECT_DESC)
-        self.ring = SplitRing(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
+        ring = PackedRing if device.negotiated(Feature.RING_PACKED) else SplitRing
+        self.ring = ring(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
         self.enabled = True
         device.log.event("queue enabled", f"queue {self.index}, {self.size} entries")
         device.behaviour.queue_enabled(self)
@@ -114,32 +119,40 @@ class DeviceQueue:
             request = Request(chain)
             self.in_process.append(request)
             if device.latency:
-                when = device.clock.now() + device.latency
-
-                def due(request: Request = request) -> None:
-                    self._due(request)
-
-                request.event = device.clock.call_at(when, due)
+                request.due = device.clock.now() + device.latency
+                request.event = device.clock.call_at(request.due, self._due)
             else:
                 request.ready = True
                 self._complete_ready()
 
-    def _due(self, request: Request) -> None:
-        request.ready = True
+    def _due(self) -> None:
+        now = self.device.clock.now()
+        for request in self.in_process:
+            request.ready = request.ready or request.due <= now
         with self.device.guarded():
             self._complete_ready()
             self.service()
             self.device.behaviour.progress()
 
     def _complete_ready(self) -> None:
-        """Complete what is ready, in the order of arrival where IN_ORDER was negotiated."""
-        in_order = self.device.negotiated(Feature.IN_ORDER)
-        for request in list(self.in_process):
-            if request.ready and self.device.behaviour.may_use():
-                self.in_process.remove(request)
-                self.finish(request.chain, self.device.model.request(self, request.chain))
-            elif in_order:
+        """Complete what is ready; where IN_ORDER was negotiated in the order of arrival, and as a batch."""
+        device = self.device
+        in_order = device.negotiated(Feature.IN_ORDER)
+        ready = [request for request in self.in_process if request.ready]
+        if in_order:
+            ready = list(takewhile(lambda request: request.ready, self.in_process))
+        skipped: list[Chain] = []
+        for request in ready:
+            if not device.behaviour.may_use():
                 return
+            self.in_process.remove(request)
+            written = device.model.request(self, request.chain)
+            # Only buffers that were used completely may go without a used entry of their own (2.7.14, 2.8.8).
+            if in_order and request is not ready[-1] and written == request.chain.writable_size:
+                skipped.append(request.chain)
+            else:
+                self.finish(request.chain, written, skipped)
+                skipped = []
 
     def thaw(self) -> None:
         """Complete what became ready while the device was not allowed to use it."""
@@ -154,11 +167,13 @@ class DeviceQueue:
         """A buffer for data that has just come in, None when there is none or the device is not running."""
         return self._pop() if self.waits else None
 
-    def finish(self, chain: Chain, written: int) -> None:
-        """Give a buffer back and tell the driver, if it wants to be told."""
+    def finish(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
+        """Give a buffer back, with those ``skipped`` before it, and tell the driver, if it wants to be told."""
         if self.ring is None:
             raise DriverFault(f"queue {self.index} was reset while one of its buffers was in use")
-        self.ring.push(chain, written)
-        self.device.log.event("request completed", f"queue {self.index}, buffer {chain.id}, {written} bytes written")
+        self.ring.push(chain, written, skipped)
+        for done in (*skipped, chain):
+            size = written if done is chain else done.writable_size
+            self.device.log.event("request completed", f"queue {self.index}, buffer {done.id}, {size} bytes written")
         if self.ring.wants_interrupt():
             self.device.notify_queue(self)

@@ -7,6 +7,7 @@ asked for, so nothing here outlives the driver's right to change its mind.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..spec import split
@@ -23,7 +24,7 @@ DESCRIPTOR = struct.Struct("<QIHH")
 class Chain:
     """One buffer that the driver made available: its elements, readable ones first (virtio 1.4, 2.7.4.2)."""
 
-    __slots__ = ("count", "id", "memory", "position", "readable", "sequence", "writable")
+    __slots__ = ("count", "id", "memory", "readable", "writable")
 
     def __init__(
         self,
@@ -33,16 +34,13 @@ class Chain:
         writable: list[Element],
         *,
         count: int = 1,
-        position: int = 0,
     ) -> None:
         self.memory = memory
         self.id = identifier
         self.readable = readable
         self.writable = writable
-        #: Descriptors that it takes in the ring itself, and the first one's place (packed rings).
+        #: Descriptors that it takes in the ring itself.
         self.count = count
-        self.position = position
-        self.sequence = 0
 
     @property
     def readable_size(self) -> int:
@@ -89,8 +87,12 @@ class Ring(Protocol):
     def pop(self) -> Chain | None:
         """Take the next available buffer, None when there is none. Raises :class:`DriverFault` for nonsense."""
 
-    def push(self, chain: Chain, written: int) -> None:
-        """Give a buffer back as used, ``written`` bytes having been written to it."""
+    def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
+        """Give a buffer back as used, ``written`` bytes having been written to it.
+
+        With IN_ORDER it may stand for those ``skipped`` before it as well, each of them used completely (2.7.14,
+        2.8.8).
+        """
 
     def wants_interrupt(self) -> bool:
         """Whether the driver wants to be told about what was pushed since this was last asked."""

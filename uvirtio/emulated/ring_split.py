@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from ..spec import split
 from .memory import DriverFault, GuestMemory
@@ -103,11 +104,11 @@ class SplitRing:
                 raise DriverFault(f"next is {index} in an indirect table of {len(table)} entries")
         raise DriverFault("the chain in an indirect table is a loop")
 
-    def push(self, chain: Chain, written: int) -> None:
+    def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """See :class:`Ring`."""
         slot = self._used + split.USED_RING + split.USED_ELEMENT_SIZE * (self.next_used % self._size)
         self._memory.write(slot, _USED.pack(chain.id, written))
-        self.next_used = (self.next_used + 1) & 0xFFFF
+        self.next_used = (self.next_used + 1 + len(skipped)) & 0xFFFF
         self._memory.store16(self._used + split.USED_IDX, self.next_used)
 
     def wants_interrupt(self) -> bool:

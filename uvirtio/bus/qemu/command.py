@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ...errors import LocatorError
+from ...errors import LocatorError, NoSuchDevice
 from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
 from .process import memory_file
@@ -74,6 +74,12 @@ class Recipe:
             self.memory = -1
         if self.peer is not None:
             self.peer.close()
+
+    def hand_over(self, connection: socket.socket) -> int:
+        """The number under which QEMU has a socket of ours; it is no longer ours then."""
+        number = connection.detach()
+        self.descriptors.append(number)
+        return number
 
     def give(self, descriptor: int) -> str:
         """A path under which QEMU opens a descriptor of ours."""
@@ -180,7 +186,10 @@ def _bytes(locator: Locator, text: str) -> int:
 
 
 def _net(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
-    """``peer=``: absent, this process holds the other end; ``echo``, each frame comes back; else a stream socket's PATH."""
+    """``peer=``: absent, this process holds the other end; ``echo``, each frame comes back; else a stream socket's PATH.
+
+    On a stream each frame follows its length, four bytes, big-endian.
+    """
     peer = locator.parameters.get("peer")
     if peer is None:
         recipe.peer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -190,34 +199,39 @@ def _net(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
         theirs.bind("")
         theirs.connect(theirs.getsockname())
     else:
-        path = os.path.abspath(peer).replace(",", ",,")
-        recipe.arguments += ["-netdev", f"stream,id={NETDEV_ID},server=off,addr.type=unix,addr.path={path}"]
-        _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
-        return
-    number = theirs.detach()
-    recipe.descriptors.append(number)
-    recipe.arguments += ["-netdev", f"socket,id={NETDEV_ID},fd={number}"]
+        theirs = _connect(locator, peer)
+    recipe.arguments += ["-netdev", f"socket,id={NETDEV_ID},fd={recipe.hand_over(theirs)}"]
     _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
 
 
 def _console(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
     """Port 0, a console. ``peer=``: absent, this process holds the other end; ``echo``; else a listening socket's PATH."""
     peer = locator.parameters.get("peer")
-    if peer is None:
-        recipe.peer, theirs = socket.socketpair()
-        number = theirs.detach()
-        recipe.descriptors.append(number)
-        backend = f"socket,id={CHARDEV_ID},fd={number}"
-    elif peer == "echo":
+    if peer == "echo":
         # A pipe opened for reading and writing gives back what is written into it.
         reading, writing = os.pipe()
         os.close(writing)
         backend = f"pipe,id={CHARDEV_ID},path={recipe.give(reading)}"
     else:
-        backend = f"socket,id={CHARDEV_ID},path={os.path.abspath(peer).replace(',', ',,')}"
+        if peer is None:
+            recipe.peer, theirs = socket.socketpair()
+        else:
+            theirs = _connect(locator, peer)
+        backend = f"socket,id={CHARDEV_ID},fd={recipe.hand_over(theirs)}"
     recipe.arguments += ["-chardev", backend]
     _add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
     _add_device(recipe, "virtconsole", {"bus": f"{DEVICE_ID}.0", "nr": "0", "chardev": CHARDEV_ID})
+
+
+def _connect(locator: Locator, path: str) -> socket.socket:
+    """Connected here: QEMU would go on without anybody at the other end, and lose what is sent there."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(os.path.expanduser(path))
+    except OSError as error:
+        connection.close()
+        raise NoSuchDevice(f"{locator}: nobody listens at peer={path}: {error.strerror or error}") from error
+    return connection
 
 
 def _vfio_user(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:

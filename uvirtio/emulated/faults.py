@@ -13,8 +13,9 @@ from .suspend import RESTLESS_PERIOD, Behaviour, Phase
 
 __all__ = ["FAULTS"]
 
-#: What a buffer is half filled with by a device that was stopped in the middle of a request.
-_HALF_DONE = b"\xa5"
+#: What a buffer is half filled with by a device that was stopped in the middle of a request: nothing that a driver
+#: fills untouched buffers with, or it would not show.
+_HALF_DONE = b"\x3c"
 
 
 class V1(Behaviour):

@@ -353,6 +353,16 @@ def test_huge_pages_that_the_kernel_cannot_find_are_refused_and_given_back(
     assert machine.read(machine.pool / "nr_hugepages") == "0"
 
 
+def test_more_than_half_of_the_available_memory_is_not_even_asked_for(
+    function: UioFunction, machine: FakeMachine, memory: Memory
+) -> None:
+    (machine.proc / "meminfo").write_text("MemTotal: 20480 kB\nMemAvailable:   16384 kB\n")
+    with pytest.raises(CannotRun, match="5 more huge pages of 2 MiB, which is more than half of the 16 MiB"):
+        function.dma.allocate(5 * 4096 - 64)
+    assert "nr_hugepages" not in "".join(machine.writes)
+    assert len(function.dma.allocate(4 * 4096 - 64).memory) == 4 * 4096 - 64
+
+
 def test_free_huge_pages_are_used_and_left(function: UioFunction, machine: FakeMachine, memory: Memory) -> None:
     for name in ("nr_hugepages", "free_hugepages"):
         (machine.pool / name).write_text("5\n")

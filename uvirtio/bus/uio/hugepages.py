@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -63,6 +64,13 @@ def reserve(sysfs: Sysfs, journal: Journal, bdf: str, pages: int) -> None:
         if free >= pages:
             return
         before, wanted = sysfs.number(pool / "nr_hugepages"), pages - free
+        available = re.search(r"^MemAvailable:\s*(\d+) kB", sysfs.read(sysfs.proc / "meminfo"), re.MULTILINE)
+        if available and wanted * HUGE_PAGE > int(available[1]) * 1024 // 2:
+            # The kernel would try, and throw out everything else on the way.
+            raise CannotRun(
+                f"DMA needs {wanted} more huge pages of 2 MiB, which is more than half of the {int(available[1]) >> 10} MiB "
+                "of memory that are available; use smaller queues or buffers, or give this VM more memory"
+            )
         entry = journal.read(bdf)
         earlier = entry.hugepages if entry else ()
         asked = Reservation(before, wanted)

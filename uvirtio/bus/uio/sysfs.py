@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +104,8 @@ class Sysfs:
 
     def write(self, path: Path, text: str) -> None:
         """Write to an attribute. Raises :class:`PrivilegeMissing`, :class:`NoSuchDevice` or :class:`CannotRun`."""
+        import shlex
+
         shown = shlex.quote(text.replace("\n", "\\n"))
         self._say(f"printf {shown} > {path}")
         if self.dry_run:
@@ -161,6 +161,8 @@ class Sysfs:
 
     def modprobe(self, module: str) -> str:
         """Load a kernel module; returns what modprobe complained about, empty when it did not."""
+        import subprocess
+
         self._say(f"modprobe {module}")
         if self.dry_run:
             return ""

@@ -88,6 +88,8 @@ class QemuFunction:
         self.clock: Clock = RealClock()
         self._recipe = recipe
         self.peer = recipe.peer
+        #: Whether what is stored behind the device may be overwritten.
+        self.disposable = recipe.disposable
         self.disposable = recipe.disposable
         self._qtest = process.qtest
         everything = list(slots(self._qtest))

@@ -53,11 +53,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """A locator and what goes with driving it."""
+def add_device(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """A locator and what goes with driving it; ``optional`` where a command has something to do without one."""
     parser.add_argument(
-        "locator", metavar="LOCATOR", help="a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH"
-    )
+        "locator", metavar="LOCATOR", nargs="?" if optional else None,
+        help="a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="take a device although something uses it")
     parser.add_argument(
         "--trace", metavar="FILE", help="write every register access as one JSON line to FILE (- is stderr)"

@@ -169,7 +169,7 @@ _ROWS = (
     ),
     Statement(
         "V16", Level.IMPLIED, _DEVICE, "The rings go on after resume where they stood: nothing is lost or doubled.",
-        "3.4.2 (resume normal operation)", _14, (_W,),
+        "3.4.2 (resume normal operation)", _14, (_W,), implies=("V9", "V11", "S1"),
     ),
     Statement("R1", _MUST_NOT, _DRIVER, "The driver does not set SUSPEND without FEATURES_OK.", _R1, _RFC, order=AFTERWARDS),
     Statement("R2", _MUST, _DRIVER, "The driver re-reads the status until SUSPEND is set.", _R1, _RFC, order=AFTERWARDS),

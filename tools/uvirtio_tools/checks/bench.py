@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from uvirtio.access.trace import Record, Recorder
 from uvirtio.access.wait import poll
 from uvirtio.bus import Triggers
 from uvirtio.device import Device, Phase
-from uvirtio.errors import DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status, describe
@@ -121,6 +122,7 @@ class Bench:
         triggers: Triggers | None = None,
         cycles: int = 0,
         seed: int = 0,
+        options: dict[str, object] | None = None,
     ) -> None:
         assert device.recorder is not None, "a bench needs a device that records"
         self.device = device
@@ -132,6 +134,8 @@ class Bench:
         self.triggers = triggers if triggers is not None else device.function.triggers
         self.cycles = cycles
         self.seed = seed
+        #: What the driver's workload is asked for.
+        self.options = options or {}
         self.recorder: Recorder = device.recorder
         self.clock = device.clock
         self.suspender = Suspender(device, dialect, timeout)
@@ -146,6 +150,8 @@ class Bench:
         self.portrait: Portrait | None = None
         #: All records of the run, check by check, for the judgement of the driver's own duties.
         self.history: list[Record] = []
+        #: What a check has to undo on the host side.
+        self.cleanups: list[Callable[[], None]] = []
         self._failures: dict[str, list[Transition]] = {"suspend": [], "resume": []}
         self._position = self.recorder.mark("bench")
         self._deadline = float("inf")
@@ -195,7 +201,7 @@ class Bench:
         if self.driver_class is not None:
             self.driver = self.driver_class(self.device)
             self.driver.start()
-            self.workload = self.driver.workload()
+            self.workload = self.driver.workload(**self.options)
 
     def start(self, *, suspend: bool = True, extra: Features | None = None) -> None:
         """A running device whose traffic has been seen to work: the positive control of the check."""
@@ -232,6 +238,9 @@ class Bench:
             if self.device.phase is Phase.SUSPENDED:
                 self._wake()
             self._reset()
+            while self.cleanups:
+                with suppress(CannotRun):
+                    self.cleanups.pop()()
         finally:
             self.history += self.records()
             self._position = self.recorder.mark("between checks")
@@ -239,8 +248,9 @@ class Bench:
             self.device.isr.collect()
 
     def _wake(self) -> None:
-        """A device that does not reset while suspended is resumed first, where it is known to resume."""
-        if len(self._failures["resume"]) < TRIES:
+        """A suspended device might not reset: it is resumed first, where it is known to resume."""
+        suspended = self.dialect.is_suspended(self.device.transport.status())
+        if suspended and len(self._failures["resume"]) < TRIES:
             try:
                 self.resume(kick=False)
             except (Skip, UvirtioError):
@@ -309,7 +319,8 @@ class Bench:
         """Requests in flight (notified), and buffers waiting (published, not notified); how many were notified."""
         workload = self.need_workload()
         room = workload.room
-        first = (max(1, room // 2) if waiting and room > 1 else room) if kicked else 0
+        # With room for one request only it is the one that waits, unless all are to be in flight.
+        first = (room // 2 if waiting else room) if kicked else 0
         if first:
             first = workload.submit(first)
             workload.kick()
@@ -380,7 +391,7 @@ class Bench:
 
     def _write_fallback(self) -> None:
         with self.device.deviating("D7", "DRIVER_OK alone does not resume this device; clearing SUSPEND"):
-            self.device.write_status(self.device.written & ~Status.SUSPEND)
+            self.device.write_status((self.device.written | Status.DRIVER_OK) & ~Status.SUSPEND)
 
     def _raise_for(self, transition: Transition) -> None:
         if transition.done:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 
 from uvirtio.errors import CannotRun, DeviceError
-from uvirtio.spec.devices import Field, device_spec
-from uvirtio.spec.features import Features
 
 from .bench import Bench
 from .registry import check
@@ -18,40 +15,21 @@ __all__ = ["Changer"]
 _ALL_ONES = {1: 0xFF, 2: 0xFFFF, 4: 0xFFFFFFFF}
 
 
-# -- a writable field -----------------------------------------------------------------------------------------------
-
-
-def _writable(bench: Bench) -> tuple[Field, Features]:
-    """A field that the driver may write on this device, and the features that it takes. Raises :class:`Skip`."""
-    device = bench.device
-    offered = device.begin()
-    fields = [
-        field
-        for field in device_spec(device.identity.type).fields
-        if field.writable and field.width in _ALL_ONES and field.offset + field.width <= device.transport.config_length
-        and (not field.features or any(bit in offered and bit not in bench.without for bit in field.features))
-    ]  # fmt: skip
-    if not fields:
-        raise Skip(
-            f"a {device.identity.type_name} device has no configuration field that the driver may write, or does not offer it"
-        )
-    field = fields[0]
-    return field, Features.of(*(bit for bit in field.features if bit in offered))
-
-
-def _other_value(field: Field, value: int) -> int:
-    known = [number for number, _ in field.values if number != value]
-    return known[0] if known else value ^ 1
-
-
 @check("V2")
 def ignores_configuration_writes(bench: Bench) -> Finding:
     """A field that takes a write while running keeps its value when it is written while suspended."""
-    field, features = _writable(bench)
-    bench.start(extra=features)
+    field = bench.driver_class.WRITABLE if bench.driver_class is not None else None
+    name = bench.device.identity.type_name
+    if field is None:
+        raise Skip(f"a {name} device has no configuration field that may be written to see whether that takes")
+    bench.start()
     device, offset, width = bench.device, field.offset, field.width
+    if device.negotiated is None or not field.exists(device.negotiated.accepted):
+        raise Skip(
+            f"the device does not offer the feature that {field.name} needs, and has no other field that may be written"
+        )
     before = device.read_config(offset, width)
-    other = _other_value(field, before)
+    other = field.other(before)
     device.write_config(offset, width, other)
     taken = device.read_config(offset, width)
     device.write_config(offset, width, before)
@@ -99,7 +77,7 @@ class Changer:
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
-        self._number = count()
+        self._fired = 0
         triggers = bench.triggers
         available = triggers.available() if triggers is not None else frozenset()
         self.name = next((name for name in _CHANGES if name in available), "")
@@ -112,9 +90,21 @@ class Changer:
         if not self.name or self.bench.triggers is None:
             raise Skip("the host side cannot be asked to change the configuration here (no trigger)")
         try:
-            self.bench.triggers.fire(self.name, **_CHANGES[self.name](next(self._number)))
+            self._fire()
         except CannotRun as error:
             raise Skip(f"the host side was asked to change the configuration ({self.name}): {error}") from error
+
+    def _fire(self) -> None:
+        if not self._fired:
+            self.bench.cleanups.append(self._restore)
+        assert self.bench.triggers is not None
+        self.bench.triggers.fire(self.name, **_CHANGES[self.name](self._fired))
+        self._fired += 1
+
+    def _restore(self) -> None:
+        """Most of these changes go to and fro: an odd one (a link that is down) is not left behind."""
+        if self._fired % 2:
+            self._fire()
 
     def prove(self) -> None:
         """The positive control, on the running device."""

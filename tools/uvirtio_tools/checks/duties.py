@@ -44,6 +44,8 @@ class Duties:
     _verified: bool = False
     _select: int = 0
     _accepted: int = 0
+    #: Bits that a deviation has set: that they are not set again is no clearing.
+    _odd: int = 0
 
     def follow(self, records: Iterable[Record]) -> Duties:
         """Judge records, in order; returns itself."""
@@ -82,9 +84,11 @@ class Duties:
         value, before = record.value, self._status
         self.status_writes += 1
         if value == 0:
-            self._phase, self._status, self._accepted = _RUNNING, 0, 0
+            self._phase, self._status, self._accepted, self._odd = _RUNNING, 0, 0, 0
             return
-        if before & ~value & ~Status.DEVICE_NEEDS_RESET:
+        if record.deviation:
+            self._odd |= value & ~before
+        if before & ~value & ~self._odd & ~Status.DEVICE_NEEDS_RESET:
             self._note("D7", record, f"{value:#04x} was written where the status was {describe(before)}")
         suspend = value & Status.SUSPEND and not before & Status.SUSPEND
         if suspend and self._phase == _RUNNING:

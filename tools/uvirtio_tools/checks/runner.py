@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UvirtioError
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UsageError, UvirtioError
 from uvirtio.spec.features import Features
 from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import choose_dialect
@@ -31,6 +31,7 @@ def run_checks(
     dialect: str = "auto",
     without: Features | None = None,
     triggers: Triggers | None = None,
+    scratch: range | None = None,
     progress: Callable[[CheckResult], None] | None = None,
 ) -> None:
     """Judge an open, recording device and fill in ``run``. Interruptions pass through, with what is known kept.
@@ -40,6 +41,11 @@ def run_checks(
     ids = select(run.only)
     _introduce(run, device)
     driver_class = _driver(run, device)
+    options: dict[str, object] = {}
+    if scratch is not None:
+        if driver_class is None or "scratch" not in driver_class.OPTIONS:
+            raise UsageError(f"--scratch names sectors for a block device, and this is {device.identity.type_name}")
+        options["scratch"] = scratch
     try:
         run.offered = device.begin()
         chosen, remarks = choose_dialect(
@@ -56,7 +62,7 @@ def run_checks(
     run.remarks += remarks
     bench = Bench(
         device, chosen, driver_class, timeout=run.timeout, hold=run.hold, without=without, triggers=triggers,
-        cycles=run.cycles, seed=run.seed,
+        cycles=run.cycles, seed=run.seed, options=options,
     )  # fmt: skip
     run.transitions = bench.transitions
     try:
@@ -76,11 +82,18 @@ def _run_all(
     selected: Sequence[tuple[Statement, Check]],
     progress: Callable[[CheckResult], None] | None,
 ) -> None:
-    for statement, check in selected:
+    for number, (statement, check) in enumerate(selected):
         if run.stopped:
             result = CheckResult(statement, skipped(f"not run: {run.stopped}"))
         else:
-            result = _run_one(run, bench, statement, check)
+            try:
+                result = _run_one(run, bench, statement, check)
+            except KeyboardInterrupt:
+                run.interrupted = True
+                run.results += [
+                    CheckResult(later, skipped("interrupted before a verdict")) for later, _ in selected[number:]
+                ]
+                raise
         run.results.append(result)
         if progress is not None:
             progress(result)

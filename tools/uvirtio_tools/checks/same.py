@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from uvirtio.device import Device
 from uvirtio.pci.header import read_identity
+from uvirtio.spec.devices import device_spec
 
 from .bench import Bench
 from .registry import check
@@ -51,6 +52,18 @@ def portray(device: Device) -> Portrait:
     return Portrait(lasting, config)
 
 
+def _changes(device_type: int, before: bytes, after: bytes) -> str:
+    """The fields that differ, by name where the specification has them."""
+    if len(before) != len(after):
+        return f"{len(before)} -> {len(after)} bytes"
+    named = []
+    for field in device_spec(device_type).fields:
+        where = slice(field.offset, field.offset + field.size)
+        if before[where] != after[where]:
+            named.append(f"{field.name} 0x{before[where][::-1].hex()} -> 0x{after[where][::-1].hex()}")
+    return ", ".join(named) or f"{before.hex()} -> {after.hex()}"
+
+
 @check("S2")
 def same_device(bench: Bench) -> Finding:
     """The portrait taken before the run and one taken now."""
@@ -69,11 +82,7 @@ def same_device(bench: Bench) -> Finding:
         )
     if before.config != after.config:
         told = bench.device.isr.config > 0
-        change = f"{before.config} -> {after.config}"
-        finding = Finding(
-            Verdict.INFO,
-            f"the configuration changed during the run, {'and that was notified' if told else ''}: {change}",
-        )
+        change = _changes(bench.device.identity.type, bytes.fromhex(before.config), bytes.fromhex(after.config))
         if not told:
             return failed(
                 "the configuration changed and nobody was told",
@@ -81,5 +90,9 @@ def same_device(bench: Bench) -> Finding:
                 change,
                 **evidence,
             )
-        return finding
+        return Finding(
+            Verdict.INFO,
+            f"the configuration changed during the run, and that was notified: {change}",
+            evidence=evidence,
+        )
     return passed(f"{len(before.lasting)} properties and the configuration are as they were")

@@ -42,6 +42,15 @@ class Failure:
     what: str
 
 
+class RefusedLater(Exception):
+    """The device refused, which it may, after it had suspended before."""
+
+    def __init__(self, number: int, refusal: Refused) -> None:
+        super().__init__(str(refusal))
+        self.number = number
+        self.refusal = refusal
+
+
 def plans(count: int, seed: int, hold: float) -> list[Plan]:
     """The first ``count`` cycles of the random sequence that ``seed`` starts; holds of at most ``hold`` s."""
     source = random.Random(seed)
@@ -82,8 +91,12 @@ def run_plans(bench: Bench, sequence: Sequence[Plan]) -> Failure | None:
     for number, plan in enumerate(sequence):
         try:
             _cycle(bench, plan)
-        except (DeviceGone, Refused):
+        except DeviceGone:
             raise
+        except Refused as refusal:
+            if number == 0:
+                raise
+            raise RefusedLater(number, refusal) from refusal
         except (NotSuspended, NotResumed) as stuck:
             if number == 0:
                 raise
@@ -105,7 +118,7 @@ def shorten(bench: Bench, sequence: Sequence[Plan]) -> list[Plan] | None:
             break
         try:
             failure = run_plans(bench, shortest[-length:])
-        except (NotSuspended, NotResumed, Overdue):
+        except (NotSuspended, NotResumed, Refused, RefusedLater, Overdue):
             break
         if failure is not None:
             return shortest[len(shortest) - length :][: failure.at + 1]
@@ -124,8 +137,8 @@ def survives_stress(bench: Bench) -> Finding:
     bench.need_workload()
     try:
         failure = run_plans(bench, sequence)
-    except Refused as refusal:
-        return Finding(Verdict.WARN, f"the run ended early: {refusal}")
+    except RefusedLater as later:
+        return Finding(Verdict.WARN, f"after {later.number} good cycles of {count} (seed {bench.seed}) {later.refusal}")
     if failure is None:
         workload = bench.need_workload()
         return passed(
@@ -135,7 +148,7 @@ def survives_stress(bench: Bench) -> Finding:
     failing = sequence[: failure.at + 1]
     try:
         short = shorten(bench, failing)
-    except (NotSuspended, NotResumed, Refused, Overdue, DeviceError):
+    except (NotSuspended, NotResumed, Refused, RefusedLater, Overdue, DeviceError):
         short = None
     finding = failed(
         f"cycle {failure.at + 1} of {count} (seed {bench.seed})", "everything comes back exactly once, in every cycle",

@@ -1,0 +1,54 @@
+"""Triggers through a command that the user names: for a guest, whose host side is out of reach otherwise."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+
+from uvirtio.errors import CannotRun
+
+__all__ = ["CommandTriggers"]
+
+#: What is assumed to be there when the command does not tell.
+_USUAL = frozenset({"change_config"})
+
+
+class CommandTriggers:
+    """Runs ``command NAME JSON`` by the shell; status 0 is done, anything else is "cannot".
+
+    Asked for ``available``, the command may print the names that it knows, separated by white space.
+    """
+
+    def __init__(self, command: str, timeout: float = 10.0) -> None:
+        self._command = command
+        self._timeout = timeout
+        self._known: frozenset[str] | None = None
+
+    def _run(self, name: str, arguments: dict[str, object]) -> str:
+        line = f"{self._command} {shlex.quote(name)} {shlex.quote(json.dumps(arguments))}"
+        try:
+            done = subprocess.run(
+                line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=self._timeout
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CannotRun(f"the trigger command did not end within {self._timeout:g} s: {line}") from error
+        except OSError as error:
+            raise CannotRun(f"the trigger command could not be run: {error}: {line}") from error
+        if done.returncode:
+            said = done.stderr.strip() or done.stdout.strip() or "it said nothing"
+            raise CannotRun(f"the trigger command ended with status {done.returncode}: {line}: {said}")
+        return done.stdout
+
+    def available(self) -> frozenset[str]:
+        """What the command says that it knows; ``change_config`` when it does not say."""
+        if self._known is None:
+            try:
+                self._known = frozenset(self._run("available", {}).split()) or _USUAL
+            except CannotRun:
+                self._known = _USUAL
+        return self._known
+
+    def fire(self, name: str, **arguments: object) -> None:
+        """Run it. Raises :class:`CannotRun` with what the command said."""
+        self._run(name, arguments)

@@ -1,0 +1,30 @@
+"""``uvirtio report``: renders results again, and compares several."""
+
+from __future__ import annotations
+
+import argparse
+
+from . import exits
+from .arguments import add_common
+from .check import add_report_options, check_output, format_of, show
+from .reports import load
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``uvirtio report``."""
+    parser.add_argument(
+        "results", metavar="RESULT", nargs="+", help="files that uvirtio check --format json has written"
+    )
+    add_report_options(parser)
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """The command: 0 whatever the verdicts are, 2 for a file that is none, is damaged, or is newer."""
+    format_ = format_of(args)
+    documents = [load(path) for path in args.results]
+    check_output(args.output)
+    show(documents, format_, args.output)
+    return exits.HOLDS

@@ -1,0 +1,29 @@
+"""Reports from result documents: one format per module, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+
+from uvirtio.errors import UsageError
+
+from .document import Document, load
+
+__all__ = ["COMPARING", "FORMATS", "Document", "load", "render"]
+
+#: format -> module of this package that has ``render(documents)``.
+FORMATS = {"rich": "terminal", "json": "data", "junit": "junit", "tap": "ktap", "markdown": "markdown", "html": "html"}
+#: All of them take several results: the comparing ones show one matrix, the others one suite each.
+COMPARING = ("rich", "json", "markdown", "html")
+
+
+def render(documents: Sequence[Document], format_: str, *, width: int | None = None, colour: bool = False) -> str:
+    """One result, or the comparison of several, as text. ``width`` and ``colour`` matter to ``rich`` only."""
+    if format_ not in FORMATS:
+        raise UsageError(f"there is no format {format_!r}; there are {', '.join(FORMATS)}")
+    if format_ == "rich":
+        from .terminal import render as render_terminal
+
+        return render_terminal(documents, width=width, colour=colour)
+    text: str = import_module(f"{__name__}.{FORMATS[format_]}").render(documents)
+    return text

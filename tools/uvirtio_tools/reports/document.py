@@ -1,0 +1,98 @@
+"""Result documents: read from files with all that can be wrong with them said, and looked at in the same way by all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from uvirtio.errors import SnapshotError
+from uvirtio.spec.statements import STATEMENTS
+
+from ..checks.result import SCHEMA, VERSION
+from ..checks.verdict import VERDICTS
+
+__all__ = ["Document", "check_document", "ids_of", "label", "labels", "load", "result_of", "verdict_of"]
+
+#: A parsed ``uvirtio/check`` document (docs/schemas/check.schema.json).
+Document = dict[str, Any]
+
+
+def load(path: str) -> Document:
+    """Read a result file. Raises :class:`SnapshotError` when it is not one, is damaged, or is of a newer version."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except OSError as error:
+        raise SnapshotError(f"{path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise SnapshotError(f"{path}: this is no JSON, or is cut off: {error}") from error
+    return check_document(document, path)
+
+
+def check_document(document: object, path: str) -> Document:
+    """The document, if it is what the reports rely on. Raises :class:`SnapshotError`."""
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise SnapshotError(f"{path}: not a result of uvirtio check (no schema {SCHEMA!r})")
+    version = document.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise SnapshotError(f"{path}: damaged: version is {version!r}")
+    if version > VERSION:
+        raise SnapshotError(
+            f"{path}: written by a newer uvirtio (version {version}; this one reads up to {VERSION}): update uvirtio"
+        )
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "locator": str, "verdict": str, "exit_status": int, "machine": dict, "device": dict, "features": dict,
+        "options": dict, "remarks": list, "results": list, "latency": dict, "counts": dict,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(document.get(name), kind):
+            raise SnapshotError(f"{path}: damaged: {name} is missing or not what it should be")
+    for number, result in enumerate(document["results"]):
+        _check_result(result, f"{path}: damaged: result {number}")
+    for kind_, latency in document["latency"].items():
+        if not isinstance(latency, dict) or not isinstance(latency.get("count"), int):
+            raise SnapshotError(f"{path}: damaged: latency of {kind_}")
+    return document
+
+
+def _check_result(result: object, where: str) -> None:
+    if not isinstance(result, dict):
+        raise SnapshotError(f"{where} is no object")
+    for name in ("id", "verdict", "summary", "text", "level", "side", "section", "expected", "observed"):
+        if not isinstance(result.get(name), str):
+            raise SnapshotError(f"{where}: {name} is missing or no text")
+    if result["verdict"] not in VERDICTS:
+        raise SnapshotError(f"{where}: {result['verdict']!r} is no verdict")
+    lists = all(isinstance(result.get(name), list) for name in ("remarks", "deviations", "accesses"))
+    if not lists or not isinstance(result.get("evidence"), dict) or not isinstance(result.get("seconds"), int | float):
+        raise SnapshotError(f"{where}: remarks, deviations, accesses, evidence or seconds are damaged")
+
+
+def ids_of(documents: Sequence[Document]) -> list[str]:
+    """All statement ids that occur, in the catalogue's order; unknown ones of other versions last."""
+    seen = dict.fromkeys(result["id"] for document in documents for result in document["results"])
+    return [id_ for id_ in STATEMENTS if id_ in seen] + [id_ for id_ in seen if id_ not in STATEMENTS]
+
+
+def result_of(document: Document, id_: str) -> Document | None:
+    """The result of one statement, None where it was not judged."""
+    return next((result for result in document["results"] if result["id"] == id_), None)
+
+
+def verdict_of(document: Document, id_: str) -> str:
+    """Its verdict, empty where it was not judged."""
+    result = result_of(document, id_)
+    return result["verdict"] if result else ""
+
+
+def label(document: Document) -> str:
+    """What a column of a comparison is headed with: the device and the machine that it was judged on."""
+    hypervisor = str(document["device"].get("hypervisor") or document["machine"].get("hypervisor") or "")
+    return f"{document['locator']} ({hypervisor})" if hypervisor else str(document["locator"])
+
+
+def labels(documents: Sequence[Document]) -> list[str]:
+    """One label each, numbered where two are alike."""
+    plain = [label(document) for document in documents]
+    return [f"{text} #{plain[: n + 1].count(text)}" if plain.count(text) > 1 else text for n, text in enumerate(plain)]

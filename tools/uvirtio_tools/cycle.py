@@ -7,38 +7,23 @@ the difference between those two is what the device did while it was suspended.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceError, UvirtioError
+from uvirtio.errors import DeviceError
 from uvirtio.spec.dialects import CHROMIUM, V1_4
+from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
-__all__ = ["Cycle", "Observation", "observe", "run_cycle"]
+from .checks.look import Look, WatchedQueue, changed, take_look
+
+__all__ = ["Cycle", "CycleRunner"]
 
 #: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
 SETTLE = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What can be seen of a device without asking it anything: used indices, ring memory, ISR so far, interrupts."""
-
-    used: dict[int, int]
-    rings: str
-    isr_queue: int
-    isr_config: int
-    interrupts: int
-
-
-def observe(device: Device) -> Observation:
-    """Look at rings (in memory), collect ISR once, and read the interrupt count."""
-    used = {index: queue.state().device_index for index, queue in device.queues.items()}
-    digest = hashlib.sha256(b"".join(queue.ring_bytes() for queue in device.queues.values()))
-    device.isr.collect()
-    return Observation(used, digest.hexdigest()[:16], device.isr.queue, device.isr.config, device.line_count())
+#: How long a used buffer notification may take to show in ISR after the buffer was seen used (s).
+NOTIFICATION_TIME = 0.1
 
 
 @dataclass(slots=True)
@@ -77,92 +62,150 @@ class Cycle:
         }
 
 
-def run_cycle(device: Device, workload: Workload | None, suspender: Suspender, *, number: int, hold: float) -> Cycle:
-    """Fill the queues, suspend in the middle of it, hold, resume, and let everything come back.
+class CycleRunner:
+    """Runs cycles on a running device. ``queues`` are the device's, watched; ``hold`` in seconds."""
 
-    Raises nothing that the device causes: whatever goes wrong is the cycle's FAIL.
-    """
-    cycle = Cycle(number)
-    try:
-        _run(device, workload, suspender, cycle, hold)
-    except DeviceError as error:
-        cycle.suspend = cycle.suspend or suspender.last
-        if cycle.suspend is not suspender.last and suspender.last is not None and suspender.last.kind == "resume":
-            cycle.resume = suspender.last
-        cycle.fail(str(error))
-    return cycle
+    def __init__(
+        self,
+        device: Device,
+        queues: dict[int, WatchedQueue],
+        workload: Workload | None,
+        suspender: Suspender,
+        *,
+        hold: float,
+    ) -> None:
+        self.device = device
+        self.queues = queues
+        self.workload = workload
+        self.suspender = suspender
+        self.hold = hold
+        #: Positive control for interrupts after resume: requests before the first suspend raised ISR.
+        self.isr_works = False
 
+    def warm_up(self) -> int:
+        """Requests before the first suspend: how many completed. A device that does not work cannot be judged."""
+        if self.workload is None:
+            return 0
+        self.workload.submit()
+        self.workload.kick()
+        completed = drain(self.device, self.workload, doing="the first requests, before any suspend")
+        self.workload.verify()
+        self.isr_works = self._notified(0)
+        return completed
 
-def _run(device: Device, workload: Workload | None, suspender: Suspender, cycle: Cycle, hold: float) -> None:
-    completed_before = workload.completed if workload else 0
-    if workload is not None:
-        workload.submit()
-        workload.kick()
-        cycle.in_flight = workload.outstanding
-    suspender.last = None
-    cycle.suspend = suspender.suspend()
-    cycle.remarks += cycle.suspend.remarks
-    at_done = observe(device)
-    device.clock.sleep(SETTLE)
-    device.line_count()
-    settled = observe(device)
-    device.line.enable()
-    device.clock.sleep(hold)
-    after = observe(device)
-    _judge_quiet(cycle, suspender, at_done, settled, after)
-    if workload is not None:
-        before_reap = workload.completed
-        workload.reap()
-        cycle.finished_before = workload.completed - before_reap
-        cycle.left_waiting = workload.outstanding
-        if not cycle.in_flight:
-            cycle.remarks.append("nothing was in flight: the device answers within the notification")
-    cycle.resume = suspender.resume()
-    cycle.remarks += cycle.resume.remarks
-    if len(cycle.resume.written) > 1:
-        cycle.fail(cycle.resume.remarks[-1])
-    if workload is None:
-        return
-    if not workload.outstanding:
-        # All finished before: prove that the device moves data after resume as well.
-        workload.submit()
-        workload.kick()
-    drain(device, workload, doing="waiting for the buffers that were in flight after resume")
-    workload.verify()
-    cycle.completed = workload.completed - completed_before
-    _judge_line(device, cycle)
+    def run(self, number: int) -> Cycle:
+        """Fill the queues, suspend in the middle of it, hold, resume, and let everything come back.
 
+        Raises nothing that the device causes: whatever goes wrong is the cycle's FAIL.
+        """
+        cycle = Cycle(number)
+        self.suspender.last = None
+        try:
+            self._run(cycle)
+        except DeviceError as error:
+            last = self.suspender.last
+            if last is not None and last.kind == "suspend":
+                cycle.suspend = last
+            elif last is not None:
+                cycle.resume = last
+            cycle.fail(str(error))
+        return cycle
 
-def _judge_quiet(
-    cycle: Cycle, suspender: Suspender, at_done: Observation, settled: Observation, after: Observation
-) -> None:
-    """Whether the device was quiet from "suspended" to the resume."""
-    moved = [index for index in at_done.used if at_done.used[index] != after.used[index]]
-    if moved:
-        text = "; ".join(f"queue {i}: used index {at_done.used[i]} -> {after.used[i]}" for i in moved)
-        text = f"the device used buffers while it said that it was suspended ({text})"
-    elif at_done.rings != after.rings:
-        text = "the device changed ring memory while it said that it was suspended"
-    else:
-        text = ""
-    if text and suspender.dialect is V1_4:
-        cycle.fail(f"{text}; virtio 1.4, 3.4.2 forbids that")
-    elif text:
-        cycle.remarks.append(f"{text}; the {suspender.dialect.name} dialect does not forbid that")
-    if after.isr_queue != settled.isr_queue and suspender.dialect is not CHROMIUM:
-        cycle.fail(
-            "the device raised a used buffer notification (ISR bit 0) while suspended; virtio 1.4, 3.4.2 forbids that"
-        )
-    if after.isr_config != settled.isr_config:
-        # The host side may have changed something; whether it may say so now is for the checks to judge.
-        cycle.remarks.append("ISR bit 1: a configuration change was notified while suspended")
-    if after.interrupts != settled.interrupts and suspender.dialect is CHROMIUM:
-        cycle.fail("an interrupt was delivered while suspended; the Chromium dialect holds interrupts back")
-
-
-def _judge_line(device: Device, cycle: Cycle) -> None:
-    try:
-        device.isr.collect()
+    def _run(self, cycle: Cycle) -> None:
+        device, workload = self.device, self.workload
+        completed_before = workload.completed if workload else 0
+        if workload is not None:
+            workload.submit()
+            workload.kick()
+            cycle.in_flight = workload.outstanding
+        cycle.suspend = self.suspender.suspend()
+        cycle.remarks += cycle.suspend.remarks
+        self._hold(cycle)
+        if workload is not None:
+            before_reap = workload.completed
+            workload.reap()
+            cycle.finished_before = workload.completed - before_reap
+            cycle.left_waiting = workload.outstanding
+            if not cycle.in_flight:
+                cycle.remarks.append("nothing was in flight: the device answers within the notification")
+        seen = self._isr_reads()
+        cycle.resume = self.suspender.resume()
+        cycle.remarks += cycle.resume.remarks
+        if len(cycle.resume.written) > 1:
+            cycle.fail(cycle.resume.remarks[-1])
+        if workload is None:
+            return
+        if not workload.outstanding:
+            # All finished before: show that the device moves data after the resume as well.
+            workload.submit()
+            workload.kick()
+        drain(device, workload, doing="waiting for the buffers that were outstanding at the suspend")
+        workload.verify()
+        cycle.completed = workload.completed - completed_before
+        if self.isr_works and not self._notified(seen):
+            cycle.fail(
+                "buffers came back after the resume without a used buffer notification (ISR stayed 0), although they "
+                "were notified before the first suspend: interrupts are lost (virtio 1.4, 2.7.7.2)"
+            )
         device.check_alive("ending the cycle")
-    except UvirtioError as error:
-        cycle.fail(str(error))
+
+    def _isr_reads(self) -> int:
+        """Reads of ISR so far that showed anything."""
+        return self.device.isr.queue + self.device.isr.config
+
+    def _notified(self, seen: int) -> bool:
+        """Whether ISR has shown a bit since ``seen``, waiting a little for it."""
+        deadline = self.device.clock.now() + NOTIFICATION_TIME
+        while self._isr_reads() == seen and self.device.clock.now() < deadline:
+            self.device.isr.wait(deadline - self.device.clock.now())
+        return self._isr_reads() > seen
+
+    def _hold(self, cycle: Cycle) -> None:
+        """Watch the device while it is suspended, and judge what it does."""
+        device = self.device
+        at_done = take_look(device, self.queues)
+        device.clock.sleep(SETTLE)
+        settled = take_look(device, self.queues)
+        device.line.enable()
+        device.clock.sleep(self.hold)
+        after = take_look(device, self.queues, status=True)
+        self._judge_status(cycle, after)
+        self._judge_memory(cycle, at_done, after)
+        self._judge_notifications(cycle, settled, after)
+
+    def _judge_status(self, cycle: Cycle, after: Look) -> None:
+        status = after.status
+        if status is None or (status == GONE and not self.device.absent()):
+            return
+        if status == GONE or status & Status.DEVICE_NEEDS_RESET:
+            self.device.check_alive("holding the device suspended")
+        if not self.suspender.dialect.is_suspended(status):
+            cycle.fail(f"the device did not stay suspended: after {self.hold:g} s its status is {describe(status)}")
+
+    def _judge_memory(self, cycle: Cycle, at_done: Look, after: Look) -> None:
+        moved = [index for index in at_done.used if at_done.used[index] != after.used[index]]
+        if moved:
+            text = "; ".join(f"queue {i}: used index {at_done.used[i]} -> {after.used[i]}" for i in moved)
+            text = f"the device used buffers while it said that it was suspended ({text})"
+        elif names := changed(at_done, after):
+            text = f"the device wrote to memory while it said that it was suspended ({', '.join(names[:4])})"
+        else:
+            return
+        if self.suspender.dialect is V1_4:
+            cycle.fail(f"{text}; virtio 1.4, 3.4.2 forbids that")
+        else:
+            cycle.remarks.append(f"{text}; the {self.suspender.dialect.name} dialect does not forbid that")
+
+    def _judge_notifications(self, cycle: Cycle, settled: Look, after: Look) -> None:
+        chromium = self.suspender.dialect is CHROMIUM
+        if after.queue_bits != settled.queue_bits and not chromium:
+            cycle.fail(
+                "the device raised a used buffer notification (ISR bit 0) while suspended; virtio 1.4, 3.4.2 forbids that"
+            )
+        if after.config_bits != settled.config_bits:
+            # The host side may have changed something; whether it may say so now is for the checks to judge.
+            cycle.remarks.append("ISR bit 1: a configuration change was notified while suspended")
+        if after.interrupts != settled.interrupts and chromium:
+            cycle.remarks.append(
+                "an interrupt was delivered while suspended; the Chromium dialect holds interrupts back"
+            )

@@ -9,18 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from uvirtio.access.interrupt import NoLine
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceError, NotOffered, UsageError, UvirtioError
-from uvirtio.spec.dialects import Dialect
+from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
 from uvirtio_drivers import find_driver
-from uvirtio_drivers.workload import Driver, Workload, drain
+from uvirtio_drivers.workload import Driver
 
 from . import exits
 from .arguments import add_common, add_device, add_suspend_options, positive_integer, sectors
-from .cycle import Cycle, run_cycle
+from .checks.look import watch
+from .cycle import Cycle, CycleRunner
 from .latency import Latency
 from .machine import describe_machine
 from .session import feature_bits, open_device
@@ -146,19 +146,16 @@ def execute(
             return
         run.dialect = chosen
         run.remarks += remarks
-        driver = _start(run, device, driver_class, Features.of(chosen.feature), without)
-        workload = driver.workload(**options) if driver else None
-        _warm_up(run, device, workload)
+        runner = _start(run, device, driver_class, chosen, timeout, hold, without, options)
     except DeviceError as error:
         run.reason = str(error)
         return
-    suspender = Suspender(device, chosen, timeout)
     for number in range(1, cycles + 1):
-        cycle = run_cycle(device, workload, suspender, number=number, hold=hold)
+        cycle = runner.run(number)
         run.cycles.append(cycle)
         if progress:
             progress(cycle)
-        if not device.queues and workload is not None:
+        if not device.queues and runner.workload is not None:
             break  # the driver gave up and reset the device
         if cycle.resume is None or not cycle.resume.done:
             break
@@ -191,38 +188,40 @@ def _options(driver_class: type[Driver] | None, device: Device, **given: object)
 
 
 def _start(
-    run: SuspendRun, device: Device, driver_class: type[Driver] | None, extra: Features, without: Features | None
-) -> Driver | None:
-    wanted = (driver_class.FEATURES if driver_class else Features()) | extra
+    run: SuspendRun,
+    device: Device,
+    driver_class: type[Driver] | None,
+    dialect: Dialect | None,
+    timeout: float,
+    hold: float,
+    without: Features | None,
+    options: dict[str, object],
+) -> CycleRunner:
+    """Negotiate, start the driver, and see requests come back before the first suspend. ``dialect`` None: none is asked for."""
+    extra = Features.of(dialect.feature) if dialect else Features()
     negotiated = device.negotiate(
-        wanted, required=extra, without=without, dependencies=driver_class.DEPENDENCIES if driver_class else None
-    )
+        (driver_class.FEATURES if driver_class else Features()) | extra,
+        required=extra, without=without, dependencies=driver_class.DEPENDENCIES if driver_class else None,
+    )  # fmt: skip
     run.accepted = negotiated.accepted
     run.remarks += negotiated.remarks
-    if driver_class is None:
-        device.driver_ok()
-        return None
-    for index, limit in driver_class.queues(device).items():
+    for index, limit in driver_class.queues(device).items() if driver_class else ():
         device.set_up_queue(index, limit)
+    queues = watch(device)
     device.driver_ok()
-    driver = driver_class(device)
-    driver.start()
-    return driver
-
-
-def _warm_up(run: SuspendRun, device: Device, workload: Workload | None) -> None:
-    """Traffic before the first suspend: a device that does not work cannot be judged."""
-    if workload is None:
-        return
-    run.workload = type(workload).__name__
-    run.proves = workload.proves()
-    workload.submit()
-    workload.kick()
-    run.warm_up = drain(device, workload, doing="the first requests, before any suspend")
-    workload.verify()
-    line = device.function.line
-    if line.present and not isinstance(line, NoLine) and device.line_count() == 0:
-        run.remarks.append(f"no interrupt has arrived so far ({line.description}); completions are found by polling")
+    workload = None
+    if driver_class is not None:
+        driver = driver_class(device)
+        driver.start()
+        workload = driver.workload(**options)
+        run.workload, run.proves = type(workload).__name__, workload.proves()
+    runner = CycleRunner(device, queues, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)
+    run.warm_up = runner.warm_up()
+    if run.warm_up and not runner.isr_works:
+        run.remarks.append(
+            f"ISR has shown nothing so far ({device.line.description}); completions are found by polling"
+        )
+    return runner
 
 
 def _not_offered(
@@ -235,9 +234,7 @@ def _not_offered(
 ) -> None:
     """Show that the rings work, say what is missing, and judge nothing."""
     run.verdict, run.reason, run.status = "SKIP", why, exits.NOT_OFFERED
-    driver = _start(run, device, driver_class, Features(), without)
-    if driver is not None:
-        _warm_up(run, device, driver.workload(**options))
+    _start(run, device, driver_class, None, device.timeout, 0.0, without, options)
 
 
 def _conclude(run: SuspendRun) -> None:
@@ -408,6 +405,6 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
             if latency.count:
                 summary.add_row(name, *(_milliseconds(value) for value in latency.quartet))
         console.print(summary)
-    failing = [(cycle.number, reason) for cycle in run.cycles for reason in cycle.reasons]
-    for number, reason in failing[1:]:  # the first one stands beside the verdict
+    reasons = [(cycle.number, reason) for cycle in run.cycles for reason in cycle.reasons]
+    for number, reason in reasons[1:]:  # the first one stands beside the verdict
         console.print(f"  cycle {number}: {reason}", markup=False)

@@ -63,6 +63,11 @@ BOOTS: dict[str, Boot] = {
         )
     ),
     "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),
-    "unplug": Boot((Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on", unpluggable=True),)),
+    "unplug": Boot(
+        (
+            Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
+            Stock("spare", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
+        )
+    ),
 }
 DEFAULT = "main"

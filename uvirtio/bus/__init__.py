@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 from ..access.clock import Clock
 from ..access.dma import DmaMemory
@@ -34,17 +34,35 @@ class Function(Protocol):
     sends everything back, once and in order.
     """
 
-    #: The locator that opened it, in full form.
-    locator: str
-    #: One short word: ``uio``, ``emulated``, ``qemu``, ``vfio-user``.
-    bus: str
-    clock: Clock
-    #: Configuration space: 8-, 16- and 32-bit views of 256 or 4096 bytes, aligned accesses only.
-    config: Region
-    dma: DmaMemory
-    line: InterruptLine
-    #: None where the host side cannot be asked for anything.
-    triggers: Triggers | None
+    # Properties, so that a bus may give something more special: a simulated clock, an arena of huge pages.
+
+    @property
+    def locator(self) -> str:
+        """The locator that opened it, in full form."""
+
+    @property
+    def bus(self) -> str:
+        """One short word: ``uio``, ``emulated``, ``qemu``, ``vfio-user``."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time that this bus lives in."""
+
+    @property
+    def config(self) -> Region:
+        """Configuration space: 8-, 16- and 32-bit views of 256 or 4096 bytes, aligned accesses only."""
+
+    @property
+    def dma(self) -> DmaMemory:
+        """Memory that the device reaches."""
+
+    @property
+    def line(self) -> InterruptLine:
+        """The function's interrupt."""
+
+    @property
+    def triggers(self) -> Triggers | None:
+        """None where the host side cannot be asked for anything."""
 
     def bar(self, number: int) -> Region:
         """The registers of a BAR, mapped on first use. Raises DeviceMisbehaved where there is no such BAR."""
@@ -55,7 +73,7 @@ class Function(Protocol):
     def close(self) -> None:
         """Undo what opening did; idempotent."""
 
-    def __enter__(self) -> Function: ...
+    def __enter__(self) -> Self: ...
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None

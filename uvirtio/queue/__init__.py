@@ -95,6 +95,10 @@ class Queue(Protocol):
         """Notify whatever the device wants. Raises :class:`~uvirtio.errors.SuspendedError` (D4)."""
 
     @property
+    def ready(self) -> bool:
+        """Whether used buffers wait to be reaped; one load."""
+
+    @property
     def outstanding(self) -> int:
         """Buffers that are published and not yet reaped."""
 

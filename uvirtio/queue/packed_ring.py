@@ -148,6 +148,12 @@ class PackedRing(QueueBase):
         self._unannounced = 0
         self.notifier(self.next_value())
 
+    @property
+    def ready(self) -> bool:
+        """Whether used buffers wait, by one load."""
+        flags = self.descriptors[2 * self.seen + 1] >> FLAGS_SHIFT
+        return self.outstanding > 0 and flags & USED_MASK == USED[self.seen_wrap]
+
     def check_untouched(self, word: int, expected: int) -> None:
         """Where the next used descriptor does not say used: raise unless its flags are as the driver wrote them."""
         flags = word >> FLAGS_SHIFT
@@ -172,8 +178,7 @@ class PackedRing(QueueBase):
         if not self.settle():
             self._driver_event[_EVENT_FLAGS] = spec.RING_EVENT_ENABLE if enabled else spec.RING_EVENT_DISABLE
             self._fence()
-        flags = self.descriptors[2 * self.seen + 1] >> FLAGS_SHIFT
-        return self.outstanding > 0 and flags & USED_MASK == USED[self.seen_wrap]
+        return self.ready
 
     def span(self, token: int, before: int) -> tuple[int, int]:
         """What a used descriptor with this id stands for, after ``before`` buffers were counted: (descriptors, buffers)."""

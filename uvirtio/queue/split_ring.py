@@ -137,6 +137,11 @@ class SplitRing(QueueBase):
         self._unannounced = 0
         self.notifier(self.following)
 
+    @property
+    def ready(self) -> bool:
+        """Whether used buffers wait, by one load."""
+        return self.used[IDX] != self.seen
+
     def pending(self) -> int:
         """How many entries the device has added to the used ring, by one load of its index, checked."""
         used = self.used[IDX]
@@ -173,7 +178,7 @@ class SplitRing(QueueBase):
             self._fence()
         else:
             self.settle()
-        return self.used[IDX] != self.seen
+        return self.ready
 
     def state(self) -> QueueState:
         """Where both sides are, from RAM."""

@@ -194,12 +194,13 @@ def refuses(rig: PoolRig, words: str, in_flight: int) -> None:
     ("id_", "length", "words"),
     [
         (8, 64, "ids of this queue are below its size 8"),
+        (6, 64, "says id 6, which is not in flight"),
         (7, 64, "says id 7, which is not in flight"),
         (0xFFFF, 64, "ids of this queue are below its size 8"),
         (5, 65, "wrote 65 bytes into buffer 5, which has 64 writable bytes"),
         (0, 64, "says id 0, which is not in flight"),
     ],
-    ids=["out of range", "never published", "all ones", "too long", "used before"],
+    ids=["out of range", "the next one to be published", "never published", "all ones", "too long", "used before"],
 )
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_lie_is_named_after_the_good_buffers_before_it(

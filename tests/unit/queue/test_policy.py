@@ -1,0 +1,145 @@
+"""Waiting for used buffers: polling as far as the budget goes, then interrupts, and none of them lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from uvirtio.access.clock import SimulatedClock
+from uvirtio.access.interrupt import IsrOwner
+from uvirtio.queue.policy import BUDGET, CompletionWait
+
+from .model import Memory, PackedDevice, SplitDevice
+from .rig import FORMATS, queue_of
+
+
+class Machine:
+    """A queue, a device that uses its buffers at set times, and an interrupt line, on one simulated clock."""
+
+    present = True
+    description = "simulated"
+
+    def __init__(self, format_: str, event_idx: bool) -> None:
+        self.clock = SimulatedClock()
+        self.memory = Memory()
+        self.queue = queue_of(format_, 8, self.memory, event_idx=event_idx)
+        self.queue.notifier = lambda _following: None
+        self.device: Any = (SplitDevice if format_ == "split" else PackedDevice)(
+            self.memory, self.queue, event_idx=event_idx
+        )
+        self.isr_value = memoryview(bytearray(1))
+        self.isr = IsrOwner(self.isr_value, self)
+        self.raised = 0
+        self.waits = 0
+        self._wake = False
+
+    def enable(self) -> None:
+        pass
+
+    def count(self) -> int:
+        return self.raised
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until the next interrupt or the end of the time."""
+        self.waits += 1
+        end = self.clock.now() + seconds
+        self._wake = False
+        while not self._wake and self.clock.now() < end:
+            self.clock.advance_to(min(end, self.clock.next_event() or end))
+        return self._wake
+
+    def publish(self, *delays: float) -> None:
+        """Make buffers available that the device uses after these delays."""
+        for _ in delays:
+            self.queue.add((), [self.memory.allocate(16)])
+        self.queue.publish()
+        for buffer, delay in zip(self.device.fetch(), delays, strict=True):
+            self.clock.call_at(self.clock.now() + delay, self._using(buffer))
+
+    def _using(self, buffer: Any) -> Callable[[], None]:
+        def use() -> None:
+            self.device.use(buffer, 16)
+            if self.device.interrupt_due():
+                self.raised += 1
+                self.isr_value[0] = 1
+                self._wake = True
+
+        return use
+
+
+CASES = [(format_, event_idx) for format_ in FORMATS for event_idx in (False, True)]
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_what_is_there_already_is_found_without_an_interrupt(format_: str, event_idx: bool) -> None:
+    machine = Machine(format_, event_idx)
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock)
+    machine.publish(0.0)
+    machine.clock.sleep(1e-6)
+    polled = wait.wait(1.0)
+    assert (polled.outcome, polled.reads, polled.seconds) == (1, 1, 0.0)
+    assert (machine.raised, machine.waits) == (0, 0)
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_beyond_the_budget_it_sleeps_until_the_interrupt_and_suppresses_it_again(format_: str, event_idx: bool) -> None:
+    machine = Machine(format_, event_idx)
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock)
+    machine.publish(1e-4, 2e-4)
+    polled = wait.wait(1.0)
+    assert polled.outcome == 1
+    assert machine.raised >= 1
+    assert polled.reads > BUDGET
+    assert machine.queue.state().interrupts_suppressed
+    assert len(machine.queue.completed()) >= 1
+    raised = machine.raised
+    machine.clock.sleep(1.0)
+    assert machine.raised == raised, "while nobody sleeps, the device interrupts nobody"
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(format_: str, event_idx: bool) -> None:
+    machine = Machine(format_, event_idx)
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=1)
+    machine.publish(0.5)
+    interrupts = machine.queue.interrupts
+
+    class Late:
+        """The device gets between the look and the asking."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(machine.queue, name)
+
+        def interrupts(self, enabled: bool) -> bool:
+            if enabled:
+                machine.clock.sleep(0.6)
+            return bool(interrupts(enabled))
+
+    wait._queue = Late()  # type: ignore[assignment]
+    polled = wait.wait(10.0)
+    assert polled.outcome == 1
+    assert machine.waits == 0
+    assert polled.seconds == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_without_a_budget_it_never_asks_for_interrupts(format_: str, event_idx: bool) -> None:
+    machine = Machine(format_, event_idx)
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=None)
+    machine.publish(0.3)
+    assert wait.wait(1.0).outcome == 1
+    assert (machine.raised, machine.waits) == (0, 0)
+
+
+@pytest.mark.parametrize("budget", [None, 1, 100])
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_a_device_that_never_answers_is_a_timeout(format_: str, event_idx: bool, budget: int | None) -> None:
+    machine = Machine(format_, event_idx)
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=budget)
+    machine.publish(99.0)
+    polled = wait.wait(2.0)
+    assert polled.outcome == 0
+    assert 2.0 <= polled.seconds <= 2.1
+    assert machine.queue.state().interrupts_suppressed

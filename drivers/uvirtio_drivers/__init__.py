@@ -19,8 +19,10 @@ __all__ = ["BUILT_IN", "find_driver"]
 
 #: Device type -> module and class of the built-in driver.
 BUILT_IN: dict[int, tuple[str, str]] = {
+    DeviceType.BALLOON: ("balloon", "Balloon"),
     DeviceType.BLK: ("blk", "Blk"),
     DeviceType.CONSOLE: ("console", "Console"),
+    DeviceType.INPUT: ("input", "Input"),
     DeviceType.NET: ("net", "Net"),
     DeviceType.RNG: ("rng", "Rng"),
 }

@@ -90,7 +90,7 @@ class SendBuffers:
         self._device = device
         self._block = _block(device, count, size)
         self._idle = _cut(self._block, count, size)
-        self._flying: dict[int, Dma] = {}
+        self._flying: dict[int, tuple[int, Dma]] = {}
         self.sent = 0
         self.returned = 0
 
@@ -120,23 +120,33 @@ class SendBuffers:
         cut = self._head if len(data) > self._head else 0
         parts = [buffer.part(0, cut)] if cut else []
         token = self.queue.add([*parts, buffer.part(cut, len(data) - cut)], ())
-        self._flying[token] = self._idle.pop()
         self.sent += 1
+        self._flying[token] = self.sent, self._idle.pop()
         return self.sent
 
     def publish(self, notify: bool = True) -> None:
         """Make what was put in available, and notify if the device wants it."""
         self.queue.publish(notify)
 
-    def reap(self) -> int:
-        """Take back what the device has used; how many. Raises :class:`DeviceMisbehaved` for one that it does not have."""
-        tokens = self.queue.completed()
-        for token, _ in tokens:
-            self._idle.append(self._flying.pop(token))
-        self.returned += len(tokens)
-        return len(tokens)
+    def reap(self) -> list[int]:
+        """Take back what the device has used: the numbers of the buffers, in its order.
+
+        Raises :class:`DeviceMisbehaved` for one that it does not have.
+        """
+        numbers = []
+        for token, _ in self.queue.completed():
+            number, buffer = self._flying.pop(token)
+            self._idle.append(buffer)
+            numbers.append(number)
+        self.returned += len(numbers)
+        return numbers
+
+    @property
+    def live(self) -> bool:
+        """Whether the device may still have the buffers: it was not reset since."""
+        return self._device.queues.get(self.queue.index) is self.queue
 
     def close(self) -> None:
         """Give the memory back, once the device has been reset; before that, what it has stays the device's."""
-        if self._device.queues.get(self.queue.index) is not self.queue:
+        if not self.live:
             self._block.free()

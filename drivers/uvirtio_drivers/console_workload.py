@@ -72,7 +72,7 @@ class ConsoleWorkload:
     def reap(self) -> int:
         """Take back transmit buffers, and compare what has come back. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
         self._console.service()
-        done = self._port.sending.reap()
+        done = len(self._port.sending.reap())
         self.completed += done
         data = self._port.received()
         if data and self.echoed:

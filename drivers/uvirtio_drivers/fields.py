@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable, DeviceMisbehaved, NotOffered
 from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
@@ -46,13 +48,15 @@ class Fields:
             )
         return field
 
-    def data(self, name: str) -> bytes:
-        """The field's bytes as they stand in the configuration.
+    def data(self, name: str, count: int | None = None) -> bytes:
+        """The field's bytes as they stand in the configuration; of an array only the first ``count`` elements.
 
         Raises :class:`NotOffered` for a field that does not exist without a feature, :class:`DeviceMisbehaved` when it lies
         outside, :class:`ConfigurationUnstable`.
         """
         field = self._field(name)
+        if count is not None and count < field.count:
+            field = replace(field, count=count)
         if field.size == field.width and field.width <= 4:
             return self._elements(field)
         clock, deadline = self._device.clock, self._device.clock.now() + self._device.timeout

@@ -74,7 +74,7 @@ class NetWorkload:
 
     def reap(self) -> int:
         """Take back transmit buffers, and look at what was received. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
-        done = self._sending.reap()
+        done = len(self._sending.reap())
         self.completed += done
         for frame in self._net.received():
             self._look_at(frame)

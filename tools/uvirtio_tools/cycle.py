@@ -18,12 +18,17 @@ from uvirtio_drivers.workload import Workload, drain
 
 from .checks.look import Look, WatchedQueue, changed, take_look
 
-__all__ = ["Cycle", "CycleRunner"]
+__all__ = ["Cycle", "CycleRunner", "run_cycle"]
 
 #: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
 SETTLE = 0.005
 #: How long a used buffer notification may take to show in ISR after the buffer was seen used (s).
 NOTIFICATION_TIME = 0.1
+
+
+def run_cycle(device: Device, workload: Workload | None, suspender: Suspender, *, number: int, hold: float) -> Cycle:
+    """One cycle by itself; see :meth:`CycleRunner.run`."""
+    return CycleRunner(device, workload, suspender, hold=hold).run(number)
 
 
 @dataclass(slots=True)
@@ -63,19 +68,17 @@ class Cycle:
 
 
 class CycleRunner:
-    """Runs cycles on a running device. ``queues`` are the device's, watched; ``hold`` in seconds."""
+    """Runs cycles on a running device, held suspended for ``hold`` seconds each.
 
-    def __init__(
-        self,
-        device: Device,
-        queues: dict[int, WatchedQueue],
-        workload: Workload | None,
-        suspender: Suspender,
-        *,
-        hold: float,
-    ) -> None:
+    Buffers are watched as well as rings where the device's queues were put under :func:`watch` before the driver started.
+    """
+
+    def __init__(self, device: Device, workload: Workload | None, suspender: Suspender, *, hold: float) -> None:
         self.device = device
-        self.queues = queues
+        self.queues = {
+            index: queue if isinstance(queue, WatchedQueue) else WatchedQueue(queue)
+            for index, queue in device.queues.items()
+        }
         self.workload = workload
         self.suspender = suspender
         self.hold = hold

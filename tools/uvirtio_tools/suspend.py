@@ -207,7 +207,7 @@ def _start(
     run.remarks += negotiated.remarks
     for index, limit in driver_class.queues(device).items() if driver_class else ():
         device.set_up_queue(index, limit)
-    queues = watch(device)
+    watch(device)
     device.driver_ok()
     workload = None
     if driver_class is not None:
@@ -215,7 +215,7 @@ def _start(
         driver.start()
         workload = driver.workload(**options)
         run.workload, run.proves = type(workload).__name__, workload.proves()
-    runner = CycleRunner(device, queues, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)
+    runner = CycleRunner(device, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)
     run.warm_up = runner.warm_up()
     if run.warm_up and not runner.isr_works:
         run.remarks.append(

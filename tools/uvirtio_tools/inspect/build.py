@@ -23,7 +23,7 @@ from .findings import feature_rows, offered_dialects
 from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
 from .pciids import device_name
 
-__all__ = ["Place", "describe_place"]
+__all__ = ["Place", "describe_place", "ring_of"]
 
 _CAPABILITY_NAMES = {
     0x01: "Power Management",
@@ -293,21 +293,7 @@ def _queue(
     if queue.size > 32768:
         problems.append(f"size {queue.size:#x} is not possible, 32768 is the largest (2.7)")
     state = rings.get(queue.index)
-    ring = (
-        None
-        if state is None
-        else Ring(
-            state.format,
-            state.driver_index,
-            state.device_index,
-            state.seen,
-            state.in_flight,
-            state.free,
-            state.interrupts_suppressed,
-            state.notifications_suppressed,
-            state.held,
-        )
-    )
+    ring = None if state is None else ring_of(state)
     return QueueRow(
         queue.index,
         name,
@@ -324,6 +310,21 @@ def _queue(
         owed,
         ring,
         tuple(problems),
+    )
+
+
+def ring_of(state: QueueState) -> Ring:
+    """What is shown of the memory of a queue that this process drives."""
+    return Ring(
+        state.format,
+        state.driver_index,
+        state.device_index,
+        state.seen,
+        state.in_flight,
+        state.free,
+        state.interrupts_suppressed,
+        state.notifications_suppressed,
+        state.held,
     )
 
 

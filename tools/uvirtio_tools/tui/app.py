@@ -1,0 +1,269 @@
+"""The application: the list of devices, and a screen for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Static
+
+from ..inspect.live import LiveDevice, LiveMachine, Row
+from .client import run_command
+from .device import DeviceScreen
+from .dialogs import Confirm, Page, TooSmall
+from .hotplug import follow
+from .style import CSS
+
+__all__ = ["LEAST", "Inspector", "ListScreen"]
+
+#: Smallest terminal that everything fits into.
+LEAST = (60, 16)
+#: Seconds between two looks at the list.
+_INTERVAL = 2.0
+
+_HELP = """Everything is done with the keyboard.
+
+  up, down     choose a device, a queue, a feature
+  enter        open the device
+  1 ... 8      overview, features, capabilities, queues, configuration, events, drive, trace
+  escape       back
+  b, g         take a device for uio_pci_generic, give it back; both ask first
+  d            is this machine ready? (doctor)
+  e            export: the screen as SVG, the device as JSON, into the working directory
+  r            look again now
+  ctrl+p       all commands
+  q            leave
+
+On the tab "drive":
+
+  i            initialise the device (a real one is taken first, and given back at the end)
+  s, k, w      submit requests, notify the device, wait until all have come back
+  p, u         suspend, resume
+  x            reset
+  f            ten cycles under the workload, each judged
+  t            the conformance checks
+  z            stop, and give the device back
+
+A device that a kernel driver holds is not disturbed: what is shown of it comes from sysfs."""
+
+
+class ListScreen(Screen[None]):
+    """The devices, a line each; it follows what is plugged and unplugged."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", priority=True),
+        Binding("b", "bind", "bind"),
+        Binding("g", "restore", "give back"),
+        Binding("d", "doctor", "doctor"),
+        Binding("e", "export", "export"),
+        Binding("r", "refresh", "refresh", show=False),
+        Binding("question_mark", "app.help", "help"),
+        Binding("q", "app.quit", "quit"),
+    ]
+
+    def __init__(self, machine: LiveMachine, *, interval: float = _INTERVAL) -> None:
+        super().__init__()
+        self.machine = machine
+        self._interval = interval
+        self._looking = False
+
+    def compose(self) -> ComposeResult:
+        """Head, table, what the chosen one is, keys."""
+        yield Static("uvirtio: virtio devices", id="head", markup=False)
+        yield DataTable[str](id="devices", cursor_type="row")
+        yield Static("looking ...", id="chosen", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look, and go on looking."""
+        self.query_one(DataTable).add_columns("address", "type", "interface", "driver", "is", "SUSPEND")
+        self.query_one(DataTable).focus()
+        self.look()
+        if self._interval:
+            self.set_interval(self._interval, self.look)
+
+    def look(self) -> None:
+        """Look at the machine in a thread, unless that is still going on."""
+        if not self._looking:
+            self._looking = True
+            self._look()
+
+    @work(thread=True, group="list")
+    def _look(self) -> None:
+        self.machine.refresh()
+        self.app.call_from_thread(self._looked)
+
+    def _looked(self) -> None:
+        self._looking = False
+        if not self.is_attached:
+            return
+        table = self.query_one(DataTable)
+        cursor = table.cursor_row
+        table.clear()
+        for row in self.machine.rows:
+            table.add_row(*_cells(row), key=row.locator)
+        if self.machine.rows:
+            table.move_cursor(row=min(cursor, len(self.machine.rows) - 1))
+        self._explain()
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row under the cursor."""
+        at = self.query_one(DataTable).cursor_row
+        return self.machine.rows[at] if at < len(self.machine.rows) else None
+
+    def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:
+        """Another device was chosen."""
+        self._explain()
+
+    def _explain(self) -> None:
+        row = self.chosen
+        if row is None:
+            text = self.machine.error or (
+                "There is no virtio PCI function here.\nuvirtio tui emulated:rng shows a software device in this program."
+            )
+        else:
+            found = row.description
+            lines = [f"! {row.error}"] if row.error else []
+            if found is not None:
+                lines.append(f"{found.locator}: {found.name}, status {found.status_text}")
+                lines.append(f"used by: {'; '.join(found.used_by) or 'nothing that was found'}")
+                lines += [f"! {problem}" for problem in found.problems]
+            text = "\n".join(lines)
+        self.query_one("#chosen", Static).update(text)
+
+    # -- keys ----------------------------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """Show the device."""
+        row = self.chosen
+        if row is not None:
+            fixed = row.description if self.machine.is_fixed else None
+            device = LiveDevice(row.locator, fixed=fixed)
+            if fixed is None:
+                device.description = row.description
+            self.app.push_screen(DeviceScreen(device, available=fixed is None))
+
+    def action_refresh(self) -> None:
+        """Look now."""
+        self.look()
+
+    def action_export(self) -> None:
+        """Write what is seen."""
+        from .export import export
+
+        row = self.chosen
+        self.notify(export(self.app, row.description if row else None, row.locator if row else "devices"))
+
+    @work(exclusive=True, group="change")
+    async def action_bind(self) -> None:
+        """Take the chosen device, after asking."""
+        row = self.chosen
+        if row is None or row.description is None or row.description.bus != "uio" or self.machine.is_fixed:
+            self.notify("only a PCI function of this machine can be taken", severity="warning")
+            return
+        found = row.description
+        text = f"{found.name}, now on {found.driver or 'no driver'}."
+        if found.used_by:
+            text += f" It is in use: {'; '.join(found.used_by)}. Taking it breaks that."
+        if await self.app.push_screen_wait(Confirm(f"Bind {row.locator} to uio_pci_generic?", text)):
+            await self._change("bind", row.locator, *(["--force"] if found.used_by else []))
+
+    @work(exclusive=True, group="change")
+    async def action_restore(self) -> None:
+        """Give the chosen device back, after asking."""
+        row = self.chosen
+        if row is None or row.description is None or row.description.bus != "uio" or self.machine.is_fixed:
+            self.notify("only a PCI function of this machine can be given back", severity="warning")
+            return
+        text = "It goes back to the driver that it had, or to the one that the kernel chooses."
+        if await self.app.push_screen_wait(Confirm(f"Give {row.locator} back to its driver?", text)):
+            await self._change("restore", row.locator)
+
+    async def _change(self, *words: str) -> None:
+        lines: list[str] = []
+        status = await run_command(*words, on_line=lines.append)
+        self.notify("\n".join(lines) or "done", severity="error" if status else "information", timeout=10)
+        self.look()
+
+    @work(thread=True, group="doctor", exclusive=True)
+    def action_doctor(self) -> None:
+        """Examine the machine."""
+        from ..inspect.readiness import examine
+
+        facts = examine()
+        text = "\n".join(
+            f"{fact.state:<8} {fact.name}: {fact.text}" + (f"\n         {fact.advice}" if fact.advice else "")
+            for fact in facts
+        )
+        self.app.call_from_thread(self.app.push_screen, Page("is this machine ready?", text))
+
+
+def _cells(row: Row) -> list[str]:
+    found = row.description
+    if found is None:
+        return [row.locator, "?", "?", "?", "?", row.error]
+    state = "GONE" if row.gone else (found.suspend_text if found.suspend_known else "unknown")
+    names = " ".join(found.kernel_names) or "-"
+    return [row.locator, found.type_name, found.interface, found.driver or "-", names, state]
+
+
+class Inspector(App[None]):
+    """Devices in a terminal. ``interval`` 0 looks only when asked (for tests)."""
+
+    TITLE = "uvirtio"
+    ENABLE_COMMAND_PALETTE = True
+    CSS = CSS
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "help", show=False),
+        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+    ]
+
+    def __init__(self, machine: LiveMachine, *, interval: float | None = None) -> None:
+        super().__init__()
+        self.machine = machine
+        self.interval = interval
+        self._unfollow: Callable[[], None] = lambda: None
+
+    def on_mount(self) -> None:
+        """Show the list; with one named device, that one."""
+        # A console of 16 colours shows its own; a theme of millions would come out as mud.
+        if self.console.color_system in (None, "standard", "windows"):
+            self.theme = "ansi-dark"
+        interval = _INTERVAL if self.interval is None else self.interval
+        screen = ListScreen(self.machine, interval=interval)
+        self.push_screen(screen)
+        if not self.machine.is_fixed and interval:
+            self._unfollow = follow(lambda: self.call_from_thread(screen.look))
+
+    def on_unmount(self) -> None:
+        """Stop listening to udev."""
+        self._unfollow()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Say so where the terminal is too small."""
+        small = event.size.width < LEAST[0] or event.size.height < LEAST[1]
+        if small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall(LEAST))
+        elif not small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        """Which keys there are."""
+        self.push_screen(Page("keys", _HELP))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """What ctrl+p offers beside Textual's own."""
+        yield from super().get_system_commands(screen)
+        if isinstance(screen, ListScreen):
+            yield SystemCommand("Open the device", "everything that it says", screen.action_open)
+            yield SystemCommand("Bind to uio_pci_generic", "take the device", screen.action_bind)
+            yield SystemCommand("Give back", "to the driver that it had", screen.action_restore)
+            yield SystemCommand("Doctor", "is this machine ready?", screen.action_doctor)
+        if isinstance(screen, DeviceScreen):
+            yield SystemCommand("Drive", "initialise, suspend, resume", lambda: screen.action_tab("drive"))
+            yield SystemCommand("Export", "JSON and SVG into the working directory", screen.action_export)

@@ -1,0 +1,272 @@
+"""A device driven step by step in a process of its own, for a view in another one.
+
+``python -m uvirtio_tools.tui.session LOCATOR`` reads one JSON object a line (``{"do": "suspend"}``) and answers each with
+lines of JSON: ``trace`` (register accesses since the last), and at the end ``state`` or ``error``. When the process
+dies, whatever it drove is given back by its supervisor, and the view lives on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from uvirtio.access.trace import Recorder
+from uvirtio.bus.locator import open_function, parse
+from uvirtio.device import Device, Phase
+from uvirtio.errors import CannotRun, DriverMisuse, NotOffered, UvirtioError
+from uvirtio.queue import QueueState
+from uvirtio.spec.features import Features
+from uvirtio.spec.status import describe
+from uvirtio.suspend import Suspender, choose_dialect
+from uvirtio_drivers import find_driver
+from uvirtio_drivers.workload import Driver, Workload, drain
+
+from ..checks.look import watch
+from ..cycle import CycleRunner
+from ..inspect.build import ring_of
+from ..inspect.codec import encode
+from ..inspect.model import Description
+from ..inspect.sources import describe_open
+
+__all__ = ["Session", "main"]
+
+#: Register accesses of one step that are handed over; the rest is counted.
+_TRACE = 400
+#: Bytes of ring memory of a queue that are handed over.
+_RING = 1 << 16
+
+
+class Session:
+    """One open device and what was done with it. Every verb raises :class:`UvirtioError` or does its step."""
+
+    def __init__(self, locator: str, *, timeout: float = 10.0, force: bool = False) -> None:
+        function = open_function(locator, force=force)
+        try:
+            self.recorder = Recorder(function.clock)
+            self.device = Device(function, recorder=self.recorder, timeout=timeout)
+        except BaseException:
+            function.close()
+            raise
+        self.timeout = timeout
+        self.driver: Driver | None = None
+        self.workload: Workload | None = None
+        self.suspender: Suspender | None = None
+        self.runner: CycleRunner | None = None
+        self.notes: list[str] = []
+        self._seen = 0
+        self._description: Description | None = None
+
+    def do(self, step: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Do one step by its name; what it has to say beyond the state."""
+        verbs: dict[str, Callable[..., dict[str, Any]]] = {
+            "look": dict,
+            "start": self.start,
+            "submit": self.submit,
+            "kick": self.kick,
+            "reap": self.reap,
+            "suspend": self.suspend,
+            "resume": self.resume,
+            "cycle": self.cycle,
+            "reset": self.reset,
+        }
+        if step not in verbs:
+            raise DriverMisuse(f"there is no step {step!r}")
+        return verbs[step](**arguments)
+
+    def start(self, dialect: str = "auto") -> dict[str, Any]:
+        """Initialise: reset, negotiate with SUSPEND where it is offered, queues, DRIVER_OK."""
+        device = self.device
+        offered = device.begin()
+        extra, chosen = Features(), None
+        self.notes = []
+        try:
+            chosen, self.notes = choose_dialect(
+                dialect, offered, device.identity.type, legacy=device.transport.kind == "legacy"
+            )
+            extra = Features.of(chosen.feature)
+        except NotOffered as error:
+            self.notes = [str(error)]
+        driver_class: type[Driver] | None = None
+        try:
+            driver_class = find_driver(device.identity.type)
+        except CannotRun as error:
+            self.notes.append(str(error))
+        wanted = (driver_class.FEATURES if driver_class else Features()) | extra
+        device.negotiate(wanted, required=extra, dependencies=driver_class.DEPENDENCIES if driver_class else None)
+        if driver_class is not None:
+            for index, limit in driver_class.queues(device).items():
+                device.set_up_queue(index, limit)
+        queues = watch(device)
+        device.driver_ok()
+        self.driver = self.workload = self.runner = None
+        if driver_class is not None:
+            self.driver = driver_class(device)
+            self.driver.start()
+            self.workload = self.driver.workload()
+        self.suspender = Suspender(device, chosen, self.timeout) if chosen else None
+        if self.suspender is not None:
+            self.runner = CycleRunner(device, queues, self.workload, self.suspender, hold=0.0)
+        return {"notes": self.notes}
+
+    def submit(self) -> dict[str, Any]:
+        """Make requests available, without a notification."""
+        return {"submitted": self._traffic().submit()}
+
+    def kick(self) -> dict[str, Any]:
+        """Notify."""
+        self._traffic().kick()
+        return {}
+
+    def reap(self) -> dict[str, Any]:
+        """Wait until everything that is owed has come back, and check it."""
+        workload = self._traffic()
+        completed = drain(self.device, workload, doing="waiting for what was submitted")
+        workload.verify()
+        return {"completed": completed}
+
+    def suspend(self) -> dict[str, Any]:
+        """Suspend."""
+        return {"transition": self._suspender().suspend().to_json()}
+
+    def resume(self) -> dict[str, Any]:
+        """Resume."""
+        return {"transition": self._suspender().resume().to_json()}
+
+    def cycle(self, number: int = 1, hold: float = 0.2) -> dict[str, Any]:
+        """One whole cycle under the workload, judged; before the first one, requests without a suspend."""
+        self._suspender()
+        assert self.runner is not None
+        if number == 1:
+            self.runner.warm_up()
+        self.runner.hold = hold
+        return {"cycle": self.runner.run(number).to_json()}
+
+    def reset(self) -> dict[str, Any]:
+        """Reset the device; it can be started again."""
+        self.device.reset()
+        self.driver = self.workload = self.suspender = self.runner = None
+        return {}
+
+    def _traffic(self) -> Workload:
+        if self.workload is None:
+            raise DriverMisuse("there is no workload: initialise the device first (its type may have no driver here)")
+        return self.workload
+
+    def _suspender(self) -> Suspender:
+        if self.suspender is None:
+            raise DriverMisuse("initialise the device first; it has to offer SUSPEND")
+        return self.suspender
+
+    def trace(self) -> dict[str, Any]:
+        """The register accesses since the last call, the newest ones where there are too many."""
+        records = self.recorder.since(self._seen)
+        self._seen = self.recorder.dropped + len(self.recorder.records)
+        return {
+            "trace": [record.to_json() for record in records[-_TRACE:]],
+            "left_out": max(0, len(records) - _TRACE),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything that there is to show now."""
+        device = self.device
+        rings = {index: queue.state() for index, queue in device.queues.items()}
+        workload = self.workload
+        dialect = self.suspender.dialect if self.suspender else None
+        return {
+            "phase": device.phase.value,
+            "simulated": device.clock.simulated,
+            "dialect": dialect.name if dialect else None,
+            "device": encode(self._describe(rings)),
+            "rings": {
+                str(index): {"format": rings[index].format, "size": queue.size, "raw": queue.ring_bytes()[:_RING].hex()}
+                for index, queue in device.queues.items()
+            },
+            "interrupts": device.line_count(),
+            "isr": {"queue": device.isr.queue, "config": device.isr.config, "both": device.isr.both},
+            "workload": None
+            if workload is None
+            else {
+                "submitted": workload.submitted,
+                "completed": workload.completed,
+                "outstanding": workload.outstanding,
+            },
+        }
+
+    def _describe(self, rings: dict[int, QueueState]) -> Description:
+        """Look at the device. While it is suspended its selectors are left alone, and only the status is read."""
+        device = self.device
+        if device.phase is not Phase.SUSPENDED or self._description is None:
+            self._description = describe_open(device.function, rings)
+            return self._description
+        rows = tuple(
+            replace(row, ring=ring_of(rings[row.index])) if row.index in rings else row
+            for row in self._description.queues
+        )
+        return replace(self._description, status=device.transport.status(), queues=rows)
+
+    def close(self) -> None:
+        """Reset the device and leave it as it was found."""
+        self.device.close()
+
+
+def _serve(locator: str, timeout: float, force: bool) -> int:
+    def say(document: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        sys.stdout.flush()
+
+    try:
+        session = Session(locator, timeout=timeout, force=force)
+    except UvirtioError as error:
+        say({"error": str(error), "fatal": True})
+        return 1
+    try:
+        say({"state": session.state()})
+        # Reading to the end of the pipe: when the view goes away, so does the session.
+        for line in sys.stdin:
+            request = json.loads(line)
+            step = request.pop("do")
+            if step == "quit":
+                break
+            said: dict[str, Any] = {}
+            error_text = ""
+            try:
+                said = session.do(step, request)
+            except UvirtioError as error:
+                error_text = str(error)
+            say(session.trace())
+            answer: dict[str, Any] = {"step": step, "said": said, "error": error_text}
+            try:
+                answer["state"] = session.state()
+            except UvirtioError as error:
+                answer["error"] = (
+                    answer["error"] or f"{error} (status {describe(session.device.written)} was written last)"
+                )
+            say(answer)
+    finally:
+        session.close()
+    return 0
+
+
+def main() -> int:
+    """Serve one session on standard input and output."""
+    parser = argparse.ArgumentParser(prog="uvirtio-session", description=__doc__)
+    parser.add_argument("locator")
+    parser.add_argument("--timeout", type=float, default=10.0)
+    parser.add_argument("--force", action="store_true")
+    args = parser.parse_args()
+    locator = parse(args.locator)
+    if locator.bus != "uio":
+        return _serve(args.locator, args.timeout, args.force)
+    from uvirtio.bus.uio.discovery import resolve
+
+    from ..supervisor import supervise
+
+    return supervise(resolve(locator.target), lambda: _serve(args.locator, args.timeout, args.force))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

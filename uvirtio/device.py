@@ -317,6 +317,34 @@ class Device:
         self.queues[index] = queue
         return queue
 
+    def reset_queue(self, index: int) -> list[int]:
+        """Reset one queue and enable it again, empty (2.6.1). Returns the tokens that were in flight and are not used.
+
+        Raises :class:`DriverMisuse` without RING_RESET, :class:`SuspendedError`, :class:`DeviceTimeout`.
+        """
+        assert self.negotiated is not None, "queues are reset after negotiation"
+        if Feature.RING_RESET not in self.negotiated.accepted:
+            raise DriverMisuse(
+                f"queue {index} cannot be reset by itself: RING_RESET was not negotiated; reset the device"
+            )
+        if self.phase is Phase.SUSPENDED:
+            raise SuspendedError(f"queue {index}: the device is suspended; resume it before resetting a queue")
+        queue = self.queues[index]
+        self.transport.reset_queue(index)
+        in_reset = _Reading(lambda: self.transport.queue_in_reset(index))
+        polled = poll(in_reset, 0, (1, 0), self.clock, self.timeout)
+        if not polled.outcome:
+            self.check_alive(f"resetting queue {index}")
+            raise DeviceTimeout(
+                f"{self.function.locator}: queue_reset of queue {index} still reads 1 after {self.timeout:g} s",
+                value=1, seconds=polled.seconds, reads=polled.reads,
+            )  # fmt: skip
+        unused = queue.reset()
+        self.transport.enable_queue(
+            index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address
+        )
+        return unused
+
     def queue(self, index: int) -> Queue:
         """A queue that has been set up."""
         return self.queues[index]
@@ -471,6 +499,16 @@ class Device:
 
 
 _YES = (0, 1)
+
+
+class _Reading:
+    """Something to poll that is more than one register access."""
+
+    def __init__(self, read: Callable[[], bool]) -> None:
+        self._read = read
+
+    def __getitem__(self, _index: int) -> int:
+        return int(self._read())
 
 
 class _Waiter:

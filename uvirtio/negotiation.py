@@ -14,6 +14,13 @@ TRANSPORT_FEATURES = Features.of(
     Feature.VERSION_1,
     Feature.ACCESS_PLATFORM,
     Feature.ORDER_PLATFORM,
+    Feature.INDIRECT_DESC,
+    Feature.EVENT_IDX,
+    Feature.RING_PACKED,
+    Feature.IN_ORDER,
+    Feature.NOTIFICATION_DATA,
+    Feature.NOTIF_CONFIG_DATA,
+    Feature.RING_RESET,
 )
 
 

@@ -101,7 +101,18 @@ def serve(nothing_left: Path, tmp_path: Path) -> Iterator[Served]:
 
     def start(kind: str, *options: str) -> tuple[Path, Path]:
         socket, control = tmp_path / f"s{len(running)}", tmp_path / f"c{len(running)}"
-        words = [sys.executable, "-m", "uvirtio", "serve", kind, "--socket", socket, "--control", control, *options]
+        words: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "uvirtio",
+            "serve",
+            kind,
+            "--socket",
+            str(socket),
+            "--control",
+            str(control),
+            *options,
+        ]
         process = leashed(words, cwd=ROOT, stderr=subprocess.PIPE)
         running.append((process, socket, control))
         deadline = time.monotonic() + 30

@@ -65,6 +65,12 @@ def test_nothing_is_lost_or_doubled_under_the_workload_of(target: str, sure: str
         assert sure in work(driver, 300)
 
 
+@pytest.mark.parametrize("target", ["balloon?disable-legacy=on", "input"])
+def test_nothing_is_lost_or_doubled_under_the_modern_workload_of(target: str, qemu: str) -> None:
+    with driven(f"qemu:{target}") as driver:
+        assert work(driver, 8)
+
+
 # -- blk -------------------------------------------------------------------------------------------------------
 
 

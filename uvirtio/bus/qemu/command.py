@@ -59,8 +59,6 @@ class Recipe:
     driver: str = ""
     #: The image was made for this run: it may be resized.
     own_image: bool = False
-    #: The storage may be overwritten: an image made for this run, or a regular file that was named as the image.
-    disposable: bool = False
     #: A workload may overwrite the image: it was made for this run, or is a file (and no disk of the host) that was named.
     disposable: bool = False
     #: Control socket of the vfio-user server behind the device.

@@ -90,7 +90,6 @@ class QemuFunction:
         self.peer = recipe.peer
         #: Whether what is stored behind the device may be overwritten.
         self.disposable = recipe.disposable
-        self.disposable = recipe.disposable
         self._qtest = process.qtest
         everything = list(slots(self._qtest))
         self._slot = self._find(everything)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from uvirtio.access.trace import Record, Recorder
 from uvirtio.access.wait import poll
 from uvirtio.bus import Triggers
-from uvirtio.device import Device, Phase
+from uvirtio.device import DONE, Device, Phase, status_table
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status, describe
 from uvirtio.suspend import Outcome, Suspender, Transition
-from uvirtio_drivers.workload import Driver, Workload, drain
+from uvirtio_drivers.workload import Driver, Workload
 
 from .look import Look, WatchedQueue, take_look, watch
 from .verdict import Skip
@@ -24,7 +24,7 @@ from .verdict import Skip
 if TYPE_CHECKING:
     from .same import Portrait
 
-__all__ = ["SETTLE", "Bench", "Control", "NotResumed", "NotSuspended", "Overdue", "Refused", "Window"]
+__all__ = ["SETTLE", "Bench", "Control", "NotResumed", "NotSuspended", "NotWorking", "Overdue", "Refused", "Window"]
 
 #: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
 SETTLE = 0.005
@@ -61,6 +61,10 @@ class NotResumed(Skip):
         super().__init__(
             f"the device did not resume within {timeout:g} s of writing {wrote}: status {describe(transition.status)}"
         )
+
+
+class NotWorking(DeviceError):
+    """The device does not do ordinary work, before anything was asked of it that is to be judged."""
 
 
 class Overdue(Exception):
@@ -150,6 +154,8 @@ class Bench:
         self.portrait: Portrait | None = None
         #: All records of the run, check by check, for the judgement of the driver's own duties.
         self.history: list[Record] = []
+        #: Checks in a row that found the device unable to do ordinary work.
+        self.not_working = 0
         #: What a check has to undo on the host side.
         self.cleanups: list[Callable[[], None]] = []
         self._failures: dict[str, list[Transition]] = {"suspend": [], "resume": []}
@@ -204,13 +210,22 @@ class Bench:
             self.workload = self.driver.workload(**self.options)
 
     def start(self, *, suspend: bool = True, extra: Features | None = None) -> None:
-        """A running device whose traffic has been seen to work: the positive control of the check."""
+        """A running device whose traffic has been seen to work: the positive control of the check.
+
+        Raises :class:`NotWorking` when it has not, and what :meth:`negotiate` raises.
+        """
         self.negotiate(suspend=suspend, extra=extra)
         self.set_up_queues()
         self.device.driver_ok()
         self.go()
-        if self.workload is not None:
+        if self.workload is None:
+            return
+        try:
             self.control = self.traffic()
+        except DeviceGone:
+            raise
+        except DeviceError as error:
+            raise NotWorking(f"ordinary traffic does not work: {error}") from error
 
     def traffic(self, doing: str = "traffic on the running device") -> Control:
         """Fill the queues, notify, and let everything come back; verified."""
@@ -225,11 +240,24 @@ class Bench:
         return Control(completed, isr.queue > queue, isr.config > config)
 
     def drain(self, doing: str) -> int:
-        """Let everything that is owed come back, and verify it. Raises a :class:`DeviceError`."""
+        """Let everything that is owed come back, and verify it. Raises a :class:`DeviceError`.
+
+        The time limit is for each step: a slow device is not a dead one.
+        """
         workload = self.need_workload()
-        completed = drain(self.device, workload, self.limit(), doing=doing)
+        started = workload.completed
+        while True:
+            before = workload.completed
+
+            def moved(before: int = before) -> bool:
+                workload.reap()
+                return workload.completed != before or not workload.outstanding
+
+            self.device.wait_for(moved, self.limit(), doing=doing)
+            if not workload.outstanding:
+                break
         workload.verify()
-        return completed
+        return workload.completed - started
 
     def end(self) -> None:
         """Leave the device in reset, whatever the check did to it. Raises :class:`DeviceError` when that is impossible."""
@@ -261,12 +289,20 @@ class Bench:
             self.device.reset(self.timeout)
         except DeviceTimeout:
             # Some devices ignore a reset while they are suspended or on their way there.
-            status = self.device.transport.status()
-            with self.device.deviating("D7", "waking a device that does not reset"):
-                self.device.write_status((status & 0x0F) | Status.DRIVER_OK)
-            self.clock.sleep(SETTLE)
+            self._revive()
             self.device.reset(self.timeout)
         self.forget_workload()
+
+    def _revive(self) -> None:
+        """Resume a device that does not reset: by DRIVER_OK, then by clearing SUSPEND as well."""
+        device = self.device
+        running = status_table(self.dialect.is_running)
+        for clearing in (0, int(Status.SUSPEND)):
+            byte = (device.transport.status() | Status.DRIVER_OK) & ~clearing
+            with device.deviating("D7", "waking a device that does not reset"):
+                device.write_status(byte)
+            if device.await_status(running, self.timeout).outcome == DONE:
+                return
 
     def forget_workload(self) -> None:
         """Give the buffers of the last workload back: the device has been reset."""
@@ -292,6 +328,12 @@ class Bench:
         """Let time pass."""
         self.limit()
         self.clock.sleep(seconds)
+
+    @property
+    def linger(self) -> float:
+        """How long to look for a suspend that should not come (s): longer than any that was seen, and than a hold."""
+        slowest = max((t.seconds for t in self.transitions if t.done and t.kind == "suspend"), default=0.0)
+        return max(self.hold_time, 1.5 * slowest)
 
     def await_config_bit(self, since: int, timeout: float | None = None) -> bool:
         """Wait until ISR bit 1 was seen more than ``since`` times; False when that does not happen in time."""

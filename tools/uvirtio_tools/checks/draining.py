@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from uvirtio.errors import DeviceError, DeviceGone
+from uvirtio.queue import QueueState
 
 from .asleep import moved_indices, waiting_after
 from .bench import Bench, Window
@@ -17,8 +18,16 @@ SLOW = 0.02
 
 
 def _used(before: Look, after: Look) -> int:
-    """How many entries the used rings of all queues grew by."""
-    return sum((after.used[index] - before.used[index]) & 0x7FFF for index in before.used)
+    """How many entries the used rings of all queues grew by; descriptors in a packed ring."""
+    return sum(_grown(before.states[index], after.states[index]) for index in before.states)
+
+
+def _grown(before: QueueState, after: QueueState) -> int:
+    if before.format != "packed":
+        return (after.device_index - before.device_index) & 0xFFFF
+    # Position and wrap counter (bit 15): a position of the next lap lies one ring size further.
+    lap = ((after.device_index ^ before.device_index) >> 15) * before.size
+    return (after.device_index & 0x7FFF) - (before.device_index & 0x7FFF) + lap
 
 
 def _ignores_unnotified(bench: Bench) -> bool:
@@ -149,6 +158,8 @@ def notifies_first(bench: Bench) -> Finding:
     """What is used between the last ISR read and "done" shows as ISR bit 0 at the first "done" read."""
     bench.start()
     bench.need_queue_bit()
+    for queue in bench.queues.values():
+        queue._queue.interrupts(True)
     window = _in_flight(bench)
     finished = _used(window.before, window.done)
     evidence = {**window.to_json(), "used_meanwhile": finished}

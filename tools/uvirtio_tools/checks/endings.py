@@ -129,9 +129,9 @@ def _failure(bench: Bench) -> _Failure:
     except Refused as refusal:
         if refusal.transition.status & Status.DRIVER_OK:
             return _Failure(refusal.transition.status, f"asked to {refusal.transition.kind}, the device failed", seen)
-        bench.start()
     except (NotSuspended, NotResumed):
-        bench.start()
+        pass
+    bench.start()
     return _provoke(bench)
 
 
@@ -159,7 +159,7 @@ def _provoke(bench: Bench) -> _Failure:
             queue.kick()
         except DriverMisuse as error:
             raise Skip(f"the device could not be made to fail: {error}") from error
-    polled = device.await_status(_NEEDS_RESET, min(bench.limit(), max(bench.hold_time, 0.1)))
+    polled = device.await_status(_NEEDS_RESET, min(bench.limit(), max(bench.hold_time, 1.0)))
     if polled.outcome != DONE:
         raise Skip(
             "the device did not set DEVICE_NEEDS_RESET, not even for a buffer at an address where no memory is "

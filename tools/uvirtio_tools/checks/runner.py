@@ -13,7 +13,7 @@ from uvirtio.suspend import choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
-from .bench import Bench, Overdue
+from .bench import Bench, NotWorking, Overdue
 from .registry import Check, checks_for, select
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
 from .same import portray
@@ -126,6 +126,7 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
     bench.begin_check()
     try:
         finding = check(bench)
+        bench.not_working = 0
         if bench.device.negotiated is not None:
             run.accepted = run.accepted | bench.device.negotiated.accepted
         if bench.workload is not None and not run.workload:
@@ -137,6 +138,11 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
     except DeviceGone as error:
         finding = Finding(Verdict.ERROR, f"the device went away: {error}")
         run.stopped = f"the device went away during {statement.id}: {error}"
+    except NotWorking as error:
+        finding = Finding(Verdict.ERROR, str(error))
+        bench.not_working += 1
+        if bench.not_working >= 2:
+            run.stopped = f"the device does not do ordinary work any more, found in {statement.id}: {error}"
     except Overdue as error:
         finding = Finding(Verdict.ERROR, str(error))
     except (UvirtioError, ValueError) as error:

@@ -24,7 +24,7 @@ def not_negotiated(bench: Bench) -> Finding:
     device = bench.device
     with device.deviating("D1", "SUSPEND without its feature"):
         device.write_status(device.written | Status.SUSPEND)
-    bench.sleep(bench.hold_time)
+    bench.sleep(bench.linger)
     status = device.transport.status()
     device.note_resumed()
     wrong = (
@@ -61,7 +61,7 @@ def suspended_from_the_start(bench: Bench) -> Finding:
     with device.deviating("D1", "SUSPEND together with the first DRIVER_OK"):
         device.write_status(device.written | Status.DRIVER_OK | Status.SUSPEND)
     device.phase = Phase.RUNNING
-    bench.sleep(bench.hold_time)
+    bench.sleep(bench.linger)
     status = device.transport.status()
     if bench.dialect.is_suspended(status):
         return info(f"suspended at once: status {describe(status)}")

@@ -193,6 +193,9 @@ class FakeMachine(Sysfs):
             raise AssertionError(f"nobody should write to {path}")
 
     def _store_config(self, path: Path, offset: int, data: bytes) -> None:
+        if offset != Header.COMMAND:
+            for call in self.before_write:
+                call()  # type: ignore[operator]
         self._count(f"config+{offset:#x}={data.hex()}")
         if not self.masks_intx and offset == Header.COMMAND:
             value = int.from_bytes(data, "little") & ~Command.INTX_DISABLE

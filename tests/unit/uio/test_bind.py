@@ -144,6 +144,20 @@ def test_a_removed_function_is_said_to_be_gone_and_its_journal_ends(machine: Fak
     assert pending(run) == []
 
 
+@pytest.mark.parametrize("attribute", ["driver_override", "unbind", "drivers_probe"])
+def test_a_function_that_is_removed_while_it_is_restored_is_said_to_be_gone(
+    machine: FakeMachine, run: Path, attribute: str
+) -> None:
+    bind(RNG, sysfs=machine, run=run)
+    machine.broken[attribute] = OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+    steps = ["driver_override", "unbind", "drivers_probe"].index(attribute) + 1
+    count = len(machine.writes)
+    machine.before_write.append(lambda: machine.remove() if len(machine.writes) == count + steps - 1 else None)
+    (note,) = restore(RNG, sysfs=machine, run=run).notes
+    assert "removed" in note
+    assert pending(run) == []
+
+
 def test_one_function_that_cannot_be_restored_does_not_keep_the_others_from_it(machine: FakeMachine, run: Path) -> None:
     machine.add("0000:00:06.0", number=4, driver=None)
     journal = Journal(run)

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.uio.fake import COMMON_AT, MSIX_AT, RNG, Crash, FakeMachine
 from uvirtio.bus.uio import UIO_DRIVER, UioFunction, bind, open_uio, pending, restore
 from uvirtio.bus.uio.hugepages import HugePageArena
-from uvirtio.bus.uio.journal import Journal
+from uvirtio.bus.uio.journal import Journal, Reservation
 from uvirtio.errors import CannotRun, DeviceBusy, DeviceGone, DeviceMisbehaved, LocatorError, PrivilegeMissing
 from uvirtio.spec.pci import Command
 
@@ -156,15 +156,17 @@ def test_looking_at_a_function_neither_resets_it_nor_lets_it_reach_memory(machin
 
 
 def test_bus_mastering_comes_with_the_first_memory_and_goes_before_anything_else(
-    function: UioFunction, machine: FakeMachine
+    machine: FakeMachine, run: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not machine.command() & Command.BUS_MASTER
-    function.dma.allocate(64)
-    assert machine.command() & Command.BUS_MASTER
     seen: list[int] = []
-    machine.before_write.append(lambda: seen.append(machine.command()))
-    function.close()
-    assert seen
+    unmap = HugePageArena.close
+    monkeypatch.setattr(HugePageArena, "close", lambda arena: (seen.append(machine.command()), unmap(arena)))
+    with open_uio(RNG, sysfs=machine, run=run) as function:
+        assert not machine.command() & Command.BUS_MASTER
+        function.dma.allocate(64)
+        assert machine.command() & Command.BUS_MASTER
+        machine.before_write.append(lambda: seen.append(machine.command()))
+    assert len(seen) > 3
     assert not any(command & Command.BUS_MASTER for command in seen)
 
 
@@ -346,11 +348,23 @@ def test_a_page_that_the_kernel_moved_is_noticed(function: UioFunction, memory: 
 def test_huge_pages_that_the_kernel_cannot_find_are_refused_and_given_back(
     function: UioFunction, machine: FakeMachine, memory: Memory
 ) -> None:
-    machine.pages_left = 1
+    (machine.pool / "nr_hugepages").write_text("5\n")  # all in use: free is 0
+    machine.pages_left = 6
     with pytest.raises(CannotRun, match="needs 3 more huge pages of 2 MiB and the kernel found 1"):
         function.dma.allocate(3 * 4096 - 64)
     function.close()
-    assert machine.read(machine.pool / "nr_hugepages") == "0"
+    assert machine.read(machine.pool / "nr_hugepages") == "5"
+
+
+@pytest.mark.parametrize(("now", "after"), [(2, 2), (3, 2), (4, 2), (9, 7), (1, 1)])
+def test_a_run_that_died_around_the_reservation_gives_back_what_the_pool_grew_by_and_no_more(
+    machine: FakeMachine, run: Path, now: int, after: int
+) -> None:
+    Journal(run).change(RNG, hugepages=(Reservation(before=2, wanted=2),))
+    (machine.pool / "nr_hugepages").write_text(f"{now}\n")
+    restore(RNG, sysfs=machine, run=run)
+    assert machine.number(machine.pool / "nr_hugepages") == after
+    assert pending(run) == []
 
 
 def test_more_than_half_of_the_available_memory_is_not_even_asked_for(

@@ -7,6 +7,7 @@ changed is in the journal first. Whoever calls :func:`take` or :func:`undo` hold
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ...spec.pci import Command, Header
 from .discovery import describe
 from .hugepages import give_back
 from .inuse import uses
-from .journal import Binding, Journal
+from .journal import Binding, Journal, Opened
 from .lock import RUN, FunctionLock
 from .quiesce import stop
 from .sysfs import UIO_DRIVER, Sysfs
@@ -233,31 +234,38 @@ def undo(sysfs: Sysfs, journal: Journal, bdf: str, *, kept: bool) -> list[str]:
     if entry is None:
         return []
     notes: list[str] = []
-    there = sysfs.exists(bdf)
     if entry.opened is not None:
-        if there and sysfs.driver(bdf) in (UIO_DRIVER, None):
-            command = sysfs.peek(bdf, Header.COMMAND, 2)
-            if command != 0xFFFF:
-                if command & Command.BUS_MASTER:
-                    sysfs.poke(bdf, Header.COMMAND, 2, command & ~Command.BUS_MASTER)
-                if entry.opened.driven and (note := stop(sysfs, bdf)):
-                    notes.append(note)
-                if entry.opened.msix is not None:
-                    sysfs.poke(bdf, entry.opened.msix[0], 2, entry.opened.msix[1])
-                # Bus mastering stays off: whoever gets the function next turns it on himself.
-                sysfs.poke(bdf, Header.COMMAND, 2, entry.opened.command & ~Command.BUS_MASTER)
+        with suppress(NoSuchDevice):  # unplugged just now, which is told below
+            notes += _put_registers_back(sysfs, bdf, entry.opened)
         if not sysfs.dry_run:
             journal.change(bdf, opened=None)
     try:
         if entry.binding is not None and (kept or not entry.binding.kept):
-            if there:
+            try:
                 notes += _rebind(sysfs, bdf, entry.binding, probe=entry.binding.driver is not None)
-            else:
+            except NoSuchDevice:
+                if sysfs.exists(bdf):
+                    raise
+            if not sysfs.exists(bdf):
                 notes.append(f"{bdf} has been removed from the machine; there is no driver to give back")
             if not sysfs.dry_run:
                 journal.change(bdf, binding=None)
     finally:
         give_back(sysfs, journal, bdf)
+    return notes
+
+
+def _put_registers_back(sysfs: Sysfs, bdf: str, opened: Opened) -> list[str]:
+    notes: list[str] = []
+    if sysfs.driver(bdf) not in (UIO_DRIVER, None) or sysfs.peek(bdf, Header.COMMAND, 2) == 0xFFFF:
+        return notes
+    # The device can reach memory only if bus mastering was turned on; stopping begins with turning it off.
+    if opened.driven and (note := stop(sysfs, bdf)):
+        notes.append(note)
+    if opened.msix is not None:
+        sysfs.poke(bdf, opened.msix[0], 2, opened.msix[1])
+    # Bus mastering stays off: whoever gets the function next turns it on himself.
+    sysfs.poke(bdf, Header.COMMAND, 2, opened.command & ~Command.BUS_MASTER)
     return notes
 
 

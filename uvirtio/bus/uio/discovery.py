@@ -189,7 +189,7 @@ def describe(sysfs: Sysfs, bdf: str) -> PciFunction:
         driver=sysfs.driver(bdf),
         driver_override=sysfs.override(bdf),
         irq=sysfs.number(at / "irq"),
-        interrupt_pin=sysfs.peek(bdf, Header.INTERRUPT_PIN, 1) % 0xFF,
+        interrupt_pin=sysfs.peek(bdf, Header.INTERRUPT_PIN, 1) % 0xFF,  # all-ones: it cannot be read
         msi=tuple(sorted(int(name) for name in sysfs.names(at / "msi_irqs") if name.isdigit())),
         iommu_group=int(group) if group is not None and group.isdigit() else None,
         iommu_type=sysfs.read(at / "iommu_group/type"),

@@ -113,6 +113,14 @@ def test_a_device_that_finishes_while_the_driver_spins_is_seen_at_the_next_read(
     assert polled.first_done - 20e-6 <= 2e-6, "two reads at most from the change to its sight"
 
 
+def test_the_last_pause_ends_at_the_deadline() -> None:
+    clock = SimulatedClock()
+    register = Register(clock, 99.0)
+    polled = poll(register, 3, OUTCOMES, clock, 0.1234)
+    assert polled.outcome == 0
+    assert polled.seconds == pytest.approx(0.1234)
+
+
 def test_a_timeout_of_zero_is_one_read() -> None:
     clock = SimulatedClock()
     register = Register(clock, 1.0)

@@ -83,7 +83,6 @@ def _packed_device(ring_memory: memoryview, event_memory: memoryview, size: int,
 
 def _queue(format_: str, batch: int, size: int) -> tuple[SplitQueue | PackedQueue, Callable[[], Run], Heap]:
     """A queue, and a function that makes one more device for it."""
-    heap = Heap()
     areas: dict[int, Dma] = {}
 
     class Watched(Heap):
@@ -114,11 +113,13 @@ def _overhead(device: Run) -> Run:
     return run
 
 
-def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None) -> Runner:
-    """Publish and reap batches from a pool that fills the queue."""
+def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None, *, full: bool = False) -> Runner:
+    """Publish and reap batches from a pool that fills the queue; ``full``: the rest of it is in flight all the time."""
     queue, device, _ = _queue(format_, batch, size)
     pool = queue.pool(size, writable=(LENGTH,))
     publish, reap, use = pool.publish, pool.reap, device()
+    if full and size > batch:
+        publish(size - batch)
 
     def run(times: int) -> None:
         reaped = 0
@@ -128,16 +129,19 @@ def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = 
             reaped += reap()
         assert reaped == times * batch
 
-    idle, other, _ = _queue(format_, batch, size)
-    del idle
+    _, other, _ = _queue(format_, batch, size)
     return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
 
 
-def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None) -> Runner:
-    """Add single buffers, publish them together, and reap their tokens."""
+def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None, *, full: bool = False) -> Runner:
+    """Add single buffers, publish them together, and reap their tokens. ``full`` as with :func:`pool_runner`."""
     queue, device, heap = _queue(format_, batch, size)
     add, publish, completed, use = queue.add, queue.publish, queue.completed, device()
     writable = (heap.allocate(LENGTH),)
+    if full:
+        for _ in range(size - batch):
+            add((), writable)
+        publish()
 
     def run(times: int) -> None:
         for _ in range(times):

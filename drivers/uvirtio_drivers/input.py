@@ -70,7 +70,10 @@ class Input:
         self.device = device
         self.fields = Fields(device, spec.SPEC)
         self._receiving = ReceiveBuffers(device, device.queue(EVENTQ), EVENT.size, DEPTH)
-        self.sending = SendBuffers(device, device.queue(STATUSQ), EVENT.size, DEPTH)
+        status = device.queue(STATUSQ)
+        # QEMU gives status buffers back with the length that it has read, although a length says what was written.
+        status.cut_lengths()
+        self.sending = SendBuffers(device, status, EVENT.size, DEPTH)
         self._waiting: deque[Event] = deque()
 
     @classmethod

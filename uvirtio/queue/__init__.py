@@ -128,6 +128,9 @@ class Queue(Protocol):
         Raises :class:`~uvirtio.errors.DriverMisuse` where they do not fit the queue, or while it is in use.
         """
 
+    def cut_lengths(self) -> None:
+        """Cut used lengths that are too long, from now on, instead of refusing them: where devices are known to give wrong ones."""
+
     def state(self) -> QueueState:
         """Where both sides are. Reads RAM only."""
 

@@ -95,6 +95,10 @@ class QueueBase:
         """Buffers that were added and wait for a publish."""
         raise NotImplementedError
 
+    def cut_lengths(self) -> None:
+        """Cut used lengths that are too long instead of refusing them."""
+        self.lenient = True
+
     def guard(self, *duties: str) -> None:
         """While held, raise for the first of these duties that no deviation lifts."""
         for duty in duties:

@@ -196,18 +196,18 @@ class PackedQueue(PackedRing):
         chain = self._chains.get(token)
         if chain is None:
             raise self.not_in_flight(token, f"used descriptor {self.seen}", self.outstanding)
-        if length > chain[1]:
+        if length > chain[1] and not self.lenient:
             raise self.too_long(token, length, chain[1])
 
     def _release(self, token: int, length: int) -> tuple[int, int]:
         """Free the id and the descriptors of a buffer that was used, and move on behind it."""
-        descriptors, _ = self._chains.pop(token)
+        descriptors, capacity = self._chains.pop(token)
         if self.in_order:
             self._order.popleft()
         self._ids.append(token)
         self._room += descriptors
         self.consume(1, descriptors)
-        return token, length
+        return token, length if length <= capacity else capacity
 
     # Looking, starting over, ending
 

@@ -525,6 +525,8 @@ class _Waiter:
         return 1 if self._predicate() else 0
 
     def sleep(self, seconds: float) -> None:
-        bits = self._device.isr.wait(seconds)
-        if bits & 2:
+        isr = self._device.isr
+        before = isr.all_ones
+        bits = isr.wait(seconds)
+        if bits & 2 or isr.all_ones != before:
             self._device.check_alive(self._doing)

@@ -60,10 +60,11 @@ class IsrOwner:
 
     ``queue`` counts reads that showed the queue bit *alone*, ``config`` reads that showed the configuration bit,
     ``both`` those of them that showed both: QEMU sets both bits for a configuration change, so bit 0 is evidence
-    of a used-buffer notification only where bit 1 is clear in the same read (virtio 1.4, 4.1.4.5).
+    of a used-buffer notification only where bit 1 is clear in the same read (virtio 1.4, 4.1.4.5). ``all_ones`` counts
+    reads that no device answers with.
     """
 
-    __slots__ = ("_isr", "both", "config", "line", "queue", "reads")
+    __slots__ = ("_isr", "all_ones", "both", "config", "line", "queue", "reads")
 
     def __init__(self, isr: View, line: InterruptLine) -> None:
         self._isr = isr
@@ -71,6 +72,7 @@ class IsrOwner:
         self.queue = 0
         self.config = 0
         self.both = 0
+        self.all_ones = 0
         self.reads = 0
 
     def collect(self) -> int:
@@ -81,6 +83,7 @@ class IsrOwner:
         value = self._isr[0]
         self.reads += 1
         if value == 0xFF:
+            self.all_ones += 1
             return 0
         if value & IsrBit.CONFIG:
             self.config += 1

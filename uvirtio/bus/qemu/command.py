@@ -19,7 +19,7 @@ from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
 from .process import memory_file
 
-__all__ = ["BLOCK_NODE", "DEVICE_ID", "NETDEV_ID", "Recipe", "make_recipe"]
+__all__ = ["BLOCK_NODE", "DEVICE_ID", "NETDEV_ID", "VFIO_USER", "Recipe", "make_recipe"]
 
 #: Our short names, and QEMU's devices behind them.
 TYPES = {
@@ -35,7 +35,7 @@ COMMON = ("qemu", "args", "machine", "legacy")
 
 DEVICE_ID, NETDEV_ID, BLOCK_NODE, CHARDEV_ID = "uvirtio-device", "uvirtio-net", "uvirtio-blk", "uvirtio-chr"
 
-_VFIO_USER = "vfio-user-pci"
+VFIO_USER = "vfio-user-pci"
 _DEVICE_NAME = re.compile(r"[a-zA-Z][\w.+-]*")
 _SIZE = re.compile(r"(\d+)([kKmMgG]?)")
 _MACHINES = ("pc", "q35")
@@ -241,7 +241,7 @@ def _vfio_user(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> 
         raise LocatorError(f"{locator}: socket=PATH of the vfio-user server is missing")
     recipe.control = locator.parameters.get("control")
     device: dict[str, object] = {
-        "driver": _VFIO_USER, "id": DEVICE_ID, "socket": {"type": "unix", "path": os.path.abspath(path)},
+        "driver": VFIO_USER, "id": DEVICE_ID, "socket": {"type": "unix", "path": os.path.abspath(path)},
     }  # fmt: skip
     # Its socket can only be given as JSON, where properties have types.
     recipe.arguments += ["-device", json.dumps(device | {name: _typed(value) for name, value in properties.items()})]
@@ -259,7 +259,7 @@ _BACKENDS: dict[str, tuple[tuple[str, ...], _Backend]] = {
     "virtio-blk-pci": (("image", "size", "format"), _blk),
     "virtio-net-pci": (("peer",), _net),
     "virtio-serial-pci": (("peer",), _console),
-    _VFIO_USER: (("socket", "control"), _vfio_user),
+    VFIO_USER: (("socket", "control"), _vfio_user),
 }
 # Their relatives that are modern or transitional by name have the same backends.
 for _base in ("virtio-blk-pci", "virtio-net-pci", "virtio-serial-pci"):

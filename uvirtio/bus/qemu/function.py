@@ -129,8 +129,10 @@ class QemuFunction:
             if bar.io
             else (self._qtest.read_memory, self._qtest.write_memory)
         )
+        slot = self._slot
         return Region.calls(
-            lambda offset, width: read(bar.address + offset, width),
+            # Where no device answers, a PCI bus reads all-ones; QEMU's memory reads zeros there.
+            lambda offset, width: (1 << 8 * width) - 1 if slot.empty else read(bar.address + offset, width),
             lambda offset, width, value: write(bar.address + offset, width, value),
             bar.size,
         )

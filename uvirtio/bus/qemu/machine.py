@@ -70,6 +70,8 @@ class Slot:
         self._qtest = qtest
         self.device = device
         self.function = function
+        #: The device was taken out.
+        self.empty = False
         self._address = ConfigPort.ENABLE | device << 11 | function << 8
         self.config = Region.calls(self._read, self._write, Header.SIZE)
 

@@ -1,0 +1,160 @@
+"""``uvirtio bench``: measured speed. Ratios first: they hold on a machine that is busy with other things too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from uvirtio.device import Device
+from uvirtio.errors import UsageError
+
+from . import exits
+from .arguments import add_common, positive_integer, seconds
+from .machine import describe_machine
+from .session import feature_bits, open_device
+
+__all__ = ["BENCHES", "SCHEMA", "add_arguments", "compare", "run"]
+
+SCHEMA = "uvirtio/bench"
+VERSION = 1
+#: What can be measured; those of the second kind need a device.
+ALONE = ("ring", "queue", "poll")
+WITH_DEVICE = ("net", "blk", "rng", "suspend")
+BENCHES = (*ALONE, *WITH_DEVICE)
+#: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
+_KEYS = ("bench", "format", "batch", "size")
+_RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
+_TOLERANCE = 1.5
+
+Row = dict[str, object]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``bench``."""
+    parser.add_argument("bench", choices=BENCHES, metavar="WHAT", help=f"one of {', '.join(BENCHES)}")
+    parser.add_argument(
+        "locator", nargs="?", metavar="LOCATOR",
+        help=f"the device, for {', '.join(WITH_DEVICE)} (default: an emulated one, in simulated time)",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+    parser.add_argument(
+        "--without", metavar="FEATURE", action="append", default=[],
+        help="do not negotiate this feature: a bit number or a name such as RING_PACKED (repeatable)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seconds", metavar="SECONDS", type=seconds(zero=False), default=1.0,
+        help="how long each measurement with a device takes (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--turns", metavar="N", type=positive_integer, default=15,
+        help="how often everything has its turn; medians are shown (default: 15)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--buffers", metavar="N", type=positive_integer, default=10_000_000,
+        help="queue: how many buffers have to pass without the process growing (default: 10000000)",
+    )  # fmt: skip
+    parser.add_argument("--baseline", metavar="FILE", help="compare the ratios with those of this earlier --json")
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, show, compare; 1 if a ratio is clearly worse than the baseline's."""
+    baseline = _load(args.baseline) if args.baseline else []
+    rows = _measure(args)
+    worse = compare(rows, baseline)
+    if args.json:
+        document = {"schema": SCHEMA, "version": VERSION, "machine": describe_machine(), "rows": rows, "worse": worse}
+        print(json.dumps(document, indent=2))
+    else:
+        _show(args.bench, rows)
+    for sentence in worse:
+        print(f"uvirtio: {sentence}", file=sys.stderr)
+    return exits.FAILED if worse else exits.HOLDS
+
+
+def _measure(args: argparse.Namespace) -> list[Row]:
+    if args.bench in ALONE and args.locator:
+        raise UsageError(f"bench {args.bench} measures this library alone and takes no device")
+    if args.bench == "ring":
+        from .benches.ring import measure_ring
+
+        return measure_ring(args.turns)
+    if args.bench == "queue":
+        from .benches.queue import measure_endurance, measure_sizes
+
+        return measure_sizes(args.turns) + measure_endurance(args.buffers)
+    if args.bench == "poll":
+        from .benches.poll import measure_poll
+
+        return measure_poll(args.turns)
+    with _device(args) as device:
+        without = feature_bits(args.without) if args.without else None
+        if args.bench == "suspend":
+            from .benches.suspend import measure_suspend
+
+            rows = measure_suspend(device, args.seconds, without)
+        else:
+            from .benches import devices
+
+            measure = {"net": devices.measure_net, "blk": devices.measure_blk, "rng": devices.measure_rng}[args.bench]
+            rows = measure(device, args.seconds, without)
+        return [{**row, "locator": device.function.locator} for row in rows]
+
+
+@contextmanager
+def _device(args: argparse.Namespace) -> Iterator[Device]:
+    default = "emulated:rng?delay=0.001" if args.bench == "suspend" else f"emulated:{args.bench}"
+    with open_device(args.locator or default, force=args.force) as device:
+        yield device
+
+
+def _load(path: str) -> list[Row]:
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--baseline {path}: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("version") != VERSION:
+        raise UsageError(f"--baseline {path}: not a document of `uvirtio bench --json`, version {VERSION}")
+    rows: list[Row] = document["rows"]
+    return rows
+
+
+def compare(rows: list[Row], baseline: list[Row]) -> list[str]:
+    """A sentence for each ratio that is more than half again as bad as in the baseline."""
+    earlier = {tuple(row.get(key) for key in _KEYS): row for row in baseline}
+    worse = []
+    for row in rows:
+        before = earlier.get(tuple(row.get(key) for key in _KEYS), {})
+        for name in _RATIOS:
+            now, then = row.get(name), before.get(name)
+            if isinstance(now, float) and isinstance(then, float) and now > _TOLERANCE * then:
+                what = " ".join(f"{key} {row[key]}" for key in _KEYS if key in row)
+                worse.append(f"{what}: {name} is {now:g}, and was {then:g}")
+    return worse
+
+
+def _show(bench: str, rows: list[Row]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from .inspect.output import console
+
+    if not rows:
+        print(f"uvirtio: bench {bench}: there was nothing to measure", file=sys.stderr)
+        return
+    columns = list(
+        dict.fromkeys(key for row in rows for key in row if key not in ("bench", "locator", "simulated_time"))
+    )
+    title = f"bench {bench}" + (f" {rows[0]['locator']}" if "locator" in rows[0] else "")
+    if rows[0].get("simulated_time"):
+        title += " (simulated time; ns are real)"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="left" if column in ("format", "frames") else "right")
+    for row in rows:
+        table.add_row(*(str(row.get(column, "")) for column in columns))
+    console().print(table)

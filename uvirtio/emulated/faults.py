@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..spec.status import Status
 from .faults_draft import DRAFT_FAULTS
 from .queue import DeviceQueue
+from .ring import LONGEST
 from .suspend import RESTLESS_PERIOD, Behaviour, Phase
 
 __all__ = ["FAULTS"]
@@ -165,7 +166,7 @@ class V11(Behaviour):
         with self.device.guarded():
             for queue in self.device.queues:
                 for request in queue.in_process:
-                    request.chain.write(_HALF_DONE * -(-request.chain.writable_size // 2))
+                    request.chain.write(_HALF_DONE * min(-(-request.chain.writable_size // 2), LONGEST))
         super().present_suspended()
 
 

@@ -152,7 +152,8 @@ class EmulatedFunction:
             self.log.fault("notify", "queue_notify", f"value {index:#x} at the address of queue {placed}", offset)
             return
         if width == 4 and expected == 4 and named < len(device.queues):
-            device.queues[named].check_notification(value >> 16)
+            with device.guarded():
+                device.queues[named].check_notification(value >> 16)
         device.kicked(named)
 
     # Device configuration (4.1.4.6)

@@ -39,6 +39,8 @@ _DEFAULT_MAC = "52:54:00:75:76:01"
 _RECEIVED = HEADER.pack(0, 0, 0, 0, 0, 0, 1)  # one buffer, no offloads (5.1.6.4.1)
 #: Frames that wait for receive buffers before more are lost.
 _BACKLOG = 1 << 16
+#: Bytes of a frame, or of a control command's data, that are read at all.
+_LONGEST = 1 << 17
 
 
 class Net(DeviceModel):
@@ -125,9 +127,9 @@ class Net(DeviceModel):
         if queue.index == self._control:
             ack = self._command(chain)
             return chain.write(bytes((ack,)), chain.writable_size - 1)
-        frame = chain.read(HEADER.size)
-        if chain.readable_size < HEADER.size + ETHERNET_HEADER:
+        if not HEADER.size + ETHERNET_HEADER <= chain.readable_size <= HEADER.size + _LONGEST:
             raise DriverFault(f"a transmit buffer of {chain.readable_size} bytes")
+        frame = chain.read(HEADER.size)
         if len(frame) > self.get("mtu") + FRAME_MAXIMUM - 1500 + 4:
             self.device.log.fault(
                 "queue", "transmit", f"a frame of {len(frame)} bytes with an MTU of {self.get('mtu')}"
@@ -143,7 +145,7 @@ class Net(DeviceModel):
     # The control queue (5.1.6.5)
 
     def _command(self, chain: Chain) -> int:
-        if chain.readable_size < COMMAND.size or chain.writable_size < 1:
+        if not COMMAND.size <= chain.readable_size <= _LONGEST or chain.writable_size < 1:
             raise DriverFault("a control command without class and command, or without a place for its ack (5.1.6.5)")
         kind, command = COMMAND.unpack(chain.read(0, COMMAND.size))
         data = chain.read(COMMAND.size)

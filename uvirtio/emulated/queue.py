@@ -53,6 +53,7 @@ class DeviceQueue:
         self.waits = waits
         self.in_process: list[Request] = []
         self.ring: Ring | None = None
+        self._again: _Event | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -73,6 +74,9 @@ class DeviceQueue:
             if request.event is not None:
                 request.event.cancel()
         self.in_process.clear()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
     def misplaced(self) -> str:
         """What is wrong with the alignment of the areas (2.7, 2.8.10.1), empty when nothing is."""
@@ -112,7 +116,13 @@ class DeviceQueue:
             self.device.model.serve(self)
             return
         device = self.device
+        begun = 0
         while len(self.in_process) < device.depth or not device.latency:
+            if begun == self.size:
+                # More than a ring holds, within one access: whatever the driver plays at, it does not hold us up.
+                self._again = device.clock.call_at(device.clock.now(), self._resume_service)
+                return
+            begun += 1
             chain = self._pop()
             if chain is None:
                 return
@@ -124,6 +134,10 @@ class DeviceQueue:
             else:
                 request.ready = True
                 self._complete_ready()
+
+    def _resume_service(self) -> None:
+        with self.device.guarded():
+            self.service()
 
     def _due(self) -> None:
         now = self.device.clock.now()

@@ -13,8 +13,10 @@ from typing import Protocol
 from ..spec import split
 from .memory import DriverFault, GuestMemory
 
-__all__ = ["DESCRIPTOR", "Chain", "Element", "Ring", "need_event", "read_table"]
+__all__ = ["DESCRIPTOR", "LONGEST", "Chain", "Element", "Ring", "need_event", "read_table"]
 
+#: Bytes that a device here reads from one buffer at most: descriptors may overlap, so memory is no limit.
+LONGEST = 1 << 26
 #: One buffer element: bus address and length in bytes.
 Element = tuple[int, int]
 #: A descriptor of either format: address, length, then flags and next (2.7.5), or buffer id and flags (2.8.13).
@@ -55,6 +57,8 @@ class Chain:
     def read(self, offset: int = 0, size: int | None = None) -> bytes:
         """The device-readable bytes from an offset on, however the driver cut them up (2.7.4.1)."""
         left = self.readable_size - offset if size is None else size
+        if left > LONGEST:
+            raise DriverFault(f"a request of {left} bytes; this device takes {LONGEST} at once")
         pieces = []
         for address, length in self.readable:
             if offset < length and left > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class Rig:
     indirect: bool = False
     in_order: bool = False
     memory: Memory = field(default_factory=Memory)
+    #: Makes another device than the model: (rig, queue) -> an object with the model's methods.
+    maker: Callable[[Rig, Any], Any] | None = None
 
     def __post_init__(self) -> None:
         self.queue = queue_of(
@@ -43,8 +46,12 @@ class Rig:
             indirect=self.indirect,
             in_order=self.in_order,
         )
-        device = SplitDevice if self.format == "split" else PackedDevice
-        self.device: Any = device(self.memory, self.queue, event_idx=self.event_idx, in_order=self.in_order)
+        model = SplitDevice if self.format == "split" else PackedDevice
+        self.device: Any = (
+            self.maker(self, self.queue)
+            if self.maker
+            else model(self.memory, self.queue, event_idx=self.event_idx, in_order=self.in_order)
+        )
         self.notified: list[int] = []
         self.queue.notifier = self.notified.append
         self.number = 0
@@ -132,6 +139,8 @@ class Rig:
             assert self.names[buffer.id] == number
             self.held.append((number, buffer))
         self.added.clear()
+        if found and self.event_idx and getattr(self.device, "asks_for_the_next", False):
+            self.event = self.exposed
 
     def use(self, which: int, part: int) -> None:
         """The device uses one of the buffers that it has: any, or with IN_ORDER the oldest or a batch up to one."""

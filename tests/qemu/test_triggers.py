@@ -70,7 +70,7 @@ def test_a_block_device_grows_by_what_was_asked_for(qemu: str) -> None:
         assert blk.capacity == 6144
         blk.write(6143, b"\x42" * 512)
         assert blk.read(6143, 512) == b"\x42" * 512
-        with pytest.raises(CannotRun, match="size=BYTES"):
+        with pytest.raises(CannotRun, match="resize: missing a required argument: 'size'"):
             triggers_of(blk).fire("resize")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 
 from ...errors import CannotRun
 from .. import Triggers
@@ -15,6 +16,9 @@ __all__ = ["QemuTriggers"]
 #: The i440fx machine's ACPI hot-plug register "eject" (QEMU docs/specs/acpi_pci_hotplug): a bit for each device number.
 _EJECT = 0xAE08
 _REMOVAL = 5.0
+#: Seconds that QEMU may take to accept what is sent to the device, and most of anything at once.
+_PATIENCE = 5.0
+_MOST = 4096
 
 #: To everybody, from a locally administered address, EtherType "local experimental".
 _FRAME = b"\xff" * 6 + bytes.fromhex("525400000001") + b"\x88\xb5" + b"uvirtio".ljust(46, b".")
@@ -25,8 +29,8 @@ class QemuTriggers:
     """See :class:`~uvirtio.bus.Triggers`. What is available depends on the device and on who holds its other end.
 
     ``change_config`` (net: the link goes down or up; blk: an image of ours grows or shrinks by 1 MiB; balloon: another
-    target), ``set_link`` (``up``), ``resize`` (``size``, bytes), ``send_traffic`` (``data``, ``count``: frames or
-    bytes from the peer; key presses), ``unplug``; and those of a vfio-user server's control socket.
+    target), ``set_link`` (``up``), ``resize`` (``size``, bytes), ``send_traffic`` (net: ``count`` frames of ``size`` bytes,
+    or of ``data``; console: ``data``, ``count`` times; input: ``count`` key strokes), ``unplug``; and those of a vfio-user server's control socket.
     """
 
     def __init__(self, process: QemuProcess, recipe: Recipe, slot: Slot, server: Triggers | None = None) -> None:
@@ -36,7 +40,7 @@ class QemuTriggers:
         self._slot = slot
         self._server = server
         self._odd = False
-        self._verbs: dict[str, Callable[[dict[str, object]], None]] = {}
+        self._verbs: dict[str, Callable[..., None]] = {}
         kind = recipe.driver.removesuffix("-non-transitional").removesuffix("-transitional")
         if kind == "virtio-net-pci":
             self._verbs |= {"set_link": self._set_link, "change_config": self._toggle_link}
@@ -60,57 +64,68 @@ class QemuTriggers:
         return frozenset(self._verbs) | (self._server.available() if self._server else frozenset())
 
     def fire(self, name: str, **arguments: object) -> None:
-        """Do it. Raises :class:`CannotRun` for what is not available, or with QEMU's own words."""
+        """Do it. Raises :class:`CannotRun` for what is not available or has other arguments, or with QEMU's own words."""
         verb = self._verbs.get(name)
         if verb is not None:
-            verb(arguments)
+            try:
+                signature(verb).bind(**arguments)
+            except TypeError as error:
+                raise CannotRun(f"{name}: {error}; it is {name}{signature(verb)}") from error
+            verb(**arguments)
         elif self._server is not None and name in self._server.available():
             self._server.fire(name, **arguments)
         else:
             known = ", ".join(sorted(self.available())) or "nothing"
             raise CannotRun(f"QEMU cannot be asked for {name!r} with this device; it can for {known}")
 
-    def _set_link(self, arguments: dict[str, object]) -> None:
-        self._qmp.execute("set_link", {"name": NETDEV_ID, "up": bool(arguments.get("up", True))})
+    def _set_link(self, up: object = True) -> None:
+        if not isinstance(up, bool):
+            raise CannotRun(f"set_link: up={up!r} is neither true nor false")
+        self._qmp.execute("set_link", {"name": NETDEV_ID, "up": up})
 
-    def _toggle_link(self, _arguments: dict[str, object]) -> None:
+    def _toggle_link(self) -> None:
         self._odd = not self._odd
-        self._set_link({"up": not self._odd})
+        self._set_link(not self._odd)
 
     def _image_size(self) -> int:
         nodes = self._qmp.execute("query-named-block-nodes", {"flat": True})
         return next(int(node["image"]["virtual-size"]) for node in nodes if node["node-name"] == BLOCK_NODE)
 
-    def _resize(self, arguments: dict[str, object]) -> None:
-        size = arguments.get("size")
+    def _resize(self, size: object) -> None:
         if not isinstance(size, int):
-            raise CannotRun("resize needs size=BYTES")
+            raise CannotRun(f"resize: size={size!r} is no number of bytes")
         self._qmp.execute("block_resize", {"node-name": BLOCK_NODE, "size": size})
 
-    def _toggle_size(self, _arguments: dict[str, object]) -> None:
+    def _toggle_size(self) -> None:
         self._odd = not self._odd
-        self._resize({"size": self._size + self._odd * _MIB})
+        self._resize(self._size + self._odd * _MIB)
 
-    def _toggle_balloon(self, _arguments: dict[str, object]) -> None:
+    def _toggle_balloon(self) -> None:
         now = int(self._qmp.execute("query-balloon")["actual"])
         self._odd = not self._odd
         self._qmp.execute("balloon", {"value": now - (8 if self._odd else 4) * _MIB})
 
-    def _press_keys(self, arguments: dict[str, object]) -> None:
-        for _ in range(_count(arguments)):
+    def _press_keys(self, count: object = 1) -> None:
+        for _ in range(_number("count", count)):
             self._qmp.execute("send-key", {"keys": [{"type": "qcode", "data": "a"}], "hold-time": 1})
 
-    def _send_frames(self, arguments: dict[str, object]) -> None:
-        assert self._recipe.peer is not None
-        for _ in range(_count(arguments)):
-            self._recipe.peer.send(_data(arguments, _FRAME))
+    def _send_frames(self, count: object = 1, size: object = len(_FRAME), data: object = None) -> None:
+        frame = _FRAME.ljust(_number("size", size), b".")[: _number("size", size)] if data is None else _bytes(data)
+        self._send(frame, _number("count", count))
 
-    def _send_bytes(self, arguments: dict[str, object]) -> None:
-        assert self._recipe.peer is not None
-        for _ in range(_count(arguments)):
-            self._recipe.peer.sendall(_data(arguments, b"uvirtio\n"))
+    def _send_bytes(self, data: object = "uvirtio\n", count: object = 1) -> None:
+        self._send(_bytes(data), _number("count", count))
 
-    def _unplug(self, _arguments: dict[str, object]) -> None:
+    def _send(self, data: bytes, count: int) -> None:
+        assert self._recipe.peer is not None
+        self._recipe.peer.settimeout(_PATIENCE)
+        try:
+            for _ in range(count):
+                self._recipe.peer.sendall(data)
+        except OSError as error:
+            raise CannotRun(f"QEMU does not take what is sent from the device's other end: {error}") from error
+
+    def _unplug(self) -> None:
         """Ask for removal, and answer as the guest's ACPI would."""
         self._qmp.execute("device_del", {"id": DEVICE_ID})
         self._process.qtest.write_port(_EJECT, 4, 1 << self._slot.device)
@@ -121,11 +136,11 @@ class QemuTriggers:
         self._slot.empty = True
 
 
-def _count(arguments: dict[str, object]) -> int:
-    count = arguments.get("count", 1)
-    return count if isinstance(count, int) else 1
+def _number(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST:
+        raise CannotRun(f"{name}={value!r} is no number from 1 to {_MOST}")
+    return value
 
 
-def _data(arguments: dict[str, object], default: bytes) -> bytes:
-    data = arguments.get("data", default)
+def _bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else str(data).encode()

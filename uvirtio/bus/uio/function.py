@@ -34,15 +34,19 @@ def open_uio(
     """Open the function that a locator of this bus names, taking it from its driver for as long as it is open.
 
     A function that is on uio_pci_generic already is left there. Raises :class:`CannotRun` in its many forms (not root,
-    no such device, busy, in use, module missing), and :class:`LocatorError` for a parameter: this bus has none.
+    no such device, busy, in use, module missing), and :class:`LocatorError` for a parameter other than ``legacy=on``,
+    which asks for the legacy interface of a transitional device.
     """
     if isinstance(locator, str):
         locator = Locator("uio", locator)
-    locator.check_parameters()
+    locator.check_parameters("legacy")
+    legacy = locator.flag("legacy")
     if locator.bus != "uio":
         raise LocatorError(f"{locator} is not a device of this machine's PCI bus")
     sysfs = sysfs or Sysfs()
-    return UioFunction(resolve(locator.target, sysfs), force=force, sysfs=sysfs, run=run)
+    function = UioFunction(resolve(locator.target, sysfs), force=force, sysfs=sysfs, run=run)
+    function.prefer_legacy = legacy
+    return function
 
 
 class UioFunction:
@@ -54,6 +58,8 @@ class UioFunction:
     """
 
     bus: str = "uio"
+    #: Whether the legacy interface of a transitional device is to be driven.
+    prefer_legacy: bool = False
 
     def __init__(self, bdf: str, *, force: bool = False, sysfs: Sysfs | None = None, run: Path = RUN) -> None:
         self.locator = bdf

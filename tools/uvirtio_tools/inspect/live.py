@@ -99,16 +99,23 @@ class LiveDevice:
         """Look again; whether anything changed. Never raises what a device or a machine can cause."""
         if self._fixed:
             return False
-        before, before_error = self.description, self.error
+        before_error = self.error
         try:
             found = self._look()
         except UvirtioError as error:
             self.error = str(error)
-            self.gone = self.gone or isinstance(error, (DeviceGone, NoSuchDevice))
+            # What was never there is not gone.
+            lost = isinstance(error, (DeviceGone, NoSuchDevice)) and self.description is not None
+            self.gone = self.gone or lost
             if self.error != before_error:
                 self._tell(f"{'gone: ' if self.gone else ''}{self.error}")
             return self.error != before_error
-        if self.gone or before_error:
+        return self.take(found) or bool(before_error)
+
+    def take(self, found: Description) -> bool:
+        """Take note of a look that was had otherwise (by who drives the device); whether anything changed."""
+        before = self.description
+        if self.gone or self.error:
             self._tell("it is there again")
         self.error, self.gone, self.description = "", False, found
         self._count(found)
@@ -118,7 +125,7 @@ class LiveDevice:
         changes = compare(before, found)
         for change in changes:
             self._tell(f"{change.what}: {change.before} -> {change.after}")
-        return bool(changes) or bool(before_error)
+        return bool(changes)
 
     def _tell(self, text: str) -> None:
         self.events.append(Event(time.time(), text))

@@ -203,12 +203,17 @@ def _queue_cells(queue: QueueRow, driven: bool) -> list[str]:
 
 
 def configuration_table(device: Description) -> Table:
-    """Configuration fields by name; those that no offered feature makes valid are marked."""
-    table = _table("offset", "field", "value", "access", "exists", numbers=["offset"])
+    """Configuration fields by name; those that no offered feature makes valid are marked, and their bytes left out."""
+    table = _table("offset", "field", "value", "", "exists", numbers=["offset"])
+    table.columns[1].no_wrap = True
     for field in device.config:
-        needs = f"only with {' or '.join(field.needs)}" if field.valid is False else mark(field.valid)
+        absent = field.valid is False
         table.add_row(
-            f"{field.offset:#04x}", field.name, field.text, "writable" if field.writable else "read-only", needs
+            f"{field.offset:#04x}",
+            field.name,
+            "-" if absent else field.text,
+            "rw" if field.writable else "ro",
+            f"only with {' or '.join(field.needs)}" if absent else mark(field.valid),
         )
     return table
 

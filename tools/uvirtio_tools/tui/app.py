@@ -56,6 +56,8 @@ class ListScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", priority=True),
+        Binding("j", "move(1)", "down", show=False),
+        Binding("k", "move(-1)", "up", show=False),
         Binding("b", "bind", "bind"),
         Binding("g", "restore", "give back"),
         Binding("d", "doctor", "doctor"),
@@ -146,7 +148,12 @@ class ListScreen(Screen[None]):
             device = LiveDevice(row.locator, fixed=fixed)
             if fixed is None:
                 device.description = row.description
-            self.app.push_screen(DeviceScreen(device, available=fixed is None))
+            self.app.push_screen(DeviceScreen(device, interval=min(self._interval, 1.0), available=fixed is None))
+
+    def action_move(self, by: int) -> None:
+        """Choose another device."""
+        table = self.query_one(DataTable)
+        table.move_cursor(row=max(0, table.cursor_row + by))
 
     def action_refresh(self) -> None:
         """Look now."""
@@ -206,7 +213,7 @@ class ListScreen(Screen[None]):
 def _cells(row: Row) -> list[str]:
     found = row.description
     if found is None:
-        return [row.locator, "?", "?", "?", "?", row.error]
+        return [row.locator, "?", "?", "?", "?", "error"]
     state = "GONE" if row.gone else (found.suspend_text if found.suspend_known else "unknown")
     names = " ".join(found.kernel_names) or "-"
     return [row.locator, found.type_name, found.interface, found.driver or "-", names, state]

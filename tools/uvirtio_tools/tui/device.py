@@ -94,6 +94,7 @@ class DeviceScreen(Screen[None]):
     def on_drive_panel_state(self, message: DrivePanel.State) -> None:
         """The session has looked, rings included."""
         self.found, self._rings = message.found, message.rings
+        self.device.take(message.found)
         self.device.interrupts = message.interrupts
         self._draw()
 
@@ -129,7 +130,7 @@ class DeviceScreen(Screen[None]):
     def action_tab(self, name: str) -> None:
         """Show a tab and put the focus where its keys are."""
         self.query_one(TabbedContent).active = name
-        wanted = {"features": "#features", "queues": "#queues", "drive": "#drive-log", "trace": "#trace-log"}
+        wanted = {"features": "#feature-table", "queues": "#queue-table", "drive": "#drive-log", "trace": "#trace-log"}
         if name in wanted:
             self.query_one(wanted[name]).focus()
         else:

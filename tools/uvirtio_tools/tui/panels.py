@@ -60,7 +60,7 @@ class FeaturesPanel(Vertical):
     def compose(self) -> ComposeResult:
         """Masks, table, sentence."""
         yield Static("", id="feature-masks", markup=False)
-        yield DataTable[str](id="features", cursor_type="row")
+        yield DataTable[str](id="feature-table", cursor_type="row")
         yield Static("", id="feature-text", markup=False)
 
     def on_mount(self) -> None:

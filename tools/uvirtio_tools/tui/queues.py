@@ -8,13 +8,15 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
 
-from ..inspect.model import Description, QueueRow
+from uvirtio.spec.packed import EVENT_WRAP
+
+from ..inspect.model import Description, QueueRow, Ring
 from ..inspect.render import mark
 from ..inspect.rings import RingImage, decode_ring
 
 __all__ = ["QueuesPanel"]
 
-_COLUMNS = ("queue", "name", "num", "enabled", "vector", "notify", "avail idx", "used idx", "in flight")
+_COLUMNS = ("queue", "name", "num", "enabled", "vector", "notify", "avail", "used", "in flight")
 
 
 class QueuesPanel(Vertical):
@@ -27,7 +29,7 @@ class QueuesPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """Table, heading, descriptors and rings side by side."""
-        yield DataTable[str](id="queues", cursor_type="row", zebra_stripes=False)
+        yield DataTable[str](id="queue-table", cursor_type="row", zebra_stripes=False)
         yield Static("", id="ring-head", markup=False)
         with Horizontal(id="ring"):
             with VerticalScroll():
@@ -37,12 +39,12 @@ class QueuesPanel(Vertical):
 
     def on_mount(self) -> None:
         """Name the columns."""
-        self.query_one("#queues", DataTable).add_columns(*_COLUMNS)
+        self.query_one("#queue-table", DataTable).add_columns(*_COLUMNS)
 
     def show(self, found: Description, rings: dict[str, Any]) -> None:
         """Draw these queues; the cursor stays where it is."""
         self._rings, self._found = rings, found
-        table = self.query_one("#queues", DataTable)
+        table = self.query_one("#queue-table", DataTable)
         cursor = table.cursor_row
         table.clear()
         for queue in found.queues:
@@ -58,7 +60,7 @@ class QueuesPanel(Vertical):
     def _draw_ring(self) -> None:
         head, table = self.query_one("#ring-head", Static), self.query_one("#ring-table", Static)
         entries = self.query_one("#ring-entries", Static)
-        found, row = self._found, self.query_one("#queues", DataTable).cursor_row
+        found, row = self._found, self.query_one("#queue-table", DataTable).cursor_row
         if found is None or not found.queues or row >= len(found.queues):
             head.update("\n".join(found.notes) if found is not None and found.notes else "there are no queues to show")
             table.update("")
@@ -85,8 +87,16 @@ def _cells(queue: QueueRow) -> list[str]:
         mark(queue.enabled),
         "-" if queue.vector is None else str(queue.vector),
         "-" if queue.notify_off is None else str(queue.notify_off),
-        *(["-"] * 3 if ring is None else [str(ring.driver_index), str(ring.device_index), str(ring.in_flight)]),
+        *(["-"] * 3 if ring is None else [*_positions(ring), str(ring.in_flight)]),
     ]
+
+
+def _positions(ring: Ring) -> tuple[str, str]:
+    """Indices of a split ring; position and wrap counter of a packed one."""
+    if ring.format == "packed":
+        first, second = (f"{at & ~EVENT_WRAP} wrap {at >> 15}" for at in (ring.driver_index, ring.device_index))
+        return first, second
+    return str(ring.driver_index), str(ring.device_index)
 
 
 def _headline(queue: QueueRow) -> str:

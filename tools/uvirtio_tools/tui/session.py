@@ -100,7 +100,7 @@ class Session:
         if driver_class is not None:
             for index, limit in driver_class.queues(device).items():
                 device.set_up_queue(index, limit)
-        queues = watch(device)
+        watch(device)
         device.driver_ok()
         self.driver = self.workload = self.runner = None
         if driver_class is not None:
@@ -109,7 +109,7 @@ class Session:
             self.workload = self.driver.workload()
         self.suspender = Suspender(device, chosen, self.timeout) if chosen else None
         if self.suspender is not None:
-            self.runner = CycleRunner(device, queues, self.workload, self.suspender, hold=0.0)
+            self.runner = CycleRunner(device, self.workload, self.suspender, hold=0.0)
         return {"notes": self.notes}
 
     def submit(self) -> dict[str, Any]:

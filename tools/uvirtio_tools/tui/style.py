@@ -6,7 +6,7 @@ __all__ = ["CSS"]
 
 CSS = """
 Screen { layout: vertical; }
-#head { text-style: bold reverse; height: 1; padding: 0 1; }
+#head { text-style: bold reverse; height: auto; max-height: 2; padding: 0 1; }
 #error { text-style: bold; padding: 0 1; height: auto; max-height: 3; }
 #devices { height: 1fr; }
 #chosen { height: auto; max-height: 7; padding: 0 1; border-top: ascii $foreground; }
@@ -16,9 +16,9 @@ TabPane { padding: 0; height: 1fr; }
 Tab { padding: 0 1; min-width: 0; }
 FeaturesPanel, QueuesPanel, DrivePanel { height: 1fr; }
 #feature-masks { height: 1; padding: 0 1; text-style: bold; }
-#features { height: 1fr; }
+#feature-table { height: 1fr; }
 #feature-text { height: auto; max-height: 6; padding: 0 1; border-top: ascii $foreground; }
-#queues { height: auto; max-height: 40%; }
+#queue-table { height: auto; max-height: 40%; }
 #ring-head { height: auto; max-height: 5; padding: 0 1; border-top: ascii $foreground; }
 #ring { height: 1fr; }
 #ring > VerticalScroll { width: 1fr; padding: 0 1; }

@@ -34,9 +34,9 @@ class ReceiveBuffers:
         self._device = device
         self.queue = queue
         self.size = size
-        count = min(count, queue.size // (2 if head else 1))
-        self._block = _block(device, count, size)
-        whole = _cut(self._block, count, size)
+        self.count = min(count, queue.size // (2 if head else 1))
+        self._block = _block(device, self.count, size)
+        whole = _cut(self._block, self.count, size)
         self._idle: list[tuple[Dma, ...]] = [
             (part.part(0, head), part.part(head, size - head)) if head else (part,) for part in whole
         ]

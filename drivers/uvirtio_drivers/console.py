@@ -223,6 +223,19 @@ class Console:
         port = self.wait_for_port((lambda port: port.host_open) if echoed else (lambda _port: True))
         return ConsoleWorkload(self, port, echoed=echoed)
 
+    def harmless_workload(self) -> ConsoleWorkload:
+        """Traffic over port 0 that needs nothing from the device to begin with, and expects nothing back.
+
+        The device may throw the bytes away, as long as it has not added the port.
+        """
+        port = self.ports.get(0)
+        if port is None:
+            # Set aside like one that was removed: should the device add it, it is this one, with these buffers.
+            if 0 not in self._removed:
+                self._removed[0] = self._port(0, host_open=False)
+            port = self._removed[0]
+        return ConsoleWorkload(self, port, echoed=False)
+
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""
         if self.multiport:

@@ -13,6 +13,8 @@ from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.formats.net import (
     ETHERNET_HEADER,
     FRAME_MAXIMUM,
+    HEADER,
+    HEADER_LEGACY,
     MAC_LENGTH,
     MTU_MINIMUM,
     STATUS_ANNOUNCE,
@@ -29,14 +31,16 @@ from .buffers import ReceiveBuffers, SendBuffers
 from .fields import Fields
 from .net_control import ControlQueue
 from .net_frames import FrameReader
+from .net_pool import FramePool
 from .net_workload import NetWorkload
 from .workload import ConfigField
 
 __all__ = ["Net"]
 
 RECEIVEQ, TRANSMITQ, CONTROLQ = 0, 1, 2
-#: Buffers of each direction.
+#: Buffers of each direction, fewer where they are large: at most so many bytes together.
 DEPTH = 64
+_MEMORY = 1 << 20
 
 
 class Net:
@@ -65,15 +69,16 @@ class Net:
         #: Longest frame in bytes, Ethernet header included.
         self.longest = self._longest()
         receive, transmit = device.queue(RECEIVEQ), device.queue(TRANSMITQ)
-        self._reader = FrameReader(
-            merged=merged, legacy=legacy, buffers=min(DEPTH, receive.size), where=device.function.locator
-        )
-        self._header = bytes(self._reader.header.size)
+        header = HEADER_LEGACY if legacy and not merged else HEADER
+        size = header.size + self.longest
+        # One stretch of memory per direction, which on a real machine has to fit into a huge page.
+        depth = max(4, min(DEPTH, _MEMORY // size))
+        self._header = bytes(header.size)
         # Legacy devices may insist on a header in a descriptor of its own (5.1.6.6).
-        head = len(self._header) if legacy and Feature.ANY_LAYOUT not in self._accepted else 0
-        size = len(self._header) + self.longest
-        self._receiving = ReceiveBuffers(device, receive, size, DEPTH, head=head)
-        self.sending = SendBuffers(device, transmit, size, DEPTH, head=head)
+        self._head = head = header.size if legacy and Feature.ANY_LAYOUT not in self._accepted else 0
+        self._receiving = ReceiveBuffers(device, receive, size, depth, head=head)
+        self._reader = FrameReader(header, merged=merged, buffers=self._receiving.count, where=device.function.locator)
+        self.sending = SendBuffers(device, transmit, size, depth, head=head)
         self._control = ControlQueue(device, device.queue(CONTROLQ)) if CONTROLQ in device.queues else None
         self.mac = self._own_mac()
 
@@ -123,6 +128,10 @@ class Net:
         Raises :class:`FrameTooLong`, :class:`UsageError` for one without an Ethernet header, :class:`QueueFull`,
         :class:`SuspendedError`.
         """
+        self._check(frame)
+        self.sending.put(self._header + frame)
+
+    def _check(self, frame: bytes) -> None:
         if len(frame) > self.longest:
             raise FrameTooLong(
                 f"a frame of {len(frame)} bytes is too long: the device takes {self.longest}, an MTU of "
@@ -130,7 +139,6 @@ class Net:
             )
         if len(frame) < ETHERNET_HEADER:
             raise UsageError(f"a frame of {len(frame)} bytes has no whole Ethernet header ({ETHERNET_HEADER} bytes)")
-        self.sending.put(self._header + frame)
 
     def transmit(self, frame: bytes, timeout: float | None = None) -> None:
         """Send one frame and wait until the device has given its buffer back. Raises like :meth:`transmit_batch`."""
@@ -142,8 +150,7 @@ class Net:
         Raises :class:`FrameTooLong` (nothing is sent then), :class:`DeviceTimeout`, :class:`SuspendedError`.
         """
         for frame in frames:
-            if len(frame) > self.longest:
-                self.enqueue(frame)
+            self._check(frame)
         position = 0
 
         def sent() -> bool:
@@ -156,6 +163,15 @@ class Net:
             return position == len(frames) and not self.sending.outstanding
 
         self.device.wait_for(sent, timeout, doing=f"transmitting {len(frames)} frames")
+
+    def prepare(self, frames: Sequence[bytes]) -> FramePool:
+        """Frames of one length, written once, to be sent in batches again and again. Close it to transmit others.
+
+        Raises :class:`FrameTooLong`, :class:`UsageError`, :class:`DriverMisuse` while frames are in flight.
+        """
+        for frame in frames:
+            self._check(frame)
+        return FramePool(self, frames, self._header, self._head)
 
     def received(self) -> list[bytes]:
         """Frames that have arrived, without waiting; receive buffers go back to the device while it is running.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from struct import Struct
 
 from uvirtio.errors import DeviceMisbehaved
-from uvirtio.spec.formats.net import HEADER, HEADER_LEGACY, GsoType, HeaderFlag
+from uvirtio.spec.formats.net import GsoType, HeaderFlag
 
 __all__ = ["FrameReader"]
 
 
 class FrameReader:
-    """Turns buffer contents into frames. ``merged``: MRG_RXBUF was negotiated; ``legacy``: the interface without VERSION_1.
+    """Turns buffer contents into frames, each behind a ``header``. ``merged``: MRG_RXBUF was negotiated.
 
     ``buffers``: how many buffers the device can have at once, which no frame can exceed.
     """
 
-    def __init__(self, *, merged: bool, legacy: bool, buffers: int, where: str) -> None:
-        self.header = HEADER_LEGACY if legacy and not merged else HEADER
+    def __init__(self, header: Struct, *, merged: bool, buffers: int, where: str) -> None:
+        self.header = header
         self._merged = merged
         self._buffers = buffers
         self._where = where

@@ -82,7 +82,11 @@ class ConfigField:
 
 
 class Driver(Protocol):
-    """A driver of one device type: which features and queues it wants, and what it offers on a running device."""
+    """A driver of one device type: which features and queues it wants, and what it offers on a running device.
+
+    Where making a workload takes requests, a driver also has ``harmless_workload()``: one that neither asks the device for
+    anything to begin with nor writes data, so that it can be submitted even before the device is live.
+    """
 
     #: Virtio device id.
     TYPE: ClassVar[int]

@@ -23,6 +23,7 @@ from uvirtio.errors import (
 )
 from uvirtio.spec.devices import net as spec
 from uvirtio.spec.dialects import V1_4
+from uvirtio.spec.formats.net import HEADER
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
 from uvirtio_drivers.net import Net
@@ -68,6 +69,33 @@ def test_a_batch_is_sent_in_order_and_more_than_there_are_buffers() -> None:
     with running(net_type(), Net) as (net, _, bus):
         net.transmit_batch(frames)
         assert [seen.readable[12:] for seen in bus.function.device.model.seen] == frames
+
+
+@pytest.mark.parametrize("features", ["", "?features=%2bRING_PACKED"])
+def test_prepared_frames_are_sent_in_batches_and_the_queue_is_given_back(features: str) -> None:
+    frames = [FRAME + bytes((number,)) for number in range(3)]
+    with running(net_type(), Net, parameters=features) as (net, _, bus):
+        with net.prepare(frames) as pool:
+            pool.transmit(500)
+            assert pool.free == pool.pool.count
+        net.transmit(FRAME)
+        seen = [one.readable for one in bus.function.device.model.seen]
+    count = pool.pool.count
+    assert seen == [PLAIN + frames[number % count % 3] for number in range(500)] + [PLAIN + FRAME]
+
+
+def test_prepared_frames_are_checked_like_others() -> None:
+    with running(net_type(), Net) as (net, device, _):
+        with pytest.raises(UsageError, match="all of one length"):
+            net.prepare([FRAME, FRAME + b"x"])
+        with pytest.raises(UsageError, match="all of one length"):
+            net.prepare([])
+        with pytest.raises(FrameTooLong):
+            net.prepare([bytes(1515)])
+        pool = net.prepare([FRAME])
+        Suspender(device, V1_4).suspend()
+        with pytest.raises(SuspendedError, match="D3"):
+            pool.transmit(1)
 
 
 def test_received_frames_come_out_without_their_header() -> None:
@@ -210,7 +238,7 @@ def test_frames_over_several_buffers_are_put_together_whatever_arrives_at_once(
         pieces = [frame[at : at + cut] for at in range(0, len(frame), cut)]
         buffers.append(pack("<BBHHHHH", 0, 0, 0, 0, 0, 0, len(pieces)) + pieces[0])
         buffers += pieces[1:]
-    reader = FrameReader(merged=True, legacy=False, buffers=400, where="test")
+    reader = FrameReader(HEADER, merged=True, buffers=400, where="test")
     position, turn = 0, 0
     while position < len(buffers):
         step = batches[turn % len(batches)]
@@ -219,10 +247,12 @@ def test_frames_over_several_buffers_are_put_together_whatever_arrives_at_once(
     assert list(reader.frames) == frames
 
 
-def test_the_legacy_header_has_ten_bytes_unless_buffers_are_merged() -> None:
-    assert FrameReader(merged=False, legacy=True, buffers=1, where="").header.size == 10
-    assert FrameReader(merged=True, legacy=True, buffers=1, where="").header.size == 12
-    assert FrameReader(merged=False, legacy=False, buffers=1, where="").header.size == 12
+def test_buffers_are_fewer_where_the_mtu_makes_them_large() -> None:
+    with running(net_type(features=(spec.MTU, spec.MAC), mtu=65535), Net) as (net, _, bus):
+        assert net.longest == 65549
+        assert 4 <= net._receiving.count < 64
+        net.transmit_batch([bytes(65549)] * 40)
+        assert len(bus.function.device.model.seen) == 40
 
 
 def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped-def]
@@ -302,6 +332,20 @@ def test_a_doubled_frame_is_noticed_without_a_known_peer_too_but_a_gap_is_not_he
         pytest.raises(WorkloadFailed, match="twice"),
     ):
         drive(device, net.workload())
+
+
+def test_frames_that_are_lost_while_the_link_is_down_are_not_held_against_the_device() -> None:
+    with running(net_type(every(20, lambda seen: None)), Net, echoes=True) as (net, device, bus):
+        workload = net.workload()
+        workload.submit()
+        workload.kick()
+        drain(device, workload)
+        bus.function.device.model.change(status=0)
+        bus.function.device.model.change(status=1)
+        workload.verify()
+        assert workload.lost_lawfully == 3
+        with pytest.raises(WorkloadFailed, match="did not come back"):
+            drive(device, workload)
 
 
 def test_nothing_is_given_to_a_suspended_device_and_receive_buffers_come_back_after_resume() -> None:

@@ -22,13 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("devices", metavar="DEVICE", nargs="+", help="00:05.0, virtio3, eth0, vda ...")
     parser.add_argument("--force", action="store_true", help="take a device although something uses it")
     parser.add_argument("--dry-run", action="store_true", help="print the sysfs writes instead of doing them")
+    parser.add_argument("--persist", action="store_true", help="take the device at every boot, too (a udev rule)")
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Bind each device; one that fails does not keep the others from it. The worst status is the result."""
     from uvirtio.bus.uio import bind
-    from uvirtio.bus.uio.discovery import resolve
+    from uvirtio.bus.uio.discovery import describe, resolve
+    from uvirtio.bus.uio.persist import persist
     from uvirtio.bus.uio.sysfs import Sysfs
 
     def tell(line: str) -> None:
@@ -40,14 +42,14 @@ def run(args: argparse.Namespace) -> int:
     for text in args.devices:
         try:
             bound = bind(resolve(text, sysfs), force=args.force, sysfs=sysfs)
+            rule = persist(sysfs, describe(sysfs, bound.bdf)) if args.persist else None
         except UvirtioError as error:
             print(f"uvirtio: {error}", file=sys.stderr)
             devices.append({"device": text, "error": str(error)})
             status = max(status, exits.status_of(error))
             continue
-        devices.append(
-            {"device": bound.bdf, "uio": bound.uio, "driver_before": bound.before, "was_bound": bound.already}
-        )
+        row: dict[str, object] = {"device": bound.bdf, "uio": bound.uio, "driver_before": bound.before, "was_bound": bound.already}
+        devices.append(row | {"rule": str(rule) if rule else None})
         if not args.json and not args.dry_run:
             if bound.already:
                 print(f"{bound.bdf} is on uio_pci_generic already (/dev/{bound.uio})")
@@ -56,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
                 print(
                     f"{bound.bdf} is on uio_pci_generic (/dev/{bound.uio}{before}); `uvirtio restore {bound.bdf}` gives it back"
                 )
+            if rule:
+                print(f"{bound.bdf} is taken at every boot from now on ({rule})")
     if args.json:
         json.dump({"schema": SCHEMA, "version": VERSION, "devices": devices}, sys.stdout, indent=2)
         print()

@@ -30,20 +30,36 @@ def run(args: argparse.Namespace) -> int:
     """Restore each device; the worst status is the result."""
     from uvirtio.bus.uio import Restored, pending, restore, restore_all
     from uvirtio.bus.uio.discovery import resolve
+    from uvirtio.bus.uio.persist import forget, persistent
+    from uvirtio.bus.uio.sysfs import Sysfs
 
     if args.all and args.devices:
         raise UsageError("restore takes devices or --all, not both")
+    sysfs = Sysfs()
     results: list[Restored | UvirtioError] = []
+    forgotten: list[str] = []
     if args.devices:
         for text in args.devices:
             try:
                 # A device that was unplugged resolves no more, but what it left behind is still to be given back.
-                results.append(restore(text if text in pending() else resolve(text)))
+                bdf = text if text in pending() else resolve(text)
+                if forget(sysfs, bdf):
+                    forgotten.append(bdf)
+                results.append(restore(bdf))
             except UvirtioError as error:
                 results.append(error)
     else:
-        results = restore_all()
+        for bdf in persistent(sysfs):
+            try:
+                if forget(sysfs, bdf):
+                    forgotten.append(bdf)
+            except UvirtioError as error:
+                results.append(error)
+        results += restore_all()
     status = exits.HOLDS
+    if not args.json:
+        for bdf in forgotten:
+            print(f"{bdf} is no longer taken at boot")
     devices: list[dict[str, object]] = []
     for result in results:
         if isinstance(result, UvirtioError):
@@ -61,8 +77,12 @@ def run(args: argparse.Namespace) -> int:
                 else f"{result.bdf} has no driver, as before"
             )
     if args.json:
-        json.dump({"schema": SCHEMA, "version": VERSION, "devices": devices}, sys.stdout, indent=2)
+        json.dump(
+            {"schema": SCHEMA, "version": VERSION, "devices": devices, "no_longer_at_boot": forgotten},
+            sys.stdout,
+            indent=2,
+        )
         print()
-    elif not results:
+    elif not results and not forgotten:
         print("nothing to restore: uvirtio holds no device")
     return status

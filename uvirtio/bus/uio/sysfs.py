@@ -107,7 +107,7 @@ class Sysfs:
         import shlex
 
         shown = shlex.quote(text.replace("\n", "\\n"))
-        self._say(f"printf {shown} > {path}")
+        self.note(f"printf {shown} > {path}")
         if self.dry_run:
             return
         try:
@@ -141,7 +141,7 @@ class Sysfs:
 
     def poke(self, bdf: str, offset: int, width: int, value: int) -> None:
         """One aligned write of 1, 2 or 4 bytes to configuration space. Raises as :meth:`write` does."""
-        self._say(f"setpci -s {bdf} {offset:x}.{'BW L'[width - 1]}={value:x}")
+        self.note(f"setpci -s {bdf} {offset:x}.{'BW L'[width - 1]}={value:x}")
         if self.dry_run:
             return
         path = self.function(bdf) / "config"
@@ -163,7 +163,7 @@ class Sysfs:
         """Load a kernel module; returns what modprobe complained about, empty when it did not."""
         import subprocess
 
-        self._say(f"modprobe {module}")
+        self.note(f"modprobe {module}")
         if self.dry_run:
             return ""
         try:
@@ -176,6 +176,6 @@ class Sysfs:
             return f"modprobe did not end within {_MODPROBE_TIME:g} s"
         return "" if done.returncode == 0 else done.stderr.strip() or f"modprobe ended with status {done.returncode}"
 
-    def _say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         if self._tell is not None:
             self._tell(line)

@@ -23,6 +23,7 @@ __all__ = [
     "missing",
     "modern_qemu",
     "speaks_vfio_user",
+    "udevadm",
     "virtme_ng",
 ]
 
@@ -96,6 +97,16 @@ def virtme_ng() -> Path | None:
     return Path(found) if found else None
 
 
+def udevadm() -> Path | None:
+    """A ``udevadm`` that can verify rules: the lab's."""
+    own = lab_folder() / "bin" / "udevadm"
+    return own if own.exists() else None
+
+
+def _needs_udevadm() -> str | None:
+    return None if udevadm() else f"no udevadm that verifies rules: {_PROVISION}"
+
+
 def _needs_qemu() -> str | None:
     return None if distro_qemu() or modern_qemu() else f"no qemu-system-x86_64: {_PROVISION}"
 
@@ -124,6 +135,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "qemu": _needs_qemu,
     "modern-qemu": _needs_modern_qemu,
     "guest": _needs_guest,
+    "udevadm": _needs_udevadm,
 }
 """What a test can ask for by name. Each function says in one sentence what is missing and how to get it, or None."""
 

@@ -1,7 +1,7 @@
 """Provides what the tests in QEMU and in a guest need, in the lab folder: ``python -m tests.lab.provision``.
 
-A QEMU with vfio-user (unless the machine's own has it), a Debian kernel with its modules, and virtme-ng. Quick when
-all is there already. Nothing is installed on the machine, and no root is needed.
+A QEMU with vfio-user (unless the machine's own has it), a Debian kernel with its modules, virtme-ng, and a udevadm that
+can verify rules. Quick when all is there already. Nothing is installed on the machine, and no root is needed.
 """
 
 from __future__ import annotations
@@ -32,6 +32,15 @@ export QEMU_MODULE_DIR="$root/usr/lib/x86_64-linux-gnu/qemu"
 exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 "$0" \\
     --library-path "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib" \\
     "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+"""
+
+_UDEVADM = """\
+#!/bin/sh
+# The udevadm of a newer release than this machine's, on its own C library: it can verify rules.
+root={root}
+exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 udevadm \\
+    --library-path "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu/systemd:$root/usr/lib" \\
+    "$root/usr/bin/udevadm" "$@"
 """
 
 
@@ -78,9 +87,29 @@ def _kernel(folder: Path) -> str:
     return f"Linux {release}"
 
 
+def _udevadm(folder: Path) -> str:
+    """udevadm verifies rules since systemd 254; Debian 12 has 252."""
+    mirror = _own(_codename())[0]
+    with open_room([mirror.at("trixie")]) as room:
+        unpack(room.download("udev"), folder / "root")
+    wrapper = lab_folder() / "bin" / "udevadm"
+    wrapper.parent.mkdir(exist_ok=True)
+    wrapper.write_text(_UDEVADM.format(root=folder / "root"), encoding="utf-8")
+    wrapper.chmod(0o755)
+    shown = subprocess.run([wrapper, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"udevadm {shown.strip()}"
+
+
 def _virtme_ng(folder: Path) -> str:
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    install: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     done = subprocess.run([*install, "virtme-ng>=1.36,<2"], capture_output=True, text=True, check=False)
     if done.returncode:
         raise LabError(f"pip could not install virtme-ng:\n{done.stderr.strip()}")
@@ -120,6 +149,7 @@ def main() -> int:
                 _step("QEMU", "qemu", _qemu)
             _step("kernel", "kernel", _kernel)
             _step("virtme-ng", "virtme-ng", _virtme_ng)
+            _step("udevadm", "udevadm", _udevadm)
         except (LabError, subprocess.CalledProcessError, OSError) as error:
             print(f"lab: {error}", file=sys.stderr)
             return 1

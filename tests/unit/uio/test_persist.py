@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.lab import udevadm
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio.bus.uio import Sysfs
 from uvirtio.bus.uio.discovery import describe
@@ -49,10 +49,20 @@ def test_a_folder_that_cannot_be_written_is_told(machine: FakeMachine) -> None:
         persist(machine, describe(machine, RNG))
 
 
-@pytest.mark.skipif(shutil.which("udevadm") is None, reason="udevadm is not installed")
-def test_udev_accepts_the_rule(machine: FakeMachine, tmp_path: Path) -> None:
-    if subprocess.run(["udevadm", "verify", "--help"], capture_output=True, check=False).returncode:
-        pytest.skip("this udevadm has no verify (systemd 254 or newer has)")
-    path = persist(machine, describe(machine, RNG))
-    done = subprocess.run(["udevadm", "verify", str(path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+@pytest.mark.needs("udevadm")
+def test_udev_accepts_the_rule_and_those_for_the_devices(machine: FakeMachine) -> None:
+    shipped = Path(__file__).parents[3] / "udev/60-uvirtio.rules"
+    tool = udevadm()
+    assert tool is not None
+    for path in (shipped, persist(machine, describe(machine, RNG))):
+        done = subprocess.run([tool, "verify", path], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.needs("udevadm")
+def test_a_damaged_rule_is_not_accepted(tmp_path: Path) -> None:
+    tool = udevadm()
+    assert tool is not None
+    damaged = tmp_path / "60-damaged.rules"
+    damaged.write_text('ACTION=="add", NO_SUCH_KEY=="x"\n')
+    assert subprocess.run([tool, "verify", damaged], capture_output=True, check=False).returncode != 0

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHAIN_LIMIT", "QueueBase", "check_parts"]
 
-#: A chain may describe at most 2^32 bytes (virtio 1.4, 2.7.5.2).
-CHAIN_LIMIT = 1 << 32
+#: Most bytes that a buffer may have: 2^32 (virtio 1.4, 2.7.5.2), less one, so that every length fits its le32.
+CHAIN_LIMIT = (1 << 32) - 1
 
 _DUTIES = {
     "D3": "no buffers may be made available",
@@ -26,17 +26,17 @@ _DUTIES = {
 
 def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, where: str) -> None:
     """Explain what is wrong with a buffer that no ring of ``longest`` descriptors may describe, by raising."""
-    parts = [*readable, *writable]
-    if not parts:
+    sizes = [part.size for part in readable] + [part.size for part in writable]
+    if not sizes:
         raise DriverMisuse(f"{where}: a buffer has at least one part (virtio 1.4, 2.7.13.1)")
-    if len(parts) > longest:
+    if len(sizes) > longest:
         raise DriverMisuse(
-            f"{where}: a buffer of {len(parts)} parts is longer than the queue size {longest} (virtio 1.4, 2.7.5.3.1)"
+            f"{where}: a buffer of {len(sizes)} parts is longer than the queue size {longest} (virtio 1.4, 2.7.5.3.1)"
         )
-    if any(not part.size for part in parts):
+    if 0 in sizes:
         raise DriverMisuse(f"{where}: a part of a buffer is empty; leave it out")
-    if (total := sum(part.size for part in parts)) > CHAIN_LIMIT:
-        raise DriverMisuse(f"{where}: a buffer of {total:#x} bytes is longer than 2^32 (virtio 1.4, 2.7.5.2)")
+    if (total := sum(sizes)) > CHAIN_LIMIT:
+        raise DriverMisuse(f"{where}: a buffer of {total:#x} bytes; it must be shorter than 2^32 (virtio 1.4, 2.7.5.2)")
 
 
 class QueueBase:

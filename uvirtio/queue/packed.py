@@ -75,23 +75,17 @@ class PackedQueue(PackedRing):
         """Describe a buffer. See :meth:`uvirtio.queue.Queue.add`."""
         if self.held:
             self.guard("D3")
-        elements: list[tuple[int, int]] = []
-        total = capacity = 0
-        empty = False
-        for part in readable:
-            size = part.size
-            empty |= not size
-            total += size
-            elements.append((part.address, size))
-        for part in writable:
-            size = part.size
-            empty |= not size
-            capacity += size
-            elements.append((part.address, size | _WRITE))
-        total += capacity
-        needed = 1 if self.indirect else len(elements)
-        if empty or not elements or needed > self._room or len(elements) > self.size or total > CHAIN_LIMIT:
+        if len(writable) == 1 and not readable and 0 < writable[0].size <= CHAIN_LIMIT:
+            # What most buffers are, without the detours.
+            capacity = writable[0].size
+            elements = [(writable[0].address, capacity | _WRITE)]
+        else:
             check_parts(readable, writable, self.size, self.name)
+            elements = [(part.address, part.size) for part in readable]
+            elements += [(part.address, part.size | _WRITE) for part in writable]
+            capacity = sum(part.size for part in writable)
+        needed = 1 if self.indirect else len(elements)
+        if needed > self._room:
             raise self.full(needed, self._room)
         token = self._ids.popleft()
         if self.indirect and len(elements) > 1:

@@ -28,7 +28,7 @@ _TABLE = 8
 #: A descriptor as it was written: the view it is in, the position there, its address, the rest of it.
 _Written = tuple[memoryview, int, int, int]
 #: A buffer: the descriptors it takes, everything that was written for it, its writable bytes.
-_Chain = tuple[Sequence[int], list[_Written], int]
+_Chain = tuple[Sequence[int], Sequence[_Written], int]
 
 
 class SplitQueue(SplitRing):
@@ -75,42 +75,41 @@ class SplitQueue(SplitRing):
         """Describe a buffer. See :meth:`uvirtio.queue.Queue.add`."""
         if self.held:
             self.guard("D3")
-        elements: list[tuple[int, int]] = []
-        total = capacity = 0
-        empty = False
-        for part in readable:
-            size = part.size
-            empty |= not size
-            total += size
-            elements.append((part.address, size))
-        for part in writable:
-            size = part.size
-            empty |= not size
-            capacity += size
-            elements.append((part.address, size | _WRITE))
-        total += capacity
-        needed = 1 if self.indirect else len(elements)
-        if empty or not elements or needed > len(self._unused) or len(elements) > self.size or total > CHAIN_LIMIT:
-            check_parts(readable, writable, self.size, self.name)
-            raise self.full(needed, len(self._unused))
-        if len(elements) == 1:
-            chain = self._describe_one(*elements[0], capacity)
-        elif self.indirect:
-            chain = self._describe_indirectly(elements, capacity)
+        if len(writable) == 1 and not readable:
+            chain = self._describe_one(writable[0], _WRITE)
+        elif len(readable) == 1 and not writable:
+            chain = self._describe_one(readable[0], 0)
         else:
-            chain = self._describe(elements, capacity)
+            chain = self._describe_parts(readable, writable)
         head = chain[0][0]
         self.avail[RING + (self.following + len(self._added) & self.mask)] = head
         self._added[head] = chain
         return head
 
-    def _describe_one(self, address: int, rest: int, capacity: int) -> _Chain:
+    def _describe_one(self, part: Dma, flags: int) -> _Chain:
         """One descriptor for a buffer of one part."""
-        table, head = self.table, self._unused.popleft()
-        at = 2 * head
+        size, unused = part.size, self._unused
+        if not (unused and 0 < size <= CHAIN_LIMIT):
+            check_parts((part,), (), self.size, self.name)
+            raise self.full(1, len(unused))
+        table, head = self.table, unused.popleft()
+        at, address, rest = 2 * head, part.address, size | flags
         table[at] = address
         table[at + 1] = rest
-        return (head,), [(table, at, address, rest)], capacity
+        return (head,), ((table, at, address, rest),), size if flags else 0
+
+    def _describe_parts(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> _Chain:
+        """A chain or an indirect table for a buffer of several parts."""
+        check_parts(readable, writable, self.size, self.name)
+        elements = [(part.address, part.size) for part in readable]
+        elements += [(part.address, part.size | _WRITE) for part in writable]
+        capacity = sum(part.size for part in writable)
+        needed = 1 if self.indirect else len(elements)
+        if needed > len(self._unused):
+            raise self.full(needed, len(self._unused))
+        if self.indirect:
+            return self._describe_indirectly(elements, capacity)
+        return self._describe(elements, capacity)
 
     def _describe(self, elements: list[tuple[int, int]], capacity: int) -> _Chain:
         """Chain the parts through the descriptor table."""
@@ -233,7 +232,8 @@ class SplitQueue(SplitRing):
         """Free the descriptors of a buffer that was used, and move on to the next entry."""
         descriptors, _, capacity = self._chains.pop(token)
         self._unused.extend(descriptors)
-        self.consume(1, len(descriptors))
+        self.outstanding -= 1
+        self.seen = self.seen + 1 & 0xFFFF
         # Only a legacy device may say too much: there, lengths are known to be wrong (2.7.8.1).
         return token, length if length <= capacity else capacity
 

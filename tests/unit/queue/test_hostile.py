@@ -274,8 +274,10 @@ def test_what_a_ring_cannot_describe_is_refused_before_anything_is_written(forma
         bench.queue.add([part.part(0, 0)], ())
     huge = Dma(None, part.memory, part.address, part.offset)
     huge.size = 1 << 32
-    with pytest.raises(DriverMisuse, match="0x100000010 bytes is longer than 2"):
+    with pytest.raises(DriverMisuse, match="0x100000010 bytes; it must be shorter than 2"):
         bench.queue.add([part], [huge])
+    with pytest.raises(DriverMisuse, match="0x100000000 bytes; it must be shorter than 2"):
+        bench.queue.add([], [huge])
     bench.queue.add((), [part] * 3)
     with pytest.raises(QueueFull, match="2 descriptors are needed and 1 of 4 are free"):
         bench.queue.add([part], [part])

@@ -1,0 +1,280 @@
+"""A device that the driver is attached to: its status byte, its configuration, its interrupts, and the waits on them.
+
+What happens over a device's life stands on this in :mod:`uvirtio.device`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+
+from .access.interrupt import IsrOwner
+from .access.trace import Recorder
+from .access.wait import CEILING, Polled, poll
+from .bus import Function
+from .errors import (
+    CannotRun,
+    ConfigurationUnstable,
+    DeviceGone,
+    DeviceMisbehaved,
+    DeviceNeedsReset,
+    DeviceTimeout,
+    DriverMisuse,
+    SuspendedError,
+)
+from .pci.capabilities import walk
+from .pci.header import read_identity
+from .spec.pci import Header
+from .spec.status import GONE, Status, describe
+from .transport import Transport
+from .transport.choose import choose_transport
+
+__all__ = ["ALL_ONES", "DONE", "REFUSED", "TIMEOUT", "Attached", "Phase", "status_table"]
+
+#: Longest time that a device may take for a step, in seconds, where the caller does not say.
+TIMEOUT = 10.0
+
+#: Outcomes of a wait on the status byte.
+DONE, REFUSED, ALL_ONES = 1, 2, 3
+
+_NEEDS_RESET = int(Status.DEVICE_NEEDS_RESET)
+
+
+class Phase(Enum):
+    """Where in its life the driver has brought the device."""
+
+    UNKNOWN = "unknown"
+    RESET = "reset"
+    ACKNOWLEDGED = "acknowledged"
+    NEGOTIATED = "negotiated"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    FAILED = "failed"
+
+
+def status_table(done: Callable[[int], bool], *, refusal: bool = True) -> bytes:
+    """What each status byte means for a wait: 0 not yet, DONE, REFUSED (DEVICE_NEEDS_RESET), ALL_ONES.
+
+    States are told by masks, never by equality with one byte.
+    """
+    table = bytearray(256)
+    for value in range(256):
+        if value == GONE:
+            table[value] = ALL_ONES
+        elif refusal and value & _NEEDS_RESET:
+            table[value] = REFUSED
+        elif done(value):
+            table[value] = DONE
+    return bytes(table)
+
+
+class Attached:
+    """A virtio device on an open function, whatever state it is in. ``timeout`` (seconds) bounds every step."""
+
+    def __init__(self, function: Function, *, recorder: Recorder | None = None, timeout: float = TIMEOUT) -> None:
+        """Read who the device is and where its structures lie; its registers are not touched yet.
+
+        Raises :class:`NotVirtio`, :class:`DeviceGone`, :class:`DeviceMisbehaved`.
+        """
+        self.function = function
+        self.clock = function.clock
+        self.recorder = recorder
+        self.timeout = timeout
+        self.identity = read_identity(function.config, function.locator)
+        self.capabilities, self.list_problems = walk(function.config, self._bar_length)
+        self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
+        self.line = function.line
+        self.isr = IsrOwner(self.transport.isr, function.line)
+        self.phase = Phase.UNKNOWN
+        self._written = 0
+        self._allowed: set[str] = set()
+
+    def _bar_length(self, number: int) -> int | None:
+        try:
+            return self.function.bar(number).length
+        except (DeviceMisbehaved, CannotRun):
+            return None
+
+    # -- status ------------------------------------------------------------------------------------------------
+
+    @property
+    def written(self) -> int:
+        """The status byte as the driver last wrote it, less SUSPEND once the device has resumed."""
+        return self._written
+
+    def write_status(self, value: int) -> None:
+        """Write ``device_status`` once. Only reset clears bits (2.1.1, D7): raises :class:`DriverMisuse` otherwise."""
+        cleared = self._written & ~value
+        if value and cleared and "D7" not in self._allowed:
+            raise DriverMisuse(
+                f"writing status {describe(value)} over {describe(self._written)} clears bits; only a reset may (virtio 1.4, 2.1.1)"
+            )
+        self._written = value
+        self.transport.set_status(value)
+
+    def note_resumed(self) -> None:
+        """The device has cleared SUSPEND by itself, which 3.4 lets it do: the next suspend sets it again."""
+        self._written &= ~int(Status.SUSPEND)
+
+    def absent(self) -> bool:
+        """Whether configuration space no longer answers for this function."""
+        return self.function.config.u16[Header.VENDOR // 2] == 0xFFFF
+
+    def await_status(self, table: bytes, timeout: float | None = None) -> Polled:
+        """The bounded wait on the status byte, with a :func:`status_table`.
+
+        All-ones is "absent or busy": while configuration space answers, the wait goes on until its deadline.
+        Raises :class:`DeviceGone`. A timeout is outcome 0, with the last value.
+        """
+        timeout = self.timeout if timeout is None else timeout
+        clock, view, index = self.clock, self.transport.status_view, self.transport.status_index
+        started = clock.now()
+        reads, last_not_yet = 0, started
+        while True:
+            polled = poll(view, index, table, clock, max(0.0, started + timeout - clock.now()))
+            first = reads == 0
+            reads += polled.reads
+            if polled.outcome != ALL_ONES:
+                not_yet = polled.last_not_yet if first or polled.reads > 1 else last_not_yet
+                return replace(polled, reads=reads, started=started, last_not_yet=not_yet)
+            if self.absent():
+                self.phase = Phase.FAILED
+                raise DeviceGone(
+                    f"{self.function.locator}: status and configuration space read all-ones; the device was removed"
+                )
+            last_not_yet = polled.first_done
+            if last_not_yet >= started + timeout:
+                self.phase = Phase.FAILED
+                raise DeviceGone(
+                    f"{self.function.locator}: status has read 0xff for {timeout:g} s although configuration space still "
+                    "answers; the device is gone, or its host side does not answer any more"
+                )
+            clock.sleep(CEILING)
+
+    def check_alive(self, doing: str) -> None:
+        """Read the status once. Raises :class:`DeviceGone` or :class:`DeviceNeedsReset`, saying what was being done."""
+        status = self.transport.status()
+        if status == GONE:
+            where = (
+                "and configuration space reads all-ones too" if self.absent() else "while configuration space answers"
+            )
+            raise DeviceGone(f"{self.function.locator}: while {doing}, status reads 0xff {where}; the device is gone")
+        if status & _NEEDS_RESET:
+            raise DeviceNeedsReset(
+                f"{self.function.locator}: while {doing}, the device set DEVICE_NEEDS_RESET: status {describe(status)}"
+            )
+
+    def line_count(self) -> int:
+        """Interrupts delivered since the function was opened."""
+        return self.function.line.count()
+
+    # -- configuration -----------------------------------------------------------------------------------------
+
+    def read_config(self, offset: int, width: int) -> int:
+        """Device-specific configuration, ``width`` 1, 2, 4 or 8 bytes; eight bytes are two reads with a generation check."""
+        if width == 8:
+            return int.from_bytes(self.config_bytes(offset, 8), "little")
+        return self.transport.read_config(offset, width)
+
+    def config_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
+        """A consistent piece of device-specific configuration (2.5.1): read again while the generation moves.
+
+        The legacy interface has no generation: there it is read until it reads the same twice (2.5.4).
+        Raises :class:`ConfigurationUnstable` when it never holds still.
+        """
+        length = self.transport.config_length - offset if length is None else length
+        deadline = self.clock.now() + self.timeout
+        legacy = self.transport.kind == "legacy"
+        previous: bytearray | None = None
+        while True:
+            before = self.transport.generation()
+            data = bytearray()
+            while len(data) < length:
+                at = offset + len(data)
+                width = next(w for w in (4, 2, 1) if at % w == 0 and len(data) + w <= length)
+                data += self.transport.read_config(at, width).to_bytes(width, "little")
+            if self.transport.generation() == before and (not legacy or data == previous):
+                return bytes(data)
+            previous = data
+            if self.clock.now() >= deadline:
+                raise ConfigurationUnstable(
+                    f"{self.function.locator}: the configuration kept changing for {self.timeout:g} s; "
+                    f"last config_generation {before}"
+                )
+            self.clock.sleep(1e-4)
+
+    def write_config(self, offset: int, width: int, value: int) -> None:
+        """Write device-specific configuration. Raises :class:`SuspendedError` while suspended (D5)."""
+        if self.phase is Phase.SUSPENDED and "D5" not in self._allowed:
+            raise SuspendedError(
+                "the device is suspended: its configuration must not be written (D5; virtio 1.4, 3.4.1); resume it first"
+            )
+        self.transport.write_config(offset, width, value)
+
+    # -- waiting -----------------------------------------------------------------------------------------------
+
+    def wait_for(
+        self, predicate: Callable[[], bool], timeout: float | None = None, *, doing: str = "waiting"
+    ) -> Polled:
+        """Wait until ``predicate()``, sleeping on the interrupt. ISR is collected on the way.
+
+        Raises :class:`DeviceTimeout`, or :class:`DeviceGone` and :class:`DeviceNeedsReset` as soon as they show.
+        """
+        timeout = self.timeout if timeout is None else timeout
+        waiter = _Waiter(self, predicate, doing)
+        polled = poll(waiter, 0, _YES, waiter, timeout, ceiling=0.05, spin=1)
+        if polled.outcome:
+            return polled
+        self.check_alive(doing)
+        raise DeviceTimeout(
+            f"{self.function.locator}: {doing}: not within {timeout:g} s; status {describe(self.transport.status())}",
+            seconds=polled.seconds,
+            reads=polled.reads,
+        )
+
+    # -- deviations --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def deviating(self, duty: str, why: str) -> Iterator[None]:
+        """Lift exactly one guard of the library (``D1`` … ``D7``) for a deliberate deviation, tagged in the trace."""
+        fresh = duty not in self._allowed
+        self._allowed.add(duty)
+        try:
+            if self.recorder is None:
+                yield
+            else:
+                with self.recorder.deviating(duty, why):
+                    yield
+        finally:
+            if fresh:
+                self._allowed.discard(duty)
+
+    def allows(self, duty: str) -> bool:
+        """Whether a deviation from this duty is under way."""
+        return duty in self._allowed
+
+
+_YES = (0, 1)
+
+
+class _Waiter:
+    """What :meth:`Device.wait_for` polls, and the clock that sleeps on the interrupt line instead of just sleeping."""
+
+    def __init__(self, device: Attached, predicate: Callable[[], bool], doing: str) -> None:
+        self._device = device
+        self._predicate = predicate
+        self._doing = doing
+        self.simulated = device.clock.simulated
+        self.now = device.clock.now
+
+    def __getitem__(self, _index: int) -> int:
+        return 1 if self._predicate() else 0
+
+    def sleep(self, seconds: float) -> None:
+        isr = self._device.isr
+        before = isr.all_ones
+        bits = isr.wait(seconds)
+        if bits & 2 or isr.all_ones != before:
+            self._device.check_alive(self._doing)

@@ -21,7 +21,7 @@ from tests.lab.leash import leashed
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _children() -> set[int]:
+def children() -> set[int]:
     """Processes below this one, of any depth, that are not zombies waiting for us."""
     parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
@@ -48,9 +48,9 @@ def nothing_left(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", None)
     shared = set(os.listdir("/dev/shm"))
-    processes, descriptors = _children(), _descriptors()
+    processes, descriptors = children(), _descriptors()
     yield temporary
-    assert _children() <= processes, "a process was left behind"
+    assert children() <= processes, "a process was left behind"
     assert _descriptors() <= descriptors, "a descriptor was left open"
     assert list(temporary.iterdir()) == []
     assert not [name for name in set(os.listdir("/dev/shm")) - shared if "uvirtio" in name or "qemu" in name]

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.qemu.conftest import ROOT, Served
+from tests.qemu.conftest import ROOT, Served, children
+from uvirtio.bus.control import ControlTriggers
 from uvirtio.bus.locator import open_function
 from uvirtio.bus.qemu import QemuFunction
 from uvirtio.device import Device
@@ -170,14 +171,31 @@ def _read_on(device: Device) -> None:
         Rng(device).read(16)
 
 
-def test_suspend_on_a_qemu_that_dies_is_not_a_failed_device(any_qemu: str, tmp_path: Path) -> None:
-    # The firmware of this machine is a program that ends QEMU as soon as it was asked for the first thing.
-    wrapper = _script(tmp_path / "qemu", f'#!/bin/sh\n{any_qemu} "$@" &\nsleep 0.5\nkill -9 $!\nwait $!\n')
-    done = subprocess.run(
-        [sys.executable, "-m", "uvirtio", "suspend", f"qemu:rng?qemu={wrapper}", "--cycles", "1000000"],
-        cwd=ROOT, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode in (3, 4), done.stderr
+@pytest.mark.needs("modern-qemu")
+def test_suspend_on_a_qemu_that_dies_cannot_run_and_is_no_failed_device(recent_qemu: str, serve: Served) -> None:
+    server, control = serve("rng")
+    locator = f"qemu:vfio-user-pci?socket={server}"
+    command = [sys.executable, "-m", "uvirtio", "suspend", locator, "--json", "--cycles", "1000000", "--hold", "0"]
+    known = children()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        _wait_for_traffic(str(control))
+        victims = [pid for pid in children() - known if b"vfio-user-pci" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(max(victims), signal.SIGKILL)  # the youngest of them: the other is the command itself
+        said = run.communicate(timeout=60)
+    assert run.returncode == 3, said
+    assert "QEMU died" in said[1]
+    assert "no verdict on the device" in said[1]
+    assert "FAIL" not in said[0]
+
+
+def _wait_for_traffic(control: str) -> None:
+    """Wait until the served device runs."""
+    deadline = time.monotonic() + 30
+    triggers = ControlTriggers(control)
+    while triggers.ask("state")["phase"] != "running":
+        assert time.monotonic() < deadline, "the device was never started"
+        time.sleep(0.01)
+    triggers.close()
 
 
 def test_a_qemu_that_is_stopped_is_given_up_after_the_timeout(any_qemu: str, monkeypatch: pytest.MonkeyPatch) -> None:

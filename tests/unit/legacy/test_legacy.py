@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -57,7 +58,7 @@ class Port:
         self.keep_page = True
         self.notified: list[int] = []
         self.settings = bytearray(size)
-        self.each_read = lambda: None
+        self.each_read: Callable[[], object] = lambda: None
         header = bytearray(256)
         struct.pack_into("<HHHH", header, 0, 0x1AF4, device, 0, 0x10)
         struct.pack_into("<H", header, 0x2E, 4)

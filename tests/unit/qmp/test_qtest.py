@@ -66,7 +66,7 @@ def test_interrupts_that_come_before_an_answer_are_noted_and_not_taken_for_it(en
 
 def test_a_wait_ends_with_the_interrupt_and_not_with_another_line(ends: tuple[Qtest, Other]) -> None:
     qtest, other = ends
-    threading.Timer(0.02, lambda: [other.say("IRQ raise 4"), other.say("IRQ raise 11")]).start()
+    threading.Timer(0.02, other.say, ("IRQ raise 4\nIRQ raise 11",)).start()
     assert qtest.wait({11}, 5.0)
     assert qtest.high == {4, 11}
 

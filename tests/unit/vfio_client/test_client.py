@@ -191,15 +191,27 @@ def _other_server(path: Path, talk: Callable[[socket.socket], object]) -> thread
     return thread
 
 
+def _echo(connection: socket.socket) -> None:
+    connection.sendall(connection.recv(4096))
+    connection.recv(4096)
+
+
+def _greet(connection: socket.socket) -> None:
+    connection.sendall(b"220 mail.example ESMTP ready\r\n")
+    connection.recv(1)
+
+
+def _listen(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        """Say nothing."""
+
+
 OTHERS: dict[str, Callable[[socket.socket], object]] = {
-    "it greets with text": lambda connection: (
-        connection.sendall(b"220 mail.example ESMTP ready\r\n"),
-        connection.recv(1),
-    ),
-    "it says nothing": lambda connection: [None for _ in iter(lambda: connection.recv(4096), b"")],
+    "it greets with text": _greet,
+    "it says nothing": _listen,
     "it closes at once": lambda connection: None,
     "it closes after the question": lambda connection: connection.recv(4096),
-    "it echoes": lambda connection: connection.sendall(connection.recv(4096)) or connection.recv(4096),
+    "it echoes": _echo,
     "it sends a giant message": lambda connection: connection.sendall(HEADER.pack(1, 1, 1 << 31, 1, 0)),
     "it sends half a message": lambda connection: connection.sendall(HEADER.pack(1, 1, 40, 1, 0) + b"xx"),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from uvirtio.errors import CannotRun, DeviceError
 
 from .bench import Bench
+from .look import read_configuration
 from .registry import check
 from .verdict import Finding, Skip, failed, info, passed
 
@@ -111,12 +112,12 @@ class Changer:
         bench = self.bench
         device = bench.device
         device.isr.collect()
-        before, seen = device.config_bytes(), device.isr.config
+        before, seen = read_configuration(device), device.isr.config
         self.change()
         # Where ISR has shown nothing at all so far, the full time would only be lost.
         silent = bench.control is not None and not bench.control.queue_bit and not device.isr.config
         self.notifies = bench.await_config_bit(seen, bench.hold_time if silent else None)
-        self.shows = device.config_bytes() != before
+        self.shows = read_configuration(device) != before
         bench.sleep(bench.hold_time / 4)
         device.isr.collect()
 
@@ -143,9 +144,9 @@ def _need_configuration(bench: Bench) -> None:
 def _settled_config(bench: Bench) -> bytes:
     """The configuration, once it has stopped moving on the running device. Raises :class:`Skip`."""
     for _ in range(5):
-        before = bench.device.config_bytes()
+        before = read_configuration(bench.device)
         bench.sleep(bench.hold_time / 4)
-        if bench.device.config_bytes() == before:
+        if read_configuration(bench.device) == before:
             return before
     raise Skip("the configuration keeps changing while the device runs, so no snapshot of it is settled")
 
@@ -161,7 +162,7 @@ def keeps_configuration(bench: Bench) -> Finding:
     bench.suspend()
     bench.sleep(bench.hold_time)
     try:
-        suspended = bench.device.config_bytes()
+        suspended = read_configuration(bench.device)
     except DeviceError as error:
         return failed("the configuration changes while suspended", f"it stays {before.hex()}", str(error))
     evidence: dict[str, object] = {
@@ -181,7 +182,7 @@ def keeps_configuration(bench: Bench) -> Finding:
     changer.require(shows=True)
     changer.change()
     bench.sleep(bench.hold_time)
-    asked = bench.device.config_bytes()
+    asked = read_configuration(bench.device)
     evidence["after_trigger"] = asked.hex()
     if asked != before:
         return info(
@@ -236,7 +237,7 @@ def notifies_on_resume(bench: Bench) -> Finding:
     seen = device.isr.config
     bench.resume(kick=False)
     came = bench.await_config_bit(seen)
-    afterwards = device.config_bytes()
+    afterwards = read_configuration(device)
     moved = device.transport.generation() != generation
     evidence: dict[str, object] = {"trigger": changer.name, "before": before.hex(), "resumed": afterwards.hex()}
     remark = (

@@ -7,7 +7,7 @@ from uvirtio.queue import QueueState
 
 from .asleep import moved_indices, waiting_after
 from .bench import Bench, Window
-from .look import Look, changed
+from .look import Look, changed, read_configuration
 from .registry import check
 from .verdict import Finding, Skip, failed, passed
 
@@ -183,7 +183,7 @@ def notifies_first(bench: Bench) -> Finding:
 def stops_returns_and_keeps(bench: Bench) -> Finding:
     """The RFC's version of V10, V11 and V5 in one: nothing is consumed after SUSPEND shows, the configuration is kept."""
     bench.start()
-    config = bench.device.config_bytes()
+    config = read_configuration(bench.device)
     bench.load()
     window = bench.suspend()
     after = bench.hold()
@@ -195,7 +195,7 @@ def stops_returns_and_keeps(bench: Bench) -> Finding:
         return failed(
             "memory was written to after SUSPEND had shown", expected, f"changed: {', '.join(names)}", **evidence
         )
-    kept = bench.device.config_bytes()
+    kept = read_configuration(bench.device)
     if kept != config and set(kept) != {0xFF}:
         return failed(
             "the configuration changed over a suspend", expected, f"{config.hex()} -> {kept.hex()}", **evidence

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from uvirtio.access.dma import Dma
 from uvirtio.device import Device
 from uvirtio.queue import Queue, QueueState
+from uvirtio.spec.devices import device_spec
 
-__all__ = ["Look", "WatchedQueue", "changed", "take_look", "watch"]
+__all__ = ["Look", "WatchedQueue", "changed", "read_configuration", "take_look", "watch"]
+
+
+#: Bytes of configuration that are compared where the specification knows no fields of the type.
+_UNKNOWN = 256
 
 
 class WatchedQueue:
@@ -42,6 +47,16 @@ def watch(device: Device) -> dict[int, WatchedQueue]:
     watched = {index: WatchedQueue(queue) for index, queue in device.queues.items()}
     device.queues.update(watched)  # type: ignore[arg-type]  # it delegates what it does not define
     return watched
+
+
+def read_configuration(device: Device) -> bytes:
+    """The device configuration as far as the specification gives it fields: what lies behind those is padding.
+
+    Raises :class:`~uvirtio.errors.ConfigurationUnstable`.
+    """
+    length = device.transport.config_length
+    known = device_spec(device.identity.type).config_size
+    return device.config_bytes(0, min(length, known) if known else min(length, _UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""The proof table: every statement against the conforming device, every single fault, and every profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from tests.emulated.checks.judging import judge, words
+from uvirtio.emulated.faults import FAULTS
+from uvirtio.emulated.profiles import PROFILES
+from uvirtio.spec.statements import STATEMENTS
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
+BEGIN, END = "<!-- proof table: generated, do not edit -->", "<!-- end of the proof table -->"
+
+LETTERS = {"PASS": "P", "FAIL": "F", "WARN": "W", "SKIP": "s", "INFO": "i", "ERROR": "E", "": ""}
+#: Profiles without those that are the dialects' conforming devices.
+CONFORMING = {"1.4": "virtio-1.4", "rfc": "rfc", "chromium": "crosvm"}
+OTHERS = tuple(name for name in PROFILES if name not in CONFORMING.values())
+TYPE = "blk?size=1M&"
+
+
+@cache
+def column(what: str, kind: str = TYPE) -> dict[str, str]:
+    """id -> verdict of one run. ``what``: ``fault=V4`` or ``profile=slow``. Not strict: a broken SHOULD is a WARN."""
+    name = what.partition("=")[2]
+    rfc = name == "rfc" or name.startswith("R")
+    return words(judge(f"emulated:{kind}{what}", dialect="rfc" if rfc else "auto"))
+
+
+def broken(verdicts: dict[str, str]) -> set[str]:
+    """Ids with a verdict that speaks against the device."""
+    return {id_ for id_, word in verdicts.items() if word in ("FAIL", "WARN", "ERROR")}
+
+
+def _rows(columns: dict[str, str], ids: Iterable[str]) -> list[str]:
+    judged = {head: column(what) for head, what in columns.items()}
+    lines = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for id_ in ids:
+        cells = []
+        for head, verdicts in judged.items():
+            letter = LETTERS[verdicts.get(id_, "")]
+            cells.append(f"**{letter}**" if head == id_ else letter)
+        lines.append(f"| {id_} | {' | '.join(cells)} |")
+    return lines
+
+
+def _ids(*families: str) -> list[str]:
+    return [id_ for id_ in STATEMENTS if id_.rstrip("0123456789") in families]
+
+
+def catalogue() -> list[str]:
+    """The statements as a table."""
+    lines = ["| id | level | side | statement | section | needs | implies |", "|---|---|---|---|---|---|---|"]
+    for row in STATEMENTS.values():
+        needs = ", ".join(need.value for need in row.needs)
+        lines.append(
+            f"| {row.id} | {row.level.value} | {row.side.value} | {row.text} | {row.section} | {needs} | {', '.join(row.implies)} |"
+        )
+    return lines
+
+
+def generate() -> str:
+    """The generated part of the document."""
+    fourteen = [name for name in FAULTS if name.startswith("V")]
+    everything = _ids("D", "V", "S", "I")
+    parts = [
+        "### The statements", "", *catalogue(), "",
+        "### virtio 1.4: the conforming device, and each single fault", "",
+        *_rows({"none": "profile=virtio-1.4"} | {name: f"fault={name}" for name in fourteen}, everything), "",
+        "### The RFC", "",
+        *_rows({"none": "profile=rfc"} | {n: f"fault={n}" for n in FAULTS if n.startswith("R")}, _ids("R", "S", "I")), "",
+        "### The Chromium draft", "",
+        *_rows({"none": "profile=crosvm"} | {n: f"fault={n}" for n in FAULTS if n.startswith("C")}, _ids("C", "V", "S")), "",
+        "### The other profiles", "",
+        *_rows({name: f"profile={name}" for name in OTHERS}, everything), "",
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def in_document(text: str) -> str:
+    """The generated part as it stands in the document."""
+    return text.split(BEGIN)[1].split(END)[0].strip()
+
+
+def put_into(text: str, table: str) -> str:
+    """The document with another generated part."""
+    head, rest = text.split(BEGIN)
+    return f"{head}{BEGIN}\n\n{table.strip()}\n\n{END}{rest.split(END)[1]}"

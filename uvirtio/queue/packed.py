@@ -98,19 +98,21 @@ class PackedQueue(PackedRing):
     def _write(self, token: int, elements: list[tuple[int, int]]) -> None:
         """Put the parts into the ring (2.8.21.1), all but the flags that :meth:`publish` has to store last."""
         descriptors, written = self.descriptors, self.written
-        more = len(elements)
+        position, wrap = self.following, self.following_wrap
+        withheld, more = not self._added, len(elements)
         for address, rest in elements:
-            position = self.following
             more -= 1
-            flags = AVAILABLE[self.following_wrap] << FLAGS_SHIFT | (_NEXT if more else 0)
-            word = rest | token << ID_SHIFT | flags
+            word = rest | token << ID_SHIFT | AVAILABLE[wrap] << FLAGS_SHIFT | (_NEXT if more else 0)
             written[position] = word >> FLAGS_SHIFT
             descriptors[2 * position] = address
-            if self._added or more < len(elements) - 1:
-                descriptors[2 * position + 1] = word
+            if withheld:
+                self._first, withheld = (position, word), False
             else:
-                self._first = (position, word)
-            self.advance(1)
+                descriptors[2 * position + 1] = word
+            position += 1
+            if position == self.size:
+                position, wrap = 0, wrap ^ 1
+        self.following, self.following_wrap = position, wrap
 
     def _indirect_table(self, token: int, elements: list[tuple[int, int]]) -> tuple[int, int]:
         """Put the parts into a table of their own (2.8.7); returns the one descriptor for it."""
@@ -167,23 +169,19 @@ class PackedQueue(PackedRing):
             token = word >> ID_SHIFT & 0xFFFF
             # Without the write flag the length is reserved (2.8.4).
             length = word & _LOW32 if word & _WRITE else 0
-            batch = self._through(token, length) if self.in_order else [(token, length)]
-            for member in batch:
-                # Before any of them is let go: behind the first there is no used descriptor to come back to.
-                self._check(*member)
-            for member in batch:
-                done.append(self._release(*member))
+            if self.in_order:
+                self._reap_through(token, length, done)
+            else:
+                self._check(token, length)
+                done.append(self._release(token, length))
         return len(done) > before
 
-    def _through(self, token: int, length: int) -> list[tuple[int, int]]:
-        """All buffers up to this one in the order of publishing: those before it were used up (2.8.9)."""
-        self._check(token, 0)
-        batch = []
-        for turn in self._order:
-            if turn == token:
-                break
-            batch.append((turn, self._chains[turn][1]))
-        return [*batch, (token, length)]
+    def _reap_through(self, token: int, length: int, done: list[tuple[int, int]]) -> None:
+        """Take all buffers up to this one in the order of publishing: those before it were used up (2.8.9)."""
+        self._check(token, length)
+        while (turn := self._order.popleft()) != token:
+            done.append(self._release(turn, self._chains[turn][1]))
+        done.append(self._release(token, length))
 
     def _check(self, token: int, length: int) -> None:
         """Raise if what the device says about a buffer is impossible."""
@@ -196,8 +194,6 @@ class PackedQueue(PackedRing):
     def _release(self, token: int, length: int) -> tuple[int, int]:
         """Free the id and the descriptors of a buffer that was used, and move on behind it."""
         descriptors, capacity = self._chains.pop(token)
-        if self.in_order:
-            self._order.popleft()
         self._ids.append(token)
         self._room += descriptors
         self.consume(1, descriptors)

@@ -3,6 +3,7 @@
 # make check   ruff, mypy --strict, all tests
 # make lab     a recent QEMU, a guest kernel and virtme-ng into the user's cache (Debian 12 or newer; no root)
 # make vm-test the tests in a real guest alone
+# make docs    the manual page, the reference, the completions and the pictures
 # make venv    the virtual environment alone: .venv
 # make clean   removes what the above made here (not the lab)
 
@@ -16,7 +17,7 @@ FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.i
 PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 	if $$each -c '$(FIT)' 2>/dev/null; then echo $$each; break; fi; done)
 
-.PHONY: demo test check vm-test lab venv clean
+.PHONY: demo test check vm-test lab docs venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -35,6 +36,10 @@ vm-test: $(READY)
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision
+
+docs: $(READY)
+	@$(RUN) -m uvirtio_tools.manual docs
+	@$(RUN) -m uvirtio_tools.tui.pictures docs/pictures
 
 venv: $(READY)
 

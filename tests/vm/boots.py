@@ -62,11 +62,29 @@ BOOTS: dict[str, Boot] = {
             Served("rng-doomed", "rng"),
         )
     ),
+    "types": Boot(
+        tuple(
+            Served(name, name, options=("--latency", "0.002", *words))
+            for name, *words in (("blk", "--set", "queues=2"), ("net",), ("console",), ("balloon",), ("input",))
+        )
+    ),
     "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),
+    "zoo": Boot(
+        (
+            _STOCK_RNG,
+            Stock("qemu-net", "virtio-net-pci,disable-legacy=on,mac=52:54:00:0a:0b:0c"),
+            Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on"),
+            Stock("qemu-input", "virtio-keyboard-pci"),
+            Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=1"),
+            Stock("qemu-gpu", "virtio-gpu-pci"),
+            Served("rng-1.4", "rng"),
+        )
+    ),
     "unplug": Boot(
         (
             Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
             Stock("spare", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
+            Stock("shown", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
         )
     ),
 }

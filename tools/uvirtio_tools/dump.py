@@ -21,7 +21,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``dump``."""
-    parser.add_argument("locators", metavar="LOCATOR", nargs="*", help="devices; none: --all")
+    parser.add_argument("locators", metavar="LOCATOR", nargs="*", help="devices (or --all)")
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write (default: stdout)")
     parser.add_argument("--all", action="store_true", help="every virtio function of this machine")
     add_intrusive(parser)

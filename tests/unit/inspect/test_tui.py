@@ -61,7 +61,7 @@ async def _opened(app: Inspector, pilot: Any) -> None:
 
 async def _idle(app: Inspector, pilot: Any) -> None:
     panel = app.screen.query_one(DrivePanel)
-    await _until(pilot, lambda: not panel._busy)
+    await _until(pilot, lambda: not panel.busy)
 
 
 async def _press(app: Inspector, pilot: Any, *keys: str) -> None:
@@ -86,7 +86,9 @@ def test_the_list_shows_each_device_with_the_dialect_that_it_offers(tmp_path: Pa
     _play(LiveMachine(named=["emulated:rng", "emulated:rng?profile=crosvm", "emulated:rng?profile=qemu-store"]), play)
 
 
-def test_a_machine_without_devices_says_so_and_what_to_do(tmp_path: Path) -> None:
+def test_a_machine_without_devices_says_so_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
     async def play(app: Inspector, pilot: Any) -> None:
         await _listed(app, pilot)
         compare_screen(app, "list-empty", tmp_path)

@@ -104,7 +104,7 @@ class DrivePanel(Vertical):
         self.client: Client | None = None
         self.latencies: list[float] = []
         self._available = available
-        self._busy = False
+        self.busy = False
         self._stop = False
 
     def compose(self) -> ComposeResult:
@@ -145,22 +145,22 @@ class DrivePanel(Vertical):
 
     def action_stop(self) -> None:
         """Stop what runs; give the device back when nothing does."""
-        if self._busy:
+        if self.busy:
             self._stop = True
             self.say("stopping after this step")
         else:
             self._run(self.close_session())
 
     def _run(self, job: Coroutine[Any, Any, None]) -> None:
-        if self._busy or not self._available:
+        if self.busy or not self._available:
             job.close()
-            self.say("busy with the step before" if self._busy else "this is a snapshot: there is no device to drive")
+            self.say("busy with the step before" if self.busy else "this is a snapshot: there is no device to drive")
             return
         self._work(job)
 
     @work(exclusive=True, group="drive")
     async def _work(self, job: Coroutine[Any, Any, None]) -> None:
-        self._busy, self._stop = True, False
+        self.busy, self._stop = True, False
         try:
             await job
         except DeviceGone as error:
@@ -170,7 +170,7 @@ class DrivePanel(Vertical):
         except UvirtioError as error:
             self.say(f"! {error}")
         finally:
-            self._busy = False
+            self.busy = False
 
     # -- jobs ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,111 @@
+"""Pictures for the documentation, made by driving the real thing: ``python -m uvirtio_tools.tui.pictures DIRECTORY``.
+
+The interface on emulated devices through Textual's pilot, and two commands as they print, without the lines about the
+machine that happened to draw them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from ..inspect.live import LiveMachine, command, environment
+from .app import Inspector
+from .drive import DrivePanel
+
+__all__ = ["main"]
+
+_DEVICES = (
+    "emulated:rng",
+    "emulated:blk",
+    "emulated:net",
+    "emulated:console?profile=crosvm",
+    "emulated:rng?profile=qemu-store",
+)
+_COMMANDS = {
+    "suspend": ("suspend", "emulated:rng", "--cycles", "5"),
+    "check": ("check", "emulated:rng?fault=V4"),
+}
+_MACHINE = re.compile(r"\s*(?:kernel|python|hypervisor)\s+(?!none)")
+#: Longest time for one step, in seconds.
+_PATIENCE = 60.0
+
+
+async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE
+    while not condition():
+        if loop.time() > deadline:
+            raise TimeoutError(f"the interface did not get there within {_PATIENCE:g} s")
+        await pilot.pause(0.05)
+    await pilot.pause()
+
+
+async def _interface(directory: Path) -> None:
+    machine = LiveMachine(named=_DEVICES)
+    app = Inspector(machine, interval=0)
+    async with app.run_test(size=(100, 32)) as pilot:
+
+        def shoot(name: str) -> None:
+            (directory / f"tui-{name}.svg").write_text(app.export_screenshot(title="uvirtio tui"), encoding="utf-8")
+
+        async def press(*keys: str) -> None:
+            for key in keys:
+                await pilot.press(key)
+                panel = app.screen.query_one(DrivePanel)
+                await _until(pilot, lambda panel=panel: not panel.busy)  # type: ignore[misc]
+
+        await _until(pilot, lambda: len(machine.rows) == len(_DEVICES))
+        await pilot.pause(0.5)
+        shoot("list")
+        await pilot.press("enter")
+        await _until(pilot, lambda: bool(app.screen.query(DrivePanel)))
+        await press("2")
+        shoot("features")
+        await press("7", "f", "s", "p")
+        shoot("drive")
+        await press("4")
+        shoot("queues")
+        await press("8")
+        shoot("trace")
+        await pilot.press("escape")
+    machine.close()
+
+
+def _printed(directory: Path) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    for name, words in _COMMANDS.items():
+        done = subprocess.run(
+            command(*words), env=environment() | {"COLUMNS": "100", "FORCE_COLOR": "1"}, capture_output=True, text=True
+        )
+        screen = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+        shown = " ".join(f"'{word}'" if "?" in word else word for word in words)
+        screen.print(f"$ uvirtio {shown}", markup=False, highlight=False)
+        lines = done.stdout.splitlines()
+        screen.print(Text.from_ansi("\n".join(line for line in lines if not _MACHINE.match(line))))
+        screen.save_svg(str(directory / f"{name}.svg"), title=f"uvirtio {words[0]}")
+
+
+def main() -> int:
+    """Draw them all."""
+    parser = argparse.ArgumentParser(prog="uvirtio-pictures", description="Draw the pictures of the documentation.")
+    parser.add_argument("directory", type=Path)
+    directory = parser.parse_args().directory
+    directory.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_interface(directory))
+    _printed(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

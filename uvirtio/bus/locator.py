@@ -15,6 +15,7 @@ GRAMMAR = """a device is named by one of
   virtio3  eth0  vda                     what the kernel calls it
   emulated:TYPE[?profile=P&fault=F&...]  a software device in this process
   qemu:TYPE[?PROPERTY=VALUE&...]         a device of a QEMU that is started for it, without a guest
+  qemu:-device NAME[,PROPERTY=VALUE...]  the same in QEMU's own words; ?qemu=PATH names the QEMU to start
   vfio-user:PATH                         a vfio-user server's socket"""
 
 _ADDRESS = re.compile(r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")

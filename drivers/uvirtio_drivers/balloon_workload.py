@@ -39,6 +39,7 @@ class BalloonWorkload:
         self._inside: list[int] = []
         #: For each queue: request number -> group.
         self._flying: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        self._numbers: tuple[set[int], set[int]] = (set(), set())
         self._told = balloon.pages
         self.submitted = 0
         self.completed = 0
@@ -80,7 +81,9 @@ class BalloonWorkload:
                 for number in self._members(group):
                     del self._contents[number]
             numbers = page_numbers([self._pages[number].address for number in self._members(group)])
-            self._flying[way][self._queues[way].put(numbers)] = group
+            number = self._queues[way].put(numbers)
+            self._numbers[way].add(number)
+            self._flying[way][number] = group
         for queue in self._queues:
             queue.publish(notify=False)
         self.submitted += count
@@ -96,7 +99,7 @@ class BalloonWorkload:
         self._balloon.service()
         done = 0
         for way, queue in enumerate(self._queues):
-            for number in queue.reap():
+            for number in sorted(queue.returned_of(self._numbers[way])):
                 group = self._flying[way].pop(number)
                 (self._inside if way == 0 else self._outside).append(group)
                 if way == 1:

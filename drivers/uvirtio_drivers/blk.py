@@ -162,9 +162,9 @@ class Blk:
         Raises :class:`PastTheEnd`, :class:`ReadOnly`, :class:`UsageError` for a scratch that cannot be used.
         """
         if scratch is not None:
-            if scratch.step != 1 or not len(scratch):
+            if scratch.step != 1 or not scratch:
                 raise UsageError("scratch sectors are a range of at least one sector, first to last")
-            self._check(scratch.start, len(scratch) * SECTOR, writing=True)
+            self._check(scratch.start, (scratch.stop - scratch.start) * SECTOR, writing=True)
             return BlkWorkload(self, scratch, writing=True)
         why = "the device is somebody's disk: sectors that may be written have to be named (--scratch FIRST-LAST)"
         if self.read_only:

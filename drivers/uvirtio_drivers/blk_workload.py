@@ -54,14 +54,16 @@ class BlkWorkload:
         unit = blk.requests.limits.unit
         # The largest power of two times the logical block that fits a request, unless the range is too small for two.
         size = max(_PLACE, unit)
-        while size > unit and (size > blk.requests.limits.request or len(sectors) * SECTOR < 2 * size):
+        while size > unit and (
+            size > blk.requests.limits.request or (sectors.stop - sectors.start) * SECTOR < 2 * size
+        ):
             size //= 2
         self._size = size
         self._places = self._choose(sectors, size // SECTOR, places)
         if not self._places:
-            where = f"sectors {sectors.start} to {sectors.stop - 1}" if len(sectors) else "no sectors"
+            where = f"sectors {sectors.start} to {sectors.stop - 1}" if sectors else "no sectors"
             problem = f"there is not one whole block of {size} bytes in {where}"
-            raise UsageError(f"--scratch: {problem}") if writing and len(sectors) else CannotRun(problem)
+            raise UsageError(f"scratch sectors: {problem}") if writing and sectors else CannotRun(problem)
         self._busy: set[int] = set()
         #: place -> (generation, fingerprint) that it has to read as.
         self._expected: dict[int, tuple[int, bytes]] = {}
@@ -80,7 +82,9 @@ class BlkWorkload:
             return []
         if last - first < count:
             return [number * step for number in range(first, last + 1)]
-        chosen = {first, last, *self._random.sample(range(first, last + 1), count - 2)}
+        chosen = {first, last}
+        while len(chosen) < count:
+            chosen.add(self._random.randint(first, last))
         return sorted(number * step for number in chosen)
 
     # -- the protocol of workloads -----------------------------------------------------------------------------

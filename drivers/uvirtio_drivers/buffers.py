@@ -141,6 +141,16 @@ class SendBuffers:
         self.returned += len(numbers)
         return numbers
 
+    def returned_of(self, numbers: set[int]) -> set[int]:
+        """Reap, then take out of ``numbers`` and return those that the device has given back, now or at any reap before.
+
+        So several users of one queue can tell their own buffers. Raises :class:`DeviceMisbehaved`.
+        """
+        self.reap()
+        back = numbers - {number for number, _ in self._flying.values()}
+        numbers -= back
+        return back
+
     @property
     def live(self) -> bool:
         """Whether the device may still have the buffers: it was not reset since."""

@@ -39,13 +39,14 @@ class ConsoleWorkload:
         self.bytes_sent = self.bytes_returned = 0
         self.sum_sent = self.sum_returned = 0
         self.foreign = 0
+        self._flying: set[int] = set()
         self.submitted = 0
         self.completed = 0
 
     @property
     def outstanding(self) -> int:
         """Transmit buffers that the device has; receive buffers are owed nothing."""
-        return self.submitted - self.completed
+        return len(self._flying)
 
     @property
     def room(self) -> int:
@@ -57,7 +58,7 @@ class ConsoleWorkload:
         count = self.room if count is None else min(count, self.room)
         for _ in range(count):
             piece = stream(self.bytes_sent, self._random.randint(1, _LARGEST))
-            self._port.sending.put(piece)
+            self._flying.add(self._port.sending.put(piece))
             self.bytes_sent += len(piece)
             self.sum_sent = crc32(piece, self.sum_sent)
         if count:
@@ -72,7 +73,7 @@ class ConsoleWorkload:
     def reap(self) -> int:
         """Take back transmit buffers, and compare what has come back. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
         self._console.service()
-        done = len(self._port.sending.reap())
+        done = len(self._port.sending.returned_of(self._flying))
         self.completed += done
         data = self._port.received()
         if data and self.echoed:

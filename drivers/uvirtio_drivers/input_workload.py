@@ -31,6 +31,7 @@ class InputWorkload:
         self._leds = sorted(device.event_bits(EventType.LED))
         #: Events of the device that came in meanwhile.
         self.events = 0
+        self._flying: set[int] = set()
         self.submitted = 0
         self.completed = 0
 
@@ -40,7 +41,7 @@ class InputWorkload:
     @property
     def outstanding(self) -> int:
         """Status buffers that the device has; event buffers are owed nothing."""
-        return self.submitted - self.completed
+        return len(self._flying)
 
     @property
     def room(self) -> int:
@@ -56,7 +57,7 @@ class InputWorkload:
                 event = EVENT.pack(EventType.LED, self._leds[led], turn % 2)
             else:
                 event = EVENT.pack(EventType.SYN, 0, 0)
-            self._input.sending.put(event)
+            self._flying.add(self._input.sending.put(event))
         if count:
             self._input.sending.publish(notify=False)
         self.submitted += count
@@ -68,7 +69,7 @@ class InputWorkload:
 
     def reap(self) -> int:
         """Take back status buffers, and take the events that came."""
-        done = len(self._input.sending.reap())
+        done = len(self._input.sending.returned_of(self._flying))
         self.completed += done
         self.events += len(self._input.events())
         return done

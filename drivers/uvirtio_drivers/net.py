@@ -122,14 +122,14 @@ class Net:
 
     # -- frames ------------------------------------------------------------------------------------------------
 
-    def enqueue(self, frame: bytes) -> None:
-        """Put a frame into a transmit buffer; ``sending.publish`` shows it to the device.
+    def enqueue(self, frame: bytes) -> int:
+        """Put a frame into a transmit buffer; ``sending.publish`` shows it to the device. Returns the buffer's number.
 
         Raises :class:`FrameTooLong`, :class:`UsageError` for one without an Ethernet header, :class:`QueueFull`,
         :class:`SuspendedError`.
         """
         self._check(frame)
-        self.sending.put(self._header + frame)
+        return self.sending.put(self._header + frame)
 
     def _check(self, frame: bytes) -> None:
         if len(frame) > self.longest:

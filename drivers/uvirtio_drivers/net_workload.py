@@ -38,6 +38,7 @@ class NetWorkload:
         #: Whether every frame has to come back.
         self.echoed = echoed
         self._number = 0
+        self._flying: set[int] = set()
         self._waited: set[int] = set()
         self._seen: set[int] = set()
         self.submitted = 0
@@ -51,7 +52,7 @@ class NetWorkload:
     @property
     def outstanding(self) -> int:
         """Transmit buffers that the device has; receive buffers are owed nothing."""
-        return self.submitted - self.completed
+        return len(self._flying)
 
     @property
     def room(self) -> int:
@@ -63,7 +64,7 @@ class NetWorkload:
         count = self.room if count is None else min(count, self.room)
         for _ in range(count):
             self._number += 1
-            self._net.enqueue(self._frame(self._number))
+            self._flying.add(self._net.enqueue(self._frame(self._number)))
             if self.echoed:
                 self._waited.add(self._number)
         if count:
@@ -77,7 +78,7 @@ class NetWorkload:
 
     def reap(self) -> int:
         """Take back transmit buffers, and look at what was received. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
-        done = len(self._sending.reap())
+        done = len(self._sending.returned_of(self._flying))
         self.completed += done
         for frame in self._net.received():
             self._look_at(frame)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.drivers.disk import Disk, disk_type
 from tests.unit.drivers.support import running
-from uvirtio.errors import DeviceError, PastTheEnd, ReadOnly, UsageError, WorkloadFailed
+from uvirtio.errors import CannotRun, DeviceError, PastTheEnd, ReadOnly, UsageError, WorkloadFailed
 from uvirtio.spec.devices import blk as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.suspend import Suspender
@@ -96,6 +96,23 @@ def test_a_scratch_smaller_than_a_logical_block_is_refused() -> None:
     ):
         blk.workload(scratch=range(9, 16))
     assert disk.written == []
+
+
+def test_a_capacity_beyond_all_bounds_is_read_where_it_can_be() -> None:
+    disk = Disk(SECTORS)
+    device_type = disk_type(disk, config={"capacity": (1 << 64) - 1, "num_queues": 2})
+    with running(device_type, Blk, disposable=False) as (blk, _, _):
+        workload = blk.workload()
+        assert len(workload._places) == 96
+        with pytest.raises(PastTheEnd, match="18446744073709551615 sectors"):
+            blk.workload(scratch=range(1 << 65))
+        assert blk.read(0, 512) == bytes(512)
+
+
+def test_a_device_without_sectors_has_no_workload() -> None:
+    device_type = disk_type(Disk(SECTORS), config={"capacity": 0, "num_queues": 2})
+    with running(device_type, Blk) as (blk, _, _), pytest.raises(CannotRun, match="no sectors"):
+        blk.workload()
 
 
 def test_one_sector_is_enough_for_scratch() -> None:

@@ -271,6 +271,18 @@ def test_with_an_echoing_peer_every_frame_has_to_come_back() -> None:
         assert "echoing peer exactly once" in workload.proves()
 
 
+def test_somebody_else_may_transmit_and_receive_while_the_workload_is_under_way() -> None:
+    with running(net_type(echo), Net, echoes=True) as (net, _, _):
+        workload = net.workload()
+        workload.submit(20)
+        net.transmit_batch([FRAME] * 60)
+        assert workload.outstanding == 20
+        workload.reap()
+        assert workload.outstanding == 0
+        workload.verify()
+        assert workload.foreign == 60
+
+
 def test_without_a_peer_transmit_buffers_alone_are_proven_and_it_says_so() -> None:
     with running(net_type(), Net, echoes=False) as (net, device, bus):
         workload = net.workload()

@@ -354,3 +354,12 @@ def test_a_device_without_configuration_reads_zeros_there() -> None:
 def test_a_parameter_that_makes_no_sense_is_refused(locator: str) -> None:
     with pytest.raises(LocatorError):
         Raw(locator)
+
+
+def test_features_cannot_be_accepted_after_features_ok() -> None:
+    raw = Raw("emulated:rng")
+    raw.negotiate(29)
+    raw.accept(1 << 32)
+    raw.bar.write(0x08, 4, 0)
+    assert raw.bar.read(0x0C, 4) == 1 << 29
+    assert len(raw.faults()) == 2

@@ -260,3 +260,29 @@ def test_a_misaligned_ring_is_noted() -> None:
     raw.bar.write(0x20, 4, (queue.memory.address & 0xFFFFFFFF) + 8)
     raw.bar.write(0x1C, 2, 1)
     assert "not aligned" in raw.faults()[-1]
+
+
+def test_a_descriptor_of_the_lap_before_that_was_passed_long_ago_does_not_interrupt() -> None:
+    raw = Raw("emulated:rng?latency=0.001&depth=1")
+    queue = bring_up(raw, EVENT_IDX, size=4)
+    address, _ = raw.buffer(8)
+    for _ in range(3):
+        queue.publish((address, 8, WRITE))
+    queue.kick()
+    finish(raw, queue, 3)
+    raw.isr()
+    struct.pack_into("<HH", queue.driver.memory, 0, 2 | 1 << 15, 2)  # used already, in this lap
+    queue.publish((address, 8, WRITE), (address, 8, WRITE))  # takes the last descriptor and the first of the next lap
+    queue.kick()
+    finish(raw, queue, 1)
+    assert raw.isr() == 0
+
+
+def test_in_order_gives_a_buffer_that_was_not_filled_an_entry_of_its_own() -> None:
+    raw = Raw("emulated:rng?features=%2bIN_ORDER&latency=0.01&depth=4")
+    queue = bring_up(raw, IN_ORDER)
+    address, _ = raw.buffer(70000)  # more than this device gives at once
+    sent = [queue.publish((address, size, WRITE)) for size in (8, 70000, 8)]
+    queue.kick()
+    raw.clock.sleep(0.1)
+    assert queue.used_entries(in_order=True) == [(sent[1], 65536), (sent[2], 8)]

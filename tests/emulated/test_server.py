@@ -264,3 +264,33 @@ def test_a_server_that_makes_no_sense_is_refused(tmp_path: Path, words: list[str
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "s").exists()
+
+
+def test_a_disk_resized_through_the_control_socket_while_suspended_notifies_on_resume(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 20))
+    with served(tmp_path, "blk", "--set", f"image={image}"), connected(tmp_path) as client:
+        (intx,) = client.eventfd(0)
+        client.bring_up(43)
+        client.write(4, 0x14, 1, 0x1F)
+        assert until(lambda: client.read(4, 0x14, 1) == 0x1B)
+        assert control(tmp_path, do="resize", sectors=4096) == {"ok": True}
+        assert arrived(intx, 0.05) == 0
+        assert client.read(4, 0x1000, 1) == 0
+        client.write(4, 0x14, 1, 0x1F)
+        assert arrived(intx) == 1
+        assert client.read(4, 0x1000, 1) == 2
+        assert client.read(4, 0x2000, 4) == 4096
+        assert image.stat().st_size == 4096 * 512
+        os.close(intx)
+
+
+def test_a_key_struck_through_the_control_socket_arrives_at_once_while_running(tmp_path: Path) -> None:
+    with served(tmp_path, "input"), connected(tmp_path) as client:
+        client.bring_up()
+        for _ in range(4):
+            client.publish(8)
+        client.kick()
+        assert control(tmp_path, do="send_traffic", count=1, code=30) == {"ok": True}
+        assert client.used() == 4
+        assert struct.unpack_from("<HHI", client.memory, 0x10000) == (1, 30, 1)

@@ -16,6 +16,7 @@ from .inspect.render import configuration_table, features_table, identity_rows, 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType
     from rich.segment import Segment
+    from rich.text import Text
 
 __all__ = ["SCHEMA", "View", "add_arguments", "run"]
 
@@ -108,7 +109,7 @@ class View:
         else:
             keys = f"{_HELP}  arrows, enter: open"
             body = self._list()
-        return _Cropped(Group(body, Text(), Text(f"[{state}] {keys}", style="reverse")), height)
+        return _Cropped(Group(body, Text(), _line(f"[{state}] {keys}", "reverse")), height)
 
     def _list(self) -> RenderableType:
         from rich.console import Group
@@ -132,7 +133,7 @@ class View:
         from rich.text import Text
 
         tabs = "  ".join(f"[{name}]" if at == self.page else f" {name} " for at, name in enumerate(_PAGES))
-        head: list[RenderableType] = [Text(f"{device.locator}  {tabs}", style="bold")]
+        head: list[RenderableType] = [_line(tabs, "bold"), _line(device.locator, "bold")]
         if device.error:
             head.append(Text(f"! {'gone: ' if device.gone else ''}{device.error}", style="bold"))
         if device.description is None:
@@ -175,6 +176,13 @@ class View:
             last = device.events[-1]
             grid.add_row(Text("last event", style="dim"), Text(f"{last.clock} {last.text}"))
         return grid
+
+
+def _line(text: str, style: str) -> Text:
+    """One line, cut where the terminal ends."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True, overflow="crop")
 
 
 class _Cropped:

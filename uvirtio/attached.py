@@ -137,6 +137,12 @@ class Attached:
             first = reads == 0
             reads += polled.reads
             if polled.outcome != ALL_ONES:
+                # A BAR that was taken away reads 0 on some hosts, which looks like a reset that is done.
+                if polled.value == 0 and self.absent():
+                    self.phase = Phase.FAILED
+                    raise DeviceGone(
+                        f"{self.function.locator}: status reads 0 and configuration space all-ones; the device was removed"
+                    )
                 not_yet = polled.last_not_yet if first or polled.reads > 1 else last_not_yet
                 return replace(polled, reads=reads, started=started, last_not_yet=not_yet)
             if self.absent():

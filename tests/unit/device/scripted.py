@@ -48,6 +48,8 @@ class Scripted:
         self.writes: list[int] = []
         self.answer = answer or store
         self.gone = False
+        #: What a register of a device that is gone reads: all-ones, or 0 on some hosts.
+        self.gone_reads: int | None = None
         self.queue_size = 8
         self.registers: dict[int, int] = {}
         self.notified: list[int] = []
@@ -76,7 +78,7 @@ class Scripted:
 
     def _read(self, offset: int, width: int) -> int:
         if self.gone:
-            return (1 << 8 * width) - 1
+            return (1 << 8 * width) - 1 if self.gone_reads is None else self.gone_reads
         if offset == STATUS:
             return self.status
         if offset == COMMON["device_feature"].offset:

@@ -203,6 +203,14 @@ def test_a_device_that_left_the_bus_is_gone_at_once() -> None:
     assert function.closed == 1
 
 
+def test_a_removed_device_whose_registers_read_zero_is_not_taken_for_a_reset_one() -> None:
+    function = Scripted(answer=conforming())
+    device = running(function)
+    function.gone, function.gone_reads = True, 0
+    with pytest.raises(DeviceGone, match="status reads 0 and configuration space all-ones"):
+        device.reset()
+
+
 def test_nothing_is_added_notified_or_written_while_suspended() -> None:
     function = Scripted(answer=conforming())
     device = running(function)

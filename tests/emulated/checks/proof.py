@@ -42,7 +42,8 @@ def _rows(columns: dict[str, str], ids: Iterable[str]) -> list[str]:
         for head, verdicts in judged.items():
             letter = LETTERS[verdicts.get(id_, "")]
             cells.append(f"**{letter}**" if head == id_ else letter)
-        lines.append(f"| {id_} | {' | '.join(cells)} |")
+        if any(cells):
+            lines.append(f"| {id_} | {' | '.join(cells)} |")
     return lines
 
 

@@ -46,7 +46,8 @@ def _one(document: Document) -> str:
     for name in ("stopped", "not_offered"):
         if document.get(name):
             parts.append(f"**{cell(document[name])}**\n")
-    parts += [f"- {cell(remark)}" for remark in document["remarks"]]
+    if document["remarks"]:
+        parts.append("\n".join(f"- {cell(remark)}" for remark in document["remarks"]) + "\n")
     rows = [(r["id"], r["verdict"], r["level"], r["text"], r["summary"]) for r in document["results"]]
     parts.append(table(("id", "verdict", "level", "statement", "what was seen"), rows))
     for result in document["results"]:

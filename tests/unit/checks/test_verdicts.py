@@ -1,0 +1,82 @@
+"""A finding gets the weight of its statement; the catalogue and the checks belong together."""
+
+from __future__ import annotations
+
+import pytest
+
+from uvirtio.errors import UsageError
+from uvirtio.spec.dialects import CHROMIUM, DIALECTS, V1_4
+from uvirtio.spec.statements import STATEMENTS, Level
+from uvirtio_tools.checks.registry import applies, checks_for, select
+from uvirtio_tools.checks.verdict import VERDICTS, Finding, Verdict, failed, passed, skipped, weigh
+
+
+def weighed(id_: str, finding: Finding, *, strict: bool = False, chromium: bool = False) -> Verdict:
+    return weigh(finding, STATEMENTS[id_], CHROMIUM if chromium else V1_4, strict=strict).verdict
+
+
+def test_a_broken_must_fails_and_a_broken_should_warns_unless_strict() -> None:
+    assert weighed("V4", failed("", "", "")) is Verdict.FAIL
+    assert weighed("V10", failed("", "", "")) is Verdict.WARN
+    assert weighed("V10", failed("", "", ""), strict=True) is Verdict.FAIL
+    assert weighed("V15", Finding(Verdict.WARN, ""), strict=True) is Verdict.FAIL
+
+
+def test_what_the_specification_leaves_open_is_information_even_when_strict() -> None:
+    assert weighed("I2", failed("", "", ""), strict=True) is Verdict.INFO
+    assert weighed("I2", skipped("")) is Verdict.SKIP
+
+
+def test_virtio_1_4_is_information_for_a_device_of_the_chromium_draft() -> None:
+    finding = failed("queues run on", "", "")
+    assert weighed("V4", finding, strict=True, chromium=True) is Verdict.INFO
+    assert finding.summary == "differs from 1.4: queues run on"
+    assert weighed("V4", passed(""), chromium=True) is Verdict.INFO
+    assert weighed("C2", failed("", "", ""), chromium=True) is Verdict.FAIL
+
+
+def test_every_statement_has_a_check_in_each_of_its_dialects() -> None:
+    for dialect in DIALECTS.values():
+        judged = {statement.id for statement, _ in checks_for(STATEMENTS, dialect)}
+        assert judged == {id_ for id_, row in STATEMENTS.items() if applies(row, dialect)}
+        assert judged >= {id_ for id_, row in STATEMENTS.items() if dialect.name in row.dialects}
+
+
+def test_the_catalogue_is_complete_and_speaks_of_what_there_is() -> None:
+    families = {"D": 7, "V": 16, "R": 7, "C": 3}
+    for letter, count in families.items():
+        assert {f"{letter}{number}" for number in range(1, count + 1)} <= set(STATEMENTS)
+    for row in STATEMENTS.values():
+        assert set(row.implies) <= set(STATEMENTS), row.id
+        assert row.text.endswith(".")
+        assert row.section
+    assert {row.id for row in STATEMENTS.values() if row.level in (Level.SHOULD, Level.SHOULD_NOT)} == {
+        "D1",
+        "V2",
+        "V10",
+        "V11",
+        "V12",
+    }
+
+
+def test_whether_the_device_suspends_is_judged_first_and_the_dangerous_last() -> None:
+    order = [statement for statement, _ in checks_for(STATEMENTS, V1_4)]
+    assert [row.id for row in order[:2]] == ["V8", "V9"]
+    positions = [row.order for row in order]
+    assert positions == sorted(positions)
+    assert {row.id for row in order if row.dangerous} == {"V14", "I4", "I8"}
+
+
+def test_ids_are_chosen_by_name_and_by_family_and_unknown_ones_are_refused() -> None:
+    assert select(["v4", " V1 "]) == ["V1", "V4"]
+    assert select(["C"]) == ["C1", "C2", "C3"]
+    assert select([]) == list(STATEMENTS)
+    with pytest.raises(UsageError, match="V17"):
+        select(["V17"])
+
+
+def test_every_verdict_has_a_word_in_every_other_format() -> None:
+    assert set(VERDICTS) == {verdict.value for verdict in Verdict}
+    assert {word for word, (ok, _, _) in VERDICTS.items() if not ok} == {
+        verdict.value for verdict in Verdict if verdict.bad
+    }

@@ -43,6 +43,7 @@ def test_what_changes_becomes_an_event(machine: FakeMachine) -> None:
 
 
 def test_a_device_that_goes_and_comes_back_says_both_and_keeps_what_was_known(machine: FakeMachine) -> None:
+    machine.add("0000:00:06.0", number=4)
     device = LiveDevice(RNG, sysfs=machine)
     device.refresh()
     machine.remove()

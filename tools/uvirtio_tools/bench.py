@@ -137,6 +137,16 @@ def compare(rows: list[Row], baseline: list[Row]) -> list[str]:
     return worse
 
 
+def _hidden(rows: list[Row]) -> set[str]:
+    """What stands in the title or says nothing: the table has to fit a terminal of 80 columns."""
+    hidden = {"bench", "locator", "simulated_time"}
+    if "per_second" in rows[0]:
+        hidden.add("buffers")
+    if not any(row.get("extra_kicks") for row in rows):
+        hidden.add("extra_kicks")
+    return hidden
+
+
 def _show(bench: str, rows: list[Row]) -> None:
     from rich import box
     from rich.table import Table
@@ -154,7 +164,9 @@ def _show(bench: str, rows: list[Row]) -> None:
         title += " (simulated time; ns are real)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column in ("format", "frames") else "right")
+        table.add_column(
+            column.replace("_", " "), overflow="fold", justify="left" if column in ("format", "frames") else "right"
+        )
     for row in rows:
         table.add_row(*(str(row.get(column, "")) for column in columns))
     console().print(table)

@@ -12,7 +12,6 @@ from types import FrameType
 from typing import NoReturn
 
 from uvirtio import __version__
-from uvirtio.bus.locator import parse
 from uvirtio.errors import UvirtioError
 
 from . import exits
@@ -89,6 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command that drives a device: a real one in a worker process, whose end, however sudden, is survived."""
+    # Imported here: `uvirtio --version` shall cost what Python costs.
+    from uvirtio.bus.locator import parse
+
     locator = getattr(args, "locator", None)
     if locator is None or (where := parse(locator)).bus != "uio":
         return run(args)

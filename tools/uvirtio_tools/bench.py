@@ -156,9 +156,8 @@ def _show(bench: str, rows: list[Row]) -> None:
     if not rows:
         print(f"uvirtio: bench {bench}: there was nothing to measure", file=sys.stderr)
         return
-    columns = list(
-        dict.fromkeys(key for row in rows for key in row if key not in ("bench", "locator", "simulated_time"))
-    )
+    hidden = _hidden(rows)
+    columns = list(dict.fromkeys(key for row in rows for key in row if key not in hidden))
     title = f"bench {bench}" + (f" {rows[0]['locator']}" if "locator" in rows[0] else "")
     if rows[0].get("simulated_time"):
         title += " (simulated time; ns are real)"

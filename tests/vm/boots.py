@@ -63,9 +63,13 @@ BOOTS: dict[str, Boot] = {
         )
     ),
     "types": Boot(
-        tuple(
-            Served(name, name, options=("--latency", "0.002", *words))
-            for name, *words in (("blk", "--set", "queues=2"), ("net",), ("console",), ("balloon",), ("input",))
+        (
+            Served("blk", "blk", options=("--latency", "0.002", "--set", "queues=2")),
+            Served("net", "net", options=("--latency", "0.002")),
+            Served("net-station", "net", options=("--set", "peer=responder")),
+            Served("console", "console", options=("--latency", "0.002")),
+            Served("balloon", "balloon", options=("--latency", "0.002")),
+            Served("input", "input", options=("--latency", "0.002")),
         )
     ),
     "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),

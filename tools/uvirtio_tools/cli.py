@@ -69,6 +69,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors become one sentence on stderr."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"uvirtio {__version__}")  # the parser has it too; this is for scripts that ask often
+        return exits.HOLDS
     args = build_parser(words).parse_args(words)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

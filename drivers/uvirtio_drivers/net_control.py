@@ -60,7 +60,3 @@ class ControlQueue:
             raise DeviceMisbehaved(
                 f"{where}: the device answered the command to {words} with {answer:#04x}; there are 0 and 1 (virtio 1.4, 5.1.6.5)"
             )
-        if written != 1 and self._device.transport.kind != "legacy":
-            raise DeviceMisbehaved(
-                f"{where}: the device says that it wrote {written} bytes for the command to {words}; the ack is 1"
-            )

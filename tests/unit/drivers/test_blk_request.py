@@ -206,6 +206,13 @@ def test_each_wrong_answer_to_a_read_has_its_own_error(answer, error, says) -> N
         blk.read(3, 512)
 
 
+def test_a_device_that_does_not_count_the_status_byte_is_borne() -> None:
+    with running(blk_type(lambda seen: disk(seen) - 1), Blk) as (blk, _, _):
+        assert blk.read(5, 1024) == b"\x05\x00" * 256 + b"\x06\x00" * 256
+        blk.write(5, bytes(512))
+        blk.flush()
+
+
 def test_the_driver_works_on_after_a_failed_request() -> None:
     failing = [True]
 

@@ -158,7 +158,7 @@ def test_commands_are_class_command_data_and_an_ack() -> None:
         (lambda seen: seen.write(b"\x01"), RequestFailed, "refused to switch promiscuous mode on"),
         (lambda seen: 1, DeviceMisbehaved, "without writing its ack"),
         (lambda seen: seen.write(b"\x09"), DeviceMisbehaved, "with 0x09"),
-        (lambda seen: seen.write(b"\0") - 1, DeviceMisbehaved, "wrote 0 bytes"),
+        (lambda seen: seen.write(b"\0") + 1, DeviceMisbehaved, "wrote 2 bytes into buffer"),
     ],
 )
 def test_each_wrong_answer_to_a_command_has_its_own_error(answer, error, says) -> None:  # type: ignore[no-untyped-def]

@@ -1,12 +1,13 @@
-"""The manual page, the reference of commands and the shell completions, made from the command line's own parser.
+"""The manual page, the reference of commands, the shell completions and schemas, made from the program itself.
 
-``python -m uvirtio_tools.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``
-and the part of ``reference.md`` between its two marks. A test holds the files against what this makes.
+``python -m uvirtio_tools.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``,
+``schemas/device.schema.json``, ``schemas/snapshot.schema.json`` and the part of ``reference.md`` between its two marks. A test holds the files against what this makes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
 
 from .cli import COMMANDS, build_parser
+from .inspect.schema import device_schema, snapshot_schema
 
 __all__ = ["BEGIN", "END", "bash_completion", "commands", "files", "main", "man_page", "reference", "zsh_completion"]
 
@@ -314,6 +316,8 @@ def files(directory: Path) -> dict[Path, str]:
             directory / "man/uvirtio.8": man_page(),
             directory / "completion/uvirtio.bash": bash_completion(),
             directory / "completion/_uvirtio": zsh_completion(),
+            directory / "schemas/device.schema.json": json.dumps(device_schema(), indent=1) + "\n",
+            directory / "schemas/snapshot.schema.json": json.dumps(snapshot_schema(), indent=1) + "\n",
             page: f"{head}{BEGIN}\n\n{reference()}\n{END}{tail}",
         }
     finally:

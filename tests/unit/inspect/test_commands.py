@@ -41,6 +41,23 @@ def test_show_json_is_one_document_with_a_schema_and_masks_in_hex(capsys: pytest
     assert document["status"] == "0x0"
 
 
+@pytest.mark.parametrize("locator", ["emulated:rng", "emulated:blk", "emulated:net?profile=crosvm", "emulated:console"])
+def test_documents_fit_the_schemas_that_are_published(
+    locator: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import jsonschema
+
+    schemas = Path(__file__).resolve().parents[3] / "docs/schemas"
+    device = json.loads((schemas / "device.schema.json").read_text())
+    document = _json(capsys, "show", locator, "--json")
+    jsonschema.validate(document, device)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document | {"status": 15}, device)
+    path = tmp_path / "snapshot.json"
+    assert main(["dump", locator, "-o", str(path)]) == 0
+    jsonschema.validate(json.loads(path.read_text()), json.loads((schemas / "snapshot.schema.json").read_text()))
+
+
 def test_show_of_a_snapshot_is_show_of_the_device(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     live = _json(capsys, "show", "emulated:rng", "--json")
     assert _json(capsys, "show", "--from", str(snapshot), "--json") == live

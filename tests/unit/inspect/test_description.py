@@ -269,6 +269,42 @@ def test_a_structure_outside_of_its_bar_is_told_and_the_registers_are_left_alone
     assert device.capabilities
 
 
+def test_structures_and_capabilities_that_overlap_are_told() -> None:
+    def overlap(image: bytearray) -> None:
+        for at in range(0x40, 0xF0, 4):
+            if image[at] == 9 and image[at + 3] == 3:
+                image[at + 8 : at + 12] = bytes(4)  # ISR on top of the common configuration
+
+    device = _twisted(overlap)
+    assert any("COMMON and ISR overlap in BAR 4 at 0x0" in problem for problem in device.problems)
+
+    def reach(image: bytearray) -> None:
+        at = next(at for at in range(0x40, 0xF0, 4) if image[at] == 9 and image[at + 3] == 1)
+        image[at + 2] = 0x20
+
+    assert any("reaches into the one at" in problem for problem in _twisted(reach).problems)
+
+
+def test_shared_memory_and_vendor_capabilities_are_decoded() -> None:
+    def add(image: bytearray) -> None:
+        last = image[0x34]
+        while image[last + 1]:
+            last = image[last + 1]
+        image[last + 1] = 0xA0
+        shared = bytes([9, 0xC0, 24, 8, 2, 7, 0, 0]) + b"".join(
+            value.to_bytes(4, "little") for value in (0, 0x1000, 1, 2)
+        )
+        image[0xA0 : 0xA0 + 24] = shared
+        image[0xC0:0xC8] = bytes([9, 0, 8, 9]) + (0x1234).to_bytes(2, "little") + bytes([5, 6])
+
+    device = _twisted(add)
+    shared = next(entry for entry in device.capabilities if entry.structure == "SHARED_MEMORY")
+    assert (shared.structure_id, shared.offset, shared.length) == (7, 1 << 32, 2 << 32 | 0x1000)
+    assert "BAR 2 is not there" in shared.problems
+    vendor = next(entry for entry in device.capabilities if entry.structure == "VENDOR")
+    assert (vendor.vendor, vendor.raw) == (0x1234, "0900080934120506")
+
+
 def test_memory_decoding_that_is_off_is_told_instead_of_all_ones() -> None:
     def off(image: bytearray) -> None:
         image[4] &= ~2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
@@ -36,6 +37,16 @@ _CAPABILITY_NAMES = {
     0x13: "Advanced Features",
     0x14: "Enhanced Allocation",
 }
+
+
+#: Structures that lie in a BAR of their own right; PCI_CFG points where the driver lets it.
+_IN_A_BAR = (
+    StructureType.COMMON,
+    StructureType.NOTIFY,
+    StructureType.ISR,
+    StructureType.DEVICE,
+    StructureType.SHARED_MEMORY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ def describe_place(place: Place) -> Description:
         return lengths[number]
 
     capabilities, problems = walk(place.config, bar_length)
+    problems += _overlaps(capabilities)
     notes: list[str] = []
     has_common = first_usable(capabilities, StructureType.COMMON, place.locator, required=False) is not None
     interface = "modern"
@@ -117,6 +129,27 @@ def describe_place(place: Place) -> Description:
     problems += [f"feature {row.bit} {row.name}: {problem}" for row in description.features for problem in row.problems]
     problems += [f"queue {row.index}: {problem}" for row in description.queues for problem in row.problems]
     return replace(description, problems=tuple(dict.fromkeys(problems)), notes=tuple(notes))
+
+
+def _overlaps(capabilities: list[Capability]) -> list[str]:
+    """Capabilities that share bytes of configuration space, and structures that share bytes of a BAR."""
+    found = []
+    spans = sorted(((entry.at, entry.at + len(entry.raw), entry) for entry in capabilities), key=lambda row: row[0])
+    for (_, end, one), (start, _, other) in pairwise(spans):
+        if start < end:
+            found.append(
+                f"the capability at {one.at:#x} is {len(one.raw)} bytes long and reaches into the one at {other.at:#x}"
+            )
+    placed = [
+        (entry.structure.bar, entry.structure.offset, entry.structure.offset + entry.structure.length, entry.structure)
+        for entry in capabilities
+        if entry.structure is not None and not entry.problems and entry.structure.type in _IN_A_BAR
+    ]
+    placed.sort(key=lambda row: row[:3])
+    for (bar, _, end, first), (other_bar, start, _, second) in pairwise(placed):
+        if bar == other_bar and start < end:
+            found.append(f"the structures {first.type_name} and {second.type_name} overlap in BAR {bar} at {start:#x}")
+    return found
 
 
 def _interrupt(config: Region, capabilities: list[Capability], pin: int, command: int) -> Interrupt:

@@ -26,6 +26,7 @@ from .errors import (
 )
 from .pci.capabilities import walk
 from .pci.header import read_identity
+from .spec.devices import device_spec
 from .spec.pci import Header
 from .spec.status import GONE, Status, describe
 from .transport import Transport
@@ -197,9 +198,7 @@ class Attached:
         while True:
             before = self.transport.generation()
             data = bytearray()
-            while len(data) < length:
-                at = offset + len(data)
-                width = next(w for w in (4, 2, 1) if at % w == 0 and len(data) + w <= length)
+            for at, width in self._config_accesses(offset, length):
                 data += self.transport.read_config(at, width).to_bytes(width, "little")
             if self.transport.generation() == before and (not legacy or data == previous):
                 return bytes(data)
@@ -210,6 +209,19 @@ class Attached:
                     f"last config_generation {before}"
                 )
             self.clock.sleep(1e-4)
+
+    def _config_accesses(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
+        """Accesses (offset, width) that read these bytes, each as wide as the field it falls into (4.1.3.1)."""
+        fields = device_spec(self.identity.type).fields
+        end = offset + length
+        while offset < end:
+            field = next((field for field in fields if field.offset <= offset < field.offset + field.size), None)
+            # 64-bit fields are two of 32 bits; between fields, and in a part of one, a byte at a time does no harm.
+            width = min(field.width, 4) if field is not None else 1
+            if offset % width or offset + width > end:
+                width = 1
+            yield offset, width
+            offset += width
 
     def write_config(self, offset: int, width: int, value: int) -> None:
         """Write device-specific configuration. Raises :class:`SuspendedError` while suspended (D5)."""

@@ -1,0 +1,106 @@
+"""`uvirtio suspend` on devices that are odd in ways that no profile plays: what is allowed passes, what is not fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import pytest
+
+from uvirtio.bus.emulated import EmulatedBus
+from uvirtio.bus.locator import parse
+from uvirtio.device import Device
+from uvirtio.emulated.layout import STRUCTURES
+from uvirtio.emulated.suspend import Behaviour, Phase
+from uvirtio.spec.pci import StructureType
+from uvirtio_tools.suspend_run import SuspendRun, execute
+
+_ISR = STRUCTURES[StructureType.ISR][0]
+
+
+def suspend(
+    behaviour: type[Behaviour], locator: str = "emulated:rng", *, dialect: str = "auto", cycles: int = 1
+) -> SuspendRun:
+    """What `uvirtio suspend` finds out about the device with another behaviour put in."""
+    bus = EmulatedBus(parse(locator))
+    device = bus.function.device
+    device.behaviour = behaviour(device, behaviour.default_delay)
+    run = SuspendRun(locator)
+    with Device(bus) as driven:
+        execute(run, driven, dialect=dialect, cycles=cycles, hold=0.2, timeout=10.0)
+    return run
+
+
+def remarks(run: SuspendRun) -> str:
+    """Everything that was worth a remark."""
+    return "; ".join([*run.remarks, *(remark for cycle in run.cycles for remark in cycle.remarks)])
+
+
+class LateNotification(Behaviour):
+    """Shows itself suspended, and only then raises the notification of what it used before."""
+
+    after: ClassVar[float] = 0.001
+
+    def may_notify_queue(self) -> bool:
+        return self.phase is Phase.RUNNING
+
+    def present_suspended(self) -> None:
+        super().present_suspended()
+        self.device.clock.call_at(self.device.clock.now() + self.after, self._late)
+
+    def _late(self) -> None:
+        if self.phase is Phase.SUSPENDED and self.device._held:
+            self.device._held.clear()
+            self.device.interrupts.queue(0, self.device.queues[0].vector)
+
+
+class MuchLater(LateNotification):
+    after = 0.02
+
+
+@pytest.mark.parametrize("behaviour", [LateNotification, MuchLater])
+def test_a_notification_that_comes_after_suspended_showed_fails_however_soon_it_comes(
+    behaviour: type[Behaviour],
+) -> None:
+    run = suspend(behaviour)
+    assert (run.verdict, run.status) == ("FAIL", 1)
+    assert "ISR bit 0" in run.reason and "3.4.2" in run.reason
+
+
+class BusyUntilSettled(Behaviour):
+    """Answers all-ones to a read of ISR until 2 ms after it has shown itself suspended; what was pending stays pending."""
+
+    until = 0.0
+
+    def present_suspended(self) -> None:
+        super().present_suspended()
+        self.until = self.device.clock.now() + 0.002
+
+    @staticmethod
+    def tamper(bus: EmulatedBus, proceed: Callable[[int, int, int], int]) -> Callable[[int, int, int], int]:
+        def read(bar: int, offset: int, width: int) -> int:
+            behaviour = bus.function.device.behaviour
+            assert isinstance(behaviour, BusyUntilSettled)
+            if offset == _ISR and bus.clock.now() < behaviour.until:
+                return (1 << 8 * width) - 1
+            return proceed(bar, offset, width)
+
+        return read
+
+
+def test_a_bit_that_was_pending_behind_all_ones_is_not_taken_for_one_that_was_raised_while_suspended() -> None:
+    bus = EmulatedBus(parse("emulated:rng"))
+    device = bus.function.device
+    device.behaviour = BusyUntilSettled(device, 0.0)
+    bus.function.bar_read = BusyUntilSettled.tamper(bus, bus.function.bar_read)  # type: ignore[method-assign]
+    run = SuspendRun("emulated:rng")
+    with Device(bus) as driven:
+        execute(run, driven, dialect="auto", cycles=2, hold=0.2, timeout=10.0)
+    assert run.verdict == "PASS", run.reason
+
+
+def test_what_is_answered_within_the_kick_is_not_said_to_have_been_in_flight() -> None:
+    run = suspend(Behaviour, "emulated:rng?instant=on")
+    assert run.verdict == "PASS"
+    assert run.cycles[0].in_flight == 0
+    assert "nothing was in flight" in remarks(run)

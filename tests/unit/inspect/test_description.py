@@ -215,6 +215,13 @@ def test_values_are_told_in_words(number: int, raw: bytes, name: str, value: obj
 # -- the window ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["rng", "blk", "net", "console", "balloon", "input"])
+def test_a_look_breaks_none_of_the_rules_that_a_device_can_see(kind: str) -> None:
+    with EmulatedBus(parse(f"emulated:{kind}")) as bus:
+        describe_open(bus)
+        assert [entry for entry in bus.log.entries if entry.kind == "fault"] == []
+
+
 def test_the_pci_cfg_window_shows_the_same_as_the_mapped_registers() -> None:
     with open_function("emulated:rng") as function:
         direct = describe_open(function)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from uvirtio.access.clock import Clock
@@ -42,7 +42,12 @@ def read_configuration(
     problems: list[str] = []
     wanted = spec.config_size or _UNKNOWN_SIZE
     ready = status is not None and bool(status & Status.FEATURES_OK)
-    skipped = [field for field in spec.fields if field.negotiated_first and not ready]
+    skipped = {
+        field.name: "not to be read before FEATURES_OK" for field in spec.fields if field.negotiated_first and not ready
+    }
+    if offered is not None:
+        # A driver must not read what no offered feature makes valid (2.5.1).
+        skipped |= {field.name: "not there" for field in spec.fields if not _exists(field, offered)}
     deadline = clock.now() + _PATIENCE
     while True:
         before = generation()
@@ -53,7 +58,7 @@ def read_configuration(
             problems.append(f"config_generation kept changing for {_PATIENCE:g} s; the configuration may be torn")
             break
         clock.sleep(1e-4)
-    fields = decode_fields(raw, spec, offered, {field.name for field in skipped})
+    fields = decode_fields(raw, spec, offered, skipped)
     for field in fields:
         if field.valid and field.offset + field.width * field.count > region.length:
             what = f" (needed by {' or '.join(field.needs)})" if field.needs else ""
@@ -64,14 +69,18 @@ def read_configuration(
     return Configuration(raw, fields, tuple(problems))
 
 
-def _read(region: Region, spec: DeviceSpec, length: int, skipped: list[Field]) -> bytes:
+def _exists(field: Field, offered: int) -> bool:
+    return not field.features or any(offered >> bit & 1 for bit in field.features)
+
+
+def _read(region: Region, spec: DeviceSpec, length: int, skipped: Mapping[str, str]) -> bytes:
     raw = bytearray(length)
     covered = 0
     for field in spec.fields:
         for at in range(covered, min(field.offset, length)):
             raw[at] = region.read(at, 1)
         covered = field.offset + field.size
-        if covered > length or field in skipped:
+        if covered > length or field.name in skipped:
             continue
         # 64-bit fields are two 32-bit accesses (4.1.3.1).
         width = min(field.width, 4)
@@ -83,19 +92,20 @@ def _read(region: Region, spec: DeviceSpec, length: int, skipped: list[Field]) -
 
 
 def decode_fields(
-    raw: bytes, spec: DeviceSpec, offered: int | None, skipped: set[str] | None = None
+    raw: bytes, spec: DeviceSpec, offered: int | None, skipped: Mapping[str, str] | None = None
 ) -> tuple[ConfigField, ...]:
-    """The fields of a type, with the values that stand in ``raw``; fields beyond its end have none."""
+    """The fields of a type, with the values that stand in ``raw``; fields beyond its end have none.
+
+    ``skipped``: names of fields that were not read, each with the reason.
+    """
     found = []
     for field in spec.fields:
-        valid: bool | None = True
-        if field.features:
-            valid = None if offered is None else any(offered >> bit & 1 for bit in field.features)
+        valid = True if not field.features else None if offered is None else _exists(field, offered)
         value: int | str | None = None
         text = "beyond the end of the configuration"
         data = raw[field.offset : field.offset + field.size]
         if skipped and field.name in skipped:
-            text = "not to be read before FEATURES_OK"
+            text = skipped[field.name]
         elif len(data) == field.size:
             value, text = _decode(field, data)
         found.append(

@@ -91,11 +91,13 @@ def _flow(device: Device, index: int, pool: Pool, depth: int, seconds: float, pr
     queue, clock = device.queue(index), device.clock
     wait = CompletionWait(queue, device.isr, clock)
     depth = min(depth, pool.count)
+    # Half of them at once: a notification for each buffer that comes back would cost more than the buffer.
+    batch = max(1, depth // 2)
     done = kicks = 0
     started, real = clock.now(), time.perf_counter_ns()
     while True:
         room = depth - queue.outstanding
-        if room:
+        if room >= batch:
             if prepare is not None:
                 for number in pool.upcoming(room):
                     prepare(number)

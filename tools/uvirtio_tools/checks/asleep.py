@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from uvirtio.errors import CannotRun
 from uvirtio.spec.dialects import V1_4
 
@@ -45,12 +47,31 @@ def _offer_traffic(bench: Bench) -> str:
     return "the host side sent traffic to the device while it was suspended"
 
 
+def _nothing_waiting(what: str) -> Skip:
+    return Skip(f"no buffer was left waiting, so there was nothing to {what}")
+
+
+def _try_twice(bench: Bench, look: Callable[[Bench], Finding | None], what: str) -> Finding:
+    """Under load; where that leaves no buffer waiting, again on an idle device that is not notified of any."""
+    bench.start()
+    bench.load()
+    if (finding := look(bench)) is None:
+        bench.start()
+        bench.load(kicked=False)
+        finding = look(bench)
+    if finding is None:
+        raise _nothing_waiting(what)
+    return finding
+
+
 @check("V3")
 def quiet_queues(bench: Bench) -> Finding:
     """With requests in flight and buffers waiting, ISR bit 0 stays flat from the first "done" read on."""
-    bench.start()
+    return _try_twice(bench, _quiet, "notify")
+
+
+def _quiet(bench: Bench) -> Finding | None:
     bench.need_queue_bit()
-    bench.load()
     window = bench.suspend()
     remark = _offer_traffic(bench)
     after = bench.hold()
@@ -69,7 +90,7 @@ def quiet_queues(bench: Bench) -> Finding:
         raise Skip("ISR showed both bits at once, and a configuration change may set bit 0 as well")
     _, waiting = waiting_after(bench, window)
     if waiting <= 0:
-        raise Skip("no buffer was left waiting, so there was nothing to notify")
+        return None
     finding = passed(f"ISR bit 0 stayed 0 for {bench.hold_time:g} s with {waiting} buffers waiting", **evidence)
     if remark:
         finding.remarks.append(remark)
@@ -79,8 +100,11 @@ def quiet_queues(bench: Bench) -> Finding:
 @check("V4")
 def untouched_queues(bench: Bench) -> Finding:
     """With requests in flight and buffers waiting, rings and buffers stay as they are; then also after a kick."""
-    bench.start()
-    bench.load()
+    return _try_twice(bench, _untouched, "touch")
+
+
+def _untouched(bench: Bench) -> Finding | None:
+    bench.need_workload()
     window = bench.suspend()
     after = bench.hold()
     evidence = {**window.to_json(), "after": after.to_json()}
@@ -94,7 +118,7 @@ def untouched_queues(bench: Bench) -> Finding:
             if queue._queue.outstanding:
                 queue._queue.kick()
                 kicked.append(index)
-    last = bench.hold()
+    last = bench.hold(bench.hold_time / 2)
     evidence["after_kick"] = last.to_json()
     if (wrong := _touched(bench, after, last)) is not None:
         wrong.evidence = evidence
@@ -103,7 +127,7 @@ def untouched_queues(bench: Bench) -> Finding:
     _still(bench, last)
     _, waiting = waiting_after(bench, window)
     if waiting <= 0:
-        raise Skip("no buffer was left waiting, so there was nothing to touch")
+        return None
     finding = passed(
         f"rings and buffers stayed unchanged with {waiting} buffers waiting, also after a kick", **evidence
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from uvirtio.access.trace import Record, Recorder
@@ -330,10 +331,15 @@ class Bench:
         self.clock.sleep(seconds)
 
     @property
+    def moment(self) -> float:
+        """A short while (s), for what only has to be given some time."""
+        return min(self.hold_time, 0.05)
+
+    @property
     def linger(self) -> float:
-        """How long to look for a suspend that should not come (s): longer than any that was seen, and than a hold."""
+        """How long to look for a suspend that should not come (s): longer than any that was seen."""
         slowest = max((t.seconds for t in self.transitions if t.done and t.kind == "suspend"), default=0.0)
-        return max(self.hold_time, 1.5 * slowest)
+        return max(self.moment, 1.5 * slowest)
 
     def await_config_bit(self, since: int, timeout: float | None = None) -> bool:
         """Wait until ISR bit 1 was seen more than ``since`` times; False when that does not happen in time."""
@@ -375,6 +381,7 @@ class Bench:
         if self.triggers is None or "delay" not in self.triggers.available():
             return False
         self.triggers.fire("delay", seconds=seconds)
+        self.cleanups.append(partial(self.triggers.fire, "delay", seconds=0))
         return True
 
     # -- suspend and resume ------------------------------------------------------------------------------------
@@ -391,9 +398,7 @@ class Bench:
         failures = self._failures["suspend"]
         if len(failures) >= TRIES and not insist:
             raise NotSuspended(failures[-1], self.timeout)
-        if self.workload is not None:
-            self.workload.reap()
-        before = self.look()
+        before = self._last_look()
         outstanding = self.workload.outstanding if self.workload is not None else 0
         self.suspender.timeout = self.limit()
         self.suspender.begin_suspend()
@@ -406,9 +411,22 @@ class Bench:
         self.device.line.enable()
         return Window(before, transition, done, self.look(), outstanding)
 
-    def hold(self) -> Look:
-        """Let the device be suspended for a while, and look again."""
-        self.sleep(self.hold_time)
+    def _last_look(self) -> Look:
+        """Reap and look until nothing is used in between, if that can be had: what is used later is notified then.
+
+        With EVENT_IDX a device notifies once for what it uses behind the driver's back (2.7.10).
+        """
+        for _ in range(8):
+            if self.workload is not None:
+                self.workload.reap()
+            before = take_look(self.device, self.queues, isr_first=True)
+            if before.reaped:
+                break
+        return before
+
+    def hold(self, seconds: float | None = None) -> Look:
+        """Let the device be suspended for a while (s, by default the hold), and look again."""
+        self.sleep(self.hold_time if seconds is None else seconds)
         return self.look(status=True)
 
     def resume(self, *, kick: bool = True, fallback: bool = True) -> Transition:

@@ -233,7 +233,7 @@ def notifies_on_resume(bench: Bench) -> Finding:
     before, generation = _settled_config(bench), device.transport.generation()
     bench.suspend()
     changer.change()
-    bench.hold()
+    bench.sleep(bench.moment)
     seen = device.isr.config
     bench.resume(kick=False)
     came = bench.await_config_bit(seen)

@@ -43,7 +43,7 @@ def resets_while_suspended(bench: Bench) -> Finding:
     before = bench.look()
     enabled = [index for index in indices if device.transport.queue_enabled(index)]
     left = device.transport.driver_features()
-    after = bench.hold()
+    after = bench.hold(bench.hold_time / 2)
     evidence |= {"reset_seconds": polled.seconds, "after": after.to_json()}
     observed = [f"queue {index}: queue_enable still reads 1" for index in enabled]
     observed += [f"{name} changed after the reset" for name in changed(before, after)]

@@ -54,7 +54,9 @@ def _staged(bench: Bench, duty: str, *, late: bool) -> Finding:
             wrong.append(_poke(bench, duty, "after FEATURES_OK"))
         bench.set_up_queues()
         if late:
-            wrong.append(_poke(bench, duty, "with the queues enabled, before DRIVER_OK", bench.linger))
+            wrong.append(
+                _poke(bench, duty, "with the queues enabled, before DRIVER_OK", max(bench.hold_time, bench.linger))
+            )
         device.driver_ok()
         status = device.transport.status()
         if status & Status.SUSPEND and status != 0xFF:
@@ -92,7 +94,7 @@ def ignored_when_not_negotiated(bench: Bench) -> Finding:
     """SUSPEND on a running device that was not given the feature: the bit must not read back, traffic goes on."""
     bench.start(suspend=False)
     bench.need_workload()
-    wrong = _poke(bench, "D1", "without the feature", bench.linger)
+    wrong = _poke(bench, "D1", "without the feature", max(bench.hold_time, bench.linger))
     if not wrong:
         wrong = bench.move_data("traffic after a SUSPEND that was not negotiated")
     if wrong:
@@ -127,7 +129,7 @@ def waits_for_driver_ok(bench: Bench) -> Finding:
         raise Skip("this driver has nothing to publish before DRIVER_OK")
     bench.driver, bench.workload = driver, workload
     before = bench.look()
-    bench.sleep(bench.hold_time)
+    bench.sleep(bench.hold_time / 2)
     after = bench.look(status=True)
     evidence: dict[str, object] = {"before": before.to_json(), "after": after.to_json(), "published": published}
     expected = "buffers, rings and ISR stay untouched before DRIVER_OK"
@@ -146,6 +148,6 @@ def waits_for_driver_ok(bench: Bench) -> Finding:
     except DeviceError as error:
         raise Skip(f"the buffers stayed untouched, but were not served after DRIVER_OK either: {error}") from error
     return passed(
-        f"{published} buffers stayed untouched for {bench.hold_time:g} s before DRIVER_OK, and were served after it",
+        f"{published} buffers stayed untouched for {bench.hold_time / 2:g} s before DRIVER_OK, and were served after it",
         **evidence,
     )

@@ -79,6 +79,11 @@ class Look:
     states: dict[int, QueueState]
     status: int | None = None
 
+    @property
+    def reaped(self) -> bool:
+        """Whether the driver had taken everything that the device had used."""
+        return all(state.device_index == state.seen for state in self.states.values())
+
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
         return {
@@ -98,14 +103,24 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def take_look(device: Device, queues: dict[int, WatchedQueue], *, status: bool = False) -> Look:
-    """Look, in the order that matters: used indices (RAM), ISR (once, which clears it), memory, interrupt count."""
-    states: dict[int, QueueState] = {index: queue._queue.state() for index, queue in queues.items()}
+def take_look(
+    device: Device, queues: dict[int, WatchedQueue], *, status: bool = False, isr_first: bool = False
+) -> Look:
+    """Look at used indices (RAM), ISR (once, which clears it), memory, interrupt count.
+
+    The order matters. After a change used indices come first: what shows in them must show in ISR. Before one
+    (``isr_first``) it is the other way round: what is not in the used indices yet must be notified later.
+    """
+    states: dict[int, QueueState] = {}
+    if not isr_first:
+        states = {index: queue._queue.state() for index, queue in queues.items()}
     isr = device.isr
     position = device.recorder.mark("look") if device.recorder else 0
     bits: int | None = isr.collect()
     if device.recorder and any(r.space == "isr" and r.value == 0xFF for r in device.recorder.since(position)):
         bits = None
+    if isr_first:
+        states = {index: queue._queue.state() for index, queue in queues.items()}
     memory: dict[str, str] = {}
     for index, queue in queues.items():
         memory[f"queue {index} rings"] = _digest(queue._queue.ring_bytes())

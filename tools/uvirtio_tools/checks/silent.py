@@ -44,7 +44,7 @@ def suspended_twice(bench: Bench) -> Finding:
     byte = window.transition.status | Status.SUSPEND
     with device.deviating("D7", "SUSPEND a second time, as the status reads now"):
         device.write_status(byte)
-    after = bench.hold()
+    after = bench.hold(bench.moment)
     transition = bench.resume()
     return info(
         f"after {byte:#04x} the status reads {describe(after.status or 0)}; resumed in {transition.seconds * 1e3:.3f} ms",
@@ -79,7 +79,7 @@ def needs_a_kick(bench: Bench) -> Finding:
     bench.start()
     bench.load()
     bench.suspend()
-    bench.hold()
+    bench.sleep(bench.moment)
     workload = bench.need_workload()
     workload.reap()
     waiting = workload.outstanding
@@ -117,7 +117,7 @@ def failed_while_suspended(bench: Bench) -> Finding:
     # The byte that the status reads, without DRIVER_OK: with it the write would be a resume as well.
     with device.deviating("D7", "FAILED while suspended"):
         device.write_status(device.transport.status() & ~Status.DRIVER_OK | Status.FAILED)
-    bench.sleep(bench.hold_time)
+    bench.sleep(bench.moment)
     status = device.transport.status()
     return info(f"status reads {describe(status)}")
 

@@ -118,7 +118,7 @@ def rings_go_on(bench: Bench) -> Finding:
     for number in range(1, CYCLES + 1):
         bench.load()
         window = bench.suspend()
-        bench.hold()
+        bench.sleep(bench.moment)
         bench.resume()
         try:
             # Twice, because a ring that went wrong may only show when it is used again.

@@ -245,8 +245,10 @@ def test_a_session_that_is_killed_is_told_and_the_interface_lives_on() -> None:
         assert panel.client is not None
         assert panel.client._process is not None
         panel.client._process.kill()
+        await _until(pilot, lambda: "ended by SIGKILL" in " ".join(_log(panel)))
+        assert not panel.active
         await _press(app, pilot, "s")
-        assert "ended by SIGKILL" in " ".join(_log(panel))
+        assert " ".join(_log(panel)).count("SIGKILL") == 1
         await _press(app, pilot, "i")
         assert panel.active
 

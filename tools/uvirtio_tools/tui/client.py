@@ -33,6 +33,7 @@ class Client:
         self._on_trace = on_trace
         self._process: asyncio.subprocess.Process | None = None
         self._busy = asyncio.Lock()
+        self._words: str | None = None
 
     @property
     def running(self) -> bool:
@@ -76,14 +77,24 @@ class Client:
             return document
         raise DeviceGone(await self._last_words(process))
 
+    async def ended(self) -> str | None:
+        """Wait until the session ends; what is to be said about it, None when :meth:`close` has ended it."""
+        process = self._process
+        if process is None:
+            return None
+        await process.wait()
+        async with self._busy:
+            return None if self._process is None or self._words is not None else await self._last_words(process)
+
     async def _last_words(self, process: asyncio.subprocess.Process) -> str:
         assert process.stderr is not None
         status = await process.wait()
         said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
         why = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        return f"the process that drove {self.locator} {why}" + (
-            f": {said[-1].removeprefix('uvirtio: ')}" if said else ""
-        )
+        self._words = f"the process that drove {self.locator} {why}"
+        if said:
+            self._words += f": {said[-1].removeprefix('uvirtio: ')}"
+        return self._words
 
     async def close(self) -> None:
         """End the session, which gives the device back; idempotent."""

@@ -164,9 +164,7 @@ class DrivePanel(Vertical):
         try:
             await job
         except DeviceGone as error:
-            self.say(f"! {error}; what it drove has been given back")
-            self.client = None
-            self.post_message(self.Ended())
+            self._lost(str(error))
         except UvirtioError as error:
             self.say(f"! {error}")
         finally:
@@ -193,7 +191,22 @@ class DrivePanel(Vertical):
             await self.close_session()
             return False
         self._show(answer)
+        self._mourn(self.client)
         return True
+
+    @work(group="mourn", exclusive=True)
+    async def _mourn(self, client: Client) -> None:
+        """Tell when a session ends by itself, even when nothing is asked of it."""
+        words = await client.ended()
+        if words is not None and self.client is client:
+            self._lost(words)
+
+    def _lost(self, words: str) -> None:
+        self.say(f"! {words}; what it drove has been given back")
+        self.client = None
+        self.query_one("#drive-lights", Static).update(lights(None))
+        self.query_one("#drive-state", Static).update("not driven from here")
+        self.post_message(self.Ended())
 
     async def _start(self) -> None:
         if await self._open():

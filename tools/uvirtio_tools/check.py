@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scratch", metavar="FIRST-LAST", type=sectors,
         help="sectors of a block device that may be overwritten (default: on somebody's disk nothing is written)",
     )  # fmt: skip
+    parser.add_argument(
+        "--peer", choices=("echo", "none"),
+        help="what is at the other end of a network or console device: echo sends everything back (default: what the "
+        "locator says)",
+    )  # fmt: skip
     add_report_options(parser)
     add_common(parser)
 
@@ -166,7 +171,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
             run_checks(
-                result, device, dialect=args.dialect, without=without, triggers=triggers, scratch=args.scratch,
+                result, device, dialect=args.dialect, without=without, triggers=triggers, scratch=args.scratch, peer=args.peer,
                 progress=progress.result,
             )  # fmt: skip
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from .cycle import Cycle, CycleRunner
 from .latency import Latency
 from .machine import describe_machine
 
-__all__ = ["SCHEMA", "SuspendRun", "execute"]
+__all__ = ["SCHEMA", "SuspendRun", "execute", "workload_options"]
 
 SCHEMA = "uvirtio/suspend"
 VERSION = 1
@@ -106,7 +106,7 @@ def execute(
     try:
         run.offered = device.begin()
         driver_class = _driver_class(device, run, traffic)
-        options = _options(driver_class, device, scratch=scratch, peer=peer)
+        options = workload_options(driver_class, device, scratch=scratch, peer=peer)
         try:
             chosen, remarks = choose_dialect(
                 dialect, run.offered, device.identity.type, legacy=device.transport.kind == "legacy"
@@ -146,7 +146,7 @@ def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver
         return None
 
 
-def _options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
+def workload_options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
     """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
     options = {name: value for name, value in given.items() if value is not None}
     for name in options:

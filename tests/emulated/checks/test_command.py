@@ -82,7 +82,7 @@ def test_only_judges_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> N
         (("emulated:rng", "--only", ","), "names no statement"),
         (("emulated:rng", "--output", "/nowhere/at/all.json"), "--output /nowhere/at/all.json"),
         (("emulated:rng", "--json", "--format", "tap"), "exclude each other"),
-        (("emulated:rng", "--scratch", "0-7"), "for a block device"),
+        (("emulated:rng", "--scratch", "0-7"), "--scratch is for the workloads of block devices"),
         ((), "needs a LOCATOR"),
     ],
 )

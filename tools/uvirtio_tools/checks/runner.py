@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UsageError, UvirtioError
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UvirtioError
 from uvirtio.spec.features import Features
 from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
+from ..suspend_run import workload_options
 from .bench import Bench, NotWorking, Overdue
 from .registry import Check, checks_for, select
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
@@ -32,6 +33,7 @@ def run_checks(
     without: Features | None = None,
     triggers: Triggers | None = None,
     scratch: range | None = None,
+    peer: str | None = None,
     progress: Callable[[CheckResult], None] | None = None,
 ) -> None:
     """Judge an open, recording device and fill in ``run``. Interruptions pass through, with what is known kept.
@@ -41,11 +43,7 @@ def run_checks(
     ids = select(run.only)
     _introduce(run, device)
     driver_class = _driver(run, device)
-    options: dict[str, object] = {}
-    if scratch is not None:
-        if driver_class is None or "scratch" not in driver_class.OPTIONS:
-            raise UsageError(f"--scratch names sectors for a block device, and this is {device.identity.type_name}")
-        options["scratch"] = scratch
+    options = workload_options(driver_class, device, scratch=scratch, peer=peer)
     try:
         run.offered = device.begin()
         chosen, remarks = choose_dialect(

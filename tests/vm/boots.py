@@ -51,7 +51,7 @@ BOOTS: dict[str, Boot] = {
     "main": Boot(
         (
             _STOCK_RNG,
-            Served("rng-1.4", "rng"),
+            Served("rng-1.4", "rng", options=("--latency", "0.01")),
             Served("rng-intx", "rng", msix=False),
             Served("rng-crosvm", "rng", "crosvm"),
             Served("rng-rfc", "rng", "rfc"),

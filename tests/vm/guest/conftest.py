@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,8 +67,6 @@ def _without_msix(address: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def host() -> Iterator[Host]:
+def host() -> Host:
     """The way to ask the host to do something."""
-    connection = Host()
-    yield connection
-    connection.close()
+    return Host()

@@ -19,34 +19,36 @@ class HostError(Exception):
 
 
 class Host:
-    """Asks the host, and waits for each answer. There is one port, so one of these at a time."""
+    """Asks the host, and waits for each answer. The port is open only meanwhile, as it can be opened but once."""
 
     def __init__(self, timeout: float = 30.0) -> None:
         self._timeout = timeout
-        self._fd = os.open(_PORT, os.O_RDWR | os.O_NONBLOCK)
-        self._rest = b""
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Has the host do something by the name of its action, and returns the result."""
         request = json.dumps({"do": do, **arguments}).encode() + b"\n"
         deadline = time.monotonic() + self._timeout
-        while request:
-            select.select([], [self._fd], [], max(0.0, deadline - time.monotonic()))
-            if time.monotonic() > deadline:
-                raise HostError(f"the host does not take {do!r}")
-            request = request[os.write(self._fd, request) :]
-        answer = json.loads(self._line(do, deadline))
+        port = os.open(_PORT, os.O_RDWR | os.O_NONBLOCK)
+        try:
+            while request:
+                select.select([], [port], [], max(0.0, deadline - time.monotonic()))
+                if time.monotonic() > deadline:
+                    raise HostError(f"the host does not take {do!r}")
+                request = request[os.write(port, request) :]
+            answer = json.loads(self._line(port, do, deadline))
+        finally:
+            os.close(port)
         if "error" in answer:
             raise HostError(f"{do}: {answer['error']}")
         return answer["result"]
 
-    def _line(self, do: str, deadline: float) -> bytes:
-        while b"\n" not in self._rest:
-            ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))
+    def _line(self, port: int, do: str, deadline: float) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([port], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise HostError(f"no answer to {do!r} within {self._timeout:.0f} s")
-            self._rest += os.read(self._fd, 4096)
-        line, self._rest = self._rest.split(b"\n", 1)
+            line += os.read(port, 4096)
         return line
 
     def echo(self, value: Any) -> Any:
@@ -68,7 +70,3 @@ class Host:
     def qmp(self, command: str, **arguments: Any) -> Any:
         """Runs a command of QEMU's monitor."""
         return self.ask("qmp", command=command, arguments=arguments)
-
-    def close(self) -> None:
-        """Gives the port back."""
-        os.close(self._fd)

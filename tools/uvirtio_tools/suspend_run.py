@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, NotOffered, UsageError
+from uvirtio.errors import CannotRun, DeviceError, NotOffered
 from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
@@ -18,8 +18,9 @@ from .checks.look import watch
 from .cycle import Cycle, CycleRunner
 from .latency import Latency
 from .machine import describe_machine
+from .workload_options import workload_options
 
-__all__ = ["SCHEMA", "SuspendRun", "execute", "workload_options"]
+__all__ = ["SCHEMA", "SuspendRun", "execute"]
 
 SCHEMA = "uvirtio/suspend"
 VERSION = 1
@@ -144,17 +145,6 @@ def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver
         run.workload = "none"
         run.proves = "nothing was moved: there is no driver for this device type"
         return None
-
-
-def workload_options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
-    """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
-    options = {name: value for name, value in given.items() if value is not None}
-    for name in options:
-        if driver_class is None or name not in driver_class.OPTIONS:
-            why = "there is no workload" if driver_class is None else f"this is a {device.identity.type_name} device"
-            types = {"scratch": "block devices", "peer": "network and console devices"}[name]
-            raise UsageError(f"--{name} is for the workloads of {types}, but {why}")
-    return options
 
 
 def _start(

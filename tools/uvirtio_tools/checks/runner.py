@@ -13,7 +13,7 @@ from uvirtio.suspend import choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
-from ..suspend_run import workload_options
+from ..workload_options import workload_options
 from .bench import Bench, NotWorking, Overdue
 from .registry import Check, checks_for, select
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense

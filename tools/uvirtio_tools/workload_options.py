@@ -1,0 +1,20 @@
+"""What a workload is told by options of the command line."""
+
+from __future__ import annotations
+
+from uvirtio.device import Device
+from uvirtio.errors import UsageError
+from uvirtio_drivers.workload import Driver
+
+__all__ = ["workload_options"]
+
+
+def workload_options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
+    """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
+    options = {name: value for name, value in given.items() if value is not None}
+    for name in options:
+        if driver_class is None or name not in driver_class.OPTIONS:
+            why = "there is no workload" if driver_class is None else f"this is a {device.identity.type_name} device"
+            types = {"scratch": "block devices", "peer": "network and console devices"}[name]
+            raise UsageError(f"--{name} is for the workloads of {types}, but {why}")
+    return options

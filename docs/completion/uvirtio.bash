@@ -29,6 +29,7 @@ _uvirtio() {
         suspend:--workload) COMPREPLY=($(compgen -W "auto none" -- "$cur")); return ;;
         suspend:--peer) COMPREPLY=($(compgen -W "echo none" -- "$cur")); return ;;
         check:--dialect) COMPREPLY=($(compgen -W "auto 1.4 chromium rfc" -- "$cur")); return ;;
+        check:--peer) COMPREPLY=($(compgen -W "echo none" -- "$cur")); return ;;
         check:--format) COMPREPLY=($(compgen -W "rich json junit tap markdown html" -- "$cur")); return ;;
         report:--format) COMPREPLY=($(compgen -W "rich json junit tap markdown html" -- "$cur")); return ;;
         *:--from|*:--output|*:-o|*:--trace|*:--socket|*:--log|*:--control|*:--baseline)
@@ -44,7 +45,7 @@ _uvirtio() {
         bind) words="--force --dry-run --persist --json --help" ;;
         restore) words="--all --json --help" ;;
         suspend) words="--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --json --help" ;;
-        check) words="--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --format --output -o --json --help" ;;
+        check) words="--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --format --output -o --json --help" ;;
         report) words="--format --output -o --json --help" ;;
         serve) words="--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
         bench) words="--force --without --seconds --turns --buffers --baseline --json --help" ;;

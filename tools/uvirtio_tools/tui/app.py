@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
@@ -245,7 +246,12 @@ class Inspector(App[None]):
         screen = ListScreen(self.machine, interval=interval)
         self.push_screen(screen)
         if not self.machine.is_fixed and interval:
-            self._unfollow = follow(lambda: self.call_from_thread(screen.look))
+            self._unfollow = follow(lambda: self._plugged(screen))
+
+    def _plugged(self, screen: ListScreen) -> None:
+        """Something came or went; called in udev's thread, which may outlive the application by a moment."""
+        with contextlib.suppress(RuntimeError):
+            self.call_from_thread(screen.look)
 
     def on_unmount(self) -> None:
         """Stop listening to udev."""

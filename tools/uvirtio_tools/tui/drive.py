@@ -244,13 +244,17 @@ class DrivePanel(Vertical):
 
     async def _checks(self) -> None:
         await self.close_session()
+        words = ["check", self.locator]
         if parse(self.locator).bus == "uio":
             question = _question(self.locator)
-            if question is not None and not await self.app.push_screen_wait(Confirm(*question[:2])):
-                self.say("left alone")
-                return
-        self.say(f"uvirtio check {self.locator}")
-        status = await run_command("check", self.locator, on_line=self.say)
+            if question is not None:
+                title, details, force = question
+                if not await self.app.push_screen_wait(Confirm(title, details)):
+                    self.say("left alone")
+                    return
+                words += ["--force"] if force else []
+        self.say(f"uvirtio {' '.join(words)}")
+        status = await run_command(*words, on_line=self.say)
         self.say(f"ended with status {status}")
 
     async def close_session(self) -> None:

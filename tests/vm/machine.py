@@ -171,8 +171,7 @@ class Guest:
             "PYTHONUNBUFFERED": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a guest has seconds to spare for none that it does not need
         }
-        inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, "-m", "pytest"]
-        inside += ["-p", "no:cacheprovider", "-p", "pytest_timeout", f"@{SHARED}/tests"]
+        inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, *self._words()]
         command: list[str] = [
             *(str(vng), "--disable-microvm", "--force-9p", "--force-initramfs", "--disable-monitor"),
             *(["--disable-kvm"] if self.accelerator.name == "tcg" else []),
@@ -189,6 +188,10 @@ class Guest:
             process = leashed(piped, tree=True, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         self._cleanup.callback(_end, process)
         return process
+
+    def _words(self) -> list[str]:
+        """What Python is started with in the guest."""
+        return ["-m", "pytest", "-p", "no:cacheprovider", "-p", "pytest_timeout", f"@{SHARED}/tests"]
 
     # -- what guest tests ask for --------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import pytest
 from tests.emulated.checks.judging import judge, results, with_verdict, words
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.emulated.layout import STRUCTURES
+from uvirtio.emulated.queue import DeviceQueue
 from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON
@@ -100,6 +101,27 @@ def busy_generation(bus: EmulatedBus) -> None:
     device.behaviour.present_suspended = present  # type: ignore[method-assign]
 
 
+def reserved_bit_set(bus: EmulatedBus) -> None:
+    """The status always reads bit 5, which means nothing, except in reset."""
+    on_read(bus, lambda offset, width, proceed: (value := proceed()) | (0x20 if offset == _STATUS and value else 0))
+
+
+def prepares_rings_early(bus: EmulatedBus) -> None:
+    """Writes the device's side of a ring when the queue is enabled: it has not taken a buffer by that."""
+    device = bus.function.device
+    inner = device.behaviour.queue_enabled
+
+    def enabled(queue: DeviceQueue) -> None:
+        inner(queue)
+        device.clock.call_at(device.clock.now() + 1e-3, lambda: _touch(queue))
+
+    def _touch(queue: DeviceQueue) -> None:
+        if device.behaviour.phase is Phase.INITIAL and queue.enabled:
+            device.memory.store16(queue.addresses[2] + 2, 0)
+
+    device.behaviour.queue_enabled = enabled  # type: ignore[method-assign]
+
+
 class WithoutFeaturesOk(Behaviour):
     """Shows 0x13 while suspended."""
 
@@ -158,6 +180,7 @@ class AnnouncesSuspend(Behaviour):
     "odd",
     [
         all_ones_while_suspended, slow_reset, deaf_while_suspended, silent_isr, always_both_bits, busy_generation,
+        reserved_bit_set, prepares_rings_early,
         WithoutFeaturesOk, NeedsAKick, FinishesLater, Polls, AnnouncesSuspend,
     ],
     ids=lambda odd: odd.__name__,
@@ -311,6 +334,42 @@ class RunsForAMoment(Behaviour):
             self.present_suspended()
 
 
+class GoesQuiet(Behaviour):
+    """Works on after a resume, and notifies nothing any more."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.quiet = False
+
+    def reset(self) -> None:
+        self.quiet = False
+        super().reset()
+
+    def finish_resume(self) -> None:
+        self.quiet = True
+        super().finish_resume()
+
+    def may_notify_queue(self) -> bool:
+        return super().may_notify_queue() and not self.quiet
+
+
+class HangsTheSecondTime(Behaviour):
+    """Suspends once after a reset, and never again."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]
+        self.count = 0
+
+    def reset(self) -> None:
+        self.count = 0
+        super().reset()
+
+    def begin_suspend(self) -> None:
+        self.count += 1
+        if self.count == 1:
+            super().begin_suspend()
+
+
 class IgnoresReset(Behaviour):
     """Takes no reset while suspended."""
 
@@ -363,7 +422,7 @@ class LateToShow(Behaviour):
     ("wrong", "broken"),
     [
         (Scribbles, "V4"), (TouchesUsedFlags, "V4"), (WakesUp, "V8"), (LosesWaiting, "V16"), (LosesInFlight, "V16"),
-        (LosesInFlight, "V11"), (RunsForAMoment, "V9"), (IgnoresReset, "V15"), (LateToShow, "V1"),
+        (LosesInFlight, "V11"), (RunsForAMoment, "V9"), (GoesQuiet, "V9"), (GoesQuiet, "S1"), (HangsTheSecondTime, "V16"), (HangsTheSecondTime, "S1"), (IgnoresReset, "V15"), (LateToShow, "V1"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )  # fmt: skip
@@ -412,6 +471,15 @@ def test_one_that_never_answers_stops_the_run_early() -> None:
     run = judge("emulated:rng", behaviour=Dead)
     assert "ordinary work" in run.stopped
     assert with_verdict(run, "PASS", "FAIL") == set()
+    assert run.status == 1
+
+
+def test_one_that_takes_no_features_stops_the_run_early() -> None:
+    def choosy(bus: EmulatedBus) -> None:
+        bus.function.device.features_acceptable = lambda: False  # type: ignore[method-assign]
+
+    run = judge("emulated:rng", tamper=choosy)
+    assert "FEATURES_OK" in run.stopped
     assert run.status == 1
 
 

@@ -39,6 +39,26 @@ def test_an_entropy_device_shows_each_fault_that_needs_no_configuration(fault: s
     assert failed - {fault} <= set(STATEMENTS[fault].implies)
 
 
+@pytest.mark.parametrize("fault", ["", "V4", "V11", "V12", "V16"])
+@pytest.mark.parametrize(
+    "ring",
+    [
+        "features=-RING_PACKED,-EVENT_IDX,-INDIRECT_DESC",
+        "features=-RING_PACKED",
+        "features=-EVENT_IDX",
+        "features=+IN_ORDER",
+        "queues=3",
+    ],
+)
+def test_it_is_the_same_whatever_the_ring_looks_like(ring: str, fault: str) -> None:
+    run = judge(
+        f"emulated:blk?size=1M&{ring}" + (f"&fault={fault}" if fault else ""), only="V3,V4,V8,V9,V10,V11,V12,V16,S1"
+    )
+    failed = with_verdict(run, "FAIL", "WARN", "ERROR")
+    assert failed - {fault} <= set(STATEMENTS[fault].implies if fault else ())
+    assert not fault or fault in failed
+
+
 def test_strict_turns_a_warning_into_a_failure_and_the_status_with_it() -> None:
     assert judge("emulated:rng?fault=V12", only="V12").status == 0
     strict = judge("emulated:rng?fault=V12", only="V12", strict=True)

@@ -94,6 +94,10 @@ def _quiet(bench: Bench) -> Finding | None:
     finding = passed(f"ISR bit 0 stayed 0 for {bench.hold_time:g} s with {waiting} buffers waiting", **evidence)
     if remark:
         finding.remarks.append(remark)
+    if delivered := after.interrupts - window.settled.interrupts:
+        finding.remarks.append(
+            f"{delivered} interrupt(s) were delivered all the same; ISR says that they were not this device's"
+        )
     return finding
 
 

@@ -83,6 +83,11 @@ class Control:
     queue_bit: bool
     config_bit: bool
 
+    @property
+    def notified(self) -> bool:
+        """Whether ISR showed anything at all."""
+        return self.queue_bit or self.config_bit
+
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""
         return {"completed": self.completed, "isr_queue_bit": self.queue_bit, "isr_config_bit": self.config_bit}
@@ -213,20 +218,18 @@ class Bench:
     def start(self, *, suspend: bool = True, extra: Features | None = None) -> None:
         """A running device whose traffic has been seen to work: the positive control of the check.
 
-        Raises :class:`NotWorking` when it has not, and what :meth:`negotiate` raises.
+        Raises :class:`NotWorking` when it has not, or does not get that far.
         """
-        self.negotiate(suspend=suspend, extra=extra)
-        self.set_up_queues()
-        self.device.driver_ok()
-        self.go()
-        if self.workload is None:
-            return
         try:
-            self.control = self.traffic()
+            self.negotiate(suspend=suspend, extra=extra)
+            self.set_up_queues()
+            self.device.driver_ok()
+            self.go()
+            self.control = None if self.workload is None else self.traffic()
         except DeviceGone:
             raise
         except DeviceError as error:
-            raise NotWorking(f"ordinary traffic does not work: {error}") from error
+            raise NotWorking(f"the device does not do ordinary work: {error}") from error
 
     def traffic(self, doing: str = "traffic on the running device") -> Control:
         """Fill the queues, notify, and let everything come back; verified."""
@@ -463,15 +466,14 @@ class Bench:
         self._failures[transition.kind].append(transition)
         raise (NotSuspended if transition.kind == "suspend" else NotResumed)(transition, self.suspender.timeout)
 
-    def move_data(self, doing: str) -> str:
-        """Fresh traffic; what is wrong with it, empty when it works."""
+    def move_data(self, doing: str) -> tuple[str, Control | None]:
+        """Fresh traffic: what is wrong with it (empty when it works), and what it showed."""
         try:
-            self.traffic(doing)
+            return "", self.traffic(doing)
         except DeviceGone:
             raise
         except (DeviceError, DriverMisuse) as error:
-            return str(error)
-        return ""
+            return str(error), None
 
 
 class _IsrWait:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from uvirtio.errors import CannotRun, DeviceError
+from uvirtio.errors import CannotRun, ConfigurationUnstable, DeviceError
 
 from .bench import Bench
 from .look import read_configuration
@@ -143,11 +144,12 @@ def _need_configuration(bench: Bench) -> None:
 
 def _settled_config(bench: Bench) -> bytes:
     """The configuration, once it has stopped moving on the running device. Raises :class:`Skip`."""
-    for _ in range(5):
-        before = read_configuration(bench.device)
-        bench.sleep(bench.hold_time / 4)
-        if read_configuration(bench.device) == before:
-            return before
+    with suppress(ConfigurationUnstable):
+        for _ in range(5):
+            before = read_configuration(bench.device)
+            bench.sleep(bench.hold_time / 4)
+            if read_configuration(bench.device) == before:
+                return before
     raise Skip("the configuration keeps changing while the device runs, so no snapshot of it is settled")
 
 

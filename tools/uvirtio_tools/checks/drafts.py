@@ -46,7 +46,8 @@ def resumes_by_clearing(bench: Bench) -> Finding:
             resume=late.transition.to_json(),
         )  # fmt: skip
     bench.need_workload()
-    if wrong := bench.move_data("traffic after resume"):
+    wrong, _ = bench.move_data("traffic after resume")
+    if wrong:
         return failed("running, but requests are not served", "requests are served", wrong)
     return passed(f"running after {transition.written[0]:#04x}, requests are served", resume=transition.to_json())
 

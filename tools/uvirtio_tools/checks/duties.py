@@ -40,6 +40,7 @@ class Duties:
     writes: int = 0
     status_writes: int = 0
     _status: int = 0
+    _written: int = 0
     _phase: str = _RUNNING
     _verified: bool = False
     _select: int = 0
@@ -84,11 +85,14 @@ class Duties:
         value, before = record.value, self._status
         self.status_writes += 1
         if value == 0:
-            self._phase, self._status, self._accepted, self._odd = _RUNNING, 0, 0, 0
+            self._phase, self._status, self._written, self._accepted, self._odd = _RUNNING, 0, 0, 0, 0
             return
+        # What a device sets or clears by itself is not the driver's doing.
+        cleared = self._written & before & ~value & ~self._odd
+        self._written = value
         if record.deviation:
             self._odd |= value & ~before
-        if before & ~value & ~self._odd & ~Status.DEVICE_NEEDS_RESET:
+        if cleared:
             self._note("D7", record, f"{value:#04x} was written where the status was {describe(before)}")
         suspend = value & Status.SUSPEND and not before & Status.SUSPEND
         if suspend and self._phase == _RUNNING:

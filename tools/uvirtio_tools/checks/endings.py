@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from uvirtio.access.dma import Dma
 from uvirtio.device import DONE, status_table
-from uvirtio.errors import DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, NegotiationFailed
+from uvirtio.errors import DeviceTimeout, DriverMisuse, NegotiationFailed
 from uvirtio.spec.devices import queue_name
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status, describe
 
-from .bench import Bench, NotResumed, NotSuspended, Refused
+from .bench import Bench, NotResumed, NotSuspended, NotWorking, Refused
 from .look import changed
 from .registry import check
 from .verdict import Finding, Skip, Verdict, failed, passed
@@ -57,18 +57,10 @@ def resets_while_suspended(bench: Bench) -> Finding:
     remarks = [] if not left else [f"driver_feature reads {left} after the reset"]
     try:
         bench.start()
-    except DeviceGone:
-        raise
-    except NegotiationFailed as error:
-        return Finding(
-            Verdict.WARN,
-            "the same features do not negotiate again after the reset",
-            expected,
-            str(error),
-            evidence,
-            remarks,
-        )
-    except DeviceError as error:
+    except NotWorking as error:
+        if isinstance(error.__cause__, NegotiationFailed):
+            words = "the same features do not negotiate again after the reset"
+            return Finding(Verdict.WARN, words, expected, str(error), evidence, remarks)
         return failed("the device does not work after the reset", expected, str(error), **evidence)
     again = device.negotiated.accepted if device.negotiated else None
     if again != accepted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uvirtio.device import Device
+from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
 from uvirtio.spec.devices import device_spec
 
@@ -44,7 +45,10 @@ def portray(device: Device) -> Portrait:
     """Look at a device that is reset for it."""
     identity = read_identity(device.function.config, device.function.locator)
     offered = device.begin()
-    config = read_configuration(device).hex()
+    try:
+        config = read_configuration(device).hex()
+    except ConfigurationUnstable:
+        config = ""  # it never holds still: there is nothing to compare
     device.reset()
     lasting = {"identity": str(identity), "offered features": str(offered), "BARs": bars(device)}
     lasting["number of queues"] = str(count := device.transport.queue_count())
@@ -81,7 +85,7 @@ def same_device(bench: Bench) -> Finding:
         return failed(
             "the device is not the same as before the run", "nothing has changed", "; ".join(different), **evidence
         )
-    if before.config != after.config:
+    if before.config and after.config and before.config != after.config:
         isr = bench.device.isr
         silent = not (isr.config or isr.queue)
         told = "and that was notified" if isr.config else "and ISR shows nothing on this device, notified or not"

@@ -17,6 +17,14 @@ from .verdict import Finding, Skip, info
 __all__: list[str] = []
 
 
+def _moves(bench: Bench) -> str:
+    """Whether traffic works now, in words."""
+    if bench.workload is None:
+        return "there is no driver to move data with"
+    wrong, _ = bench.move_data("traffic after an odd SUSPEND")
+    return f"data does not move: {wrong}" if wrong else "data moves"
+
+
 @check("I1")
 def not_negotiated(bench: Bench) -> Finding:
     """SUSPEND on a running device that was not given the feature."""
@@ -27,12 +35,7 @@ def not_negotiated(bench: Bench) -> Finding:
     bench.sleep(bench.linger)
     status = device.transport.status()
     device.note_resumed()
-    wrong = (
-        bench.move_data("traffic after a SUSPEND that was not negotiated")
-        if bench.workload is not None
-        else "not tried"
-    )
-    return info(f"status reads {describe(status)}; " + (f"data does not move: {wrong}" if wrong else "data moves on"))
+    return info(f"status reads {describe(status)}; {_moves(bench)}")
 
 
 @check("I2")
@@ -67,10 +70,7 @@ def suspended_from_the_start(bench: Bench) -> Finding:
         return info(f"suspended at once: status {describe(status)}")
     device.note_resumed()
     bench.go()
-    wrong = (
-        bench.move_data("traffic after SUSPEND with the first DRIVER_OK") if bench.workload is not None else "not tried"
-    )
-    return info(f"status reads {describe(status)}; " + (f"data does not move: {wrong}" if wrong else "data moves"))
+    return info(f"status reads {describe(status)}; {_moves(bench)}")
 
 
 @check("I5")

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from uvirtio.errors import DeviceError, DeviceGone
+from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
 from .bench import SETTLE, Bench, NotResumed, NotSuspended, Overdue, Refused
 from .registry import check
@@ -65,7 +65,9 @@ def plans(count: int, seed: int, hold: float) -> list[Plan]:
 
 
 def _cycle(bench: Bench, plan: Plan) -> None:
-    workload = bench.need_workload()
+    workload, isr = bench.need_workload(), bench.device.isr
+    isr.collect()
+    seen, completed = isr.queue + isr.both, workload.completed
     for queue in bench.queues.values():
         queue._queue.interrupts(not plan.suppressed)
     wanted = round(workload.room * FILLS[plan.fill])
@@ -82,6 +84,14 @@ def _cycle(bench: Bench, plan: Plan) -> None:
         workload.submit(1)
         workload.kick()
     bench.drain("waiting for what was outstanding at the suspend")
+    if plan.suppressed or bench.control is None or not bench.control.notified:
+        return
+    if not isr.collect() and isr.queue + isr.both == seen:
+        bench.sleep(SETTLE)
+        if not isr.collect():
+            raise WorkloadFailed(
+                f"{workload.completed - completed} requests came back in this cycle, and ISR showed none of them"
+            )
 
 
 def run_plans(bench: Bench, sequence: Sequence[Plan]) -> Failure | None:

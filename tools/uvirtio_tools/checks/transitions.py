@@ -84,12 +84,21 @@ def _resume_and_move(bench: Bench) -> Finding:
                 bench.falls_back = False
                 observed += "; 0x0f does not resume it either"
         return failed(f"not within {bench.timeout:g} s", expected, observed, resume=late.transition.to_json())
-    wrong = "" if bench.workload is None else bench.move_data("traffic after resume")
+    before, after = bench.control, None
+    wrong = ""
+    if bench.workload is not None:
+        wrong, after = bench.move_data("traffic after resume")
     if wrong:
         status = bench.device.transport.status()
         if status & Status.DEVICE_NEEDS_RESET and status != GONE:
             return passed(f"refused, after it had shown itself running: status {describe(status)}")
         return failed("running, but requests are not served", expected, wrong, resume=transition.to_json())
+    if before is not None and after is not None and before.notified and not after.notified:
+        return failed(
+            "running, but used buffers are not notified any more", expected,
+            f"{after.completed} buffers were used after resume, and ISR showed none of them; before the suspend it did",
+            resume=transition.to_json(),
+        )  # fmt: skip
     status = bench.device.transport.status()
     if not bench.dialect.is_running(status) and status != GONE:
         return failed("did not stay running", expected, f"status {describe(status)}", resume=transition.to_json())
@@ -117,9 +126,16 @@ def rings_go_on(bench: Bench) -> Finding:
     moved = 0
     for number in range(1, CYCLES + 1):
         bench.load()
-        window = bench.suspend()
-        bench.sleep(bench.moment)
-        bench.resume()
+        try:
+            window = bench.suspend()
+            bench.sleep(bench.moment)
+            bench.resume()
+        except (NotSuspended, NotResumed) as stuck:
+            if number == 1:
+                raise
+            return failed(
+                f"suspend {number} of {CYCLES} did not come off as the one before", "the same every time", str(stuck)
+            )
         try:
             # Twice, because a ring that went wrong may only show when it is used again.
             moved += bench.drain("waiting for what was outstanding at the suspend")

@@ -83,7 +83,7 @@ class ListScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Look, and go on looking."""
-        self.query_one(DataTable).add_columns("address", "type", "interface", "driver", "is", "SUSPEND")
+        self.query_one(DataTable).add_columns("address", "type", "driver", "SUSPEND", "interface", "is")
         self.query_one(DataTable).focus()
         self.look()
         if self._interval:
@@ -214,10 +214,10 @@ class ListScreen(Screen[None]):
 def _cells(row: Row) -> list[str]:
     found = row.description
     if found is None:
-        return [row.locator, "?", "?", "?", "?", "error"]
+        return [row.locator, "?", "?", "error", "?", "?"]
     state = "GONE" if row.gone else (found.suspend_text if found.suspend_known else "unknown")
     names = " ".join(found.kernel_names) or "-"
-    return [row.locator, found.type_name, found.interface, found.driver or "-", names, state]
+    return [row.locator, found.type_name, found.driver or "-", state, found.interface, names]
 
 
 class Inspector(App[None]):

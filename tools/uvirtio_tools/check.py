@@ -105,10 +105,11 @@ def show(documents: list[dict[str, object]], format_: str, path: str | None) -> 
     if terminal:
         width = os.get_terminal_size(sys.stdout.fileno()).columns or None
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    text = render(documents, format_, width=width, colour=colour)
-    if path is None:
+    encoding = "utf-8" if path is not None else (sys.stdout.encoding or "utf-8")
+    plain = encoding.lower() not in ("utf-8", "utf8")
+    text = render(documents, format_, width=width, colour=colour, plain=plain)
+    if plain:
         # A terminal of another encoding gets what it can show.
-        encoding = sys.stdout.encoding or "utf-8"
         text = text.encode(encoding, errors="replace").decode(encoding)
     emit(text, path)
 

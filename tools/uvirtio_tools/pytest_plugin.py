@@ -57,6 +57,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--uvirtio-hold", metavar="SECONDS", type=float, default=0.2, help="time suspended (0.2)")
     group.addoption("--uvirtio-strict", action="store_true", help="a SHOULD that is broken fails")
     group.addoption("--uvirtio-trigger-command", metavar="CMD", help="how the host side is asked for something")
+    group.addoption("--uvirtio-scratch", metavar="FIRST-LAST", help="sectors of a block device that may be overwritten")
+    group.addoption(
+        "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
+    )
     group.addoption("--uvirtio-force", action="store_true", help="take a device although something uses it")
 
 
@@ -139,6 +143,7 @@ class StatementItem(pytest.Item):
     def _run(self) -> CheckRun:
         from uvirtio.errors import DeviceBusy
 
+        from .arguments import sectors
         from .checks import CheckRun, run_checks
         from .session import open_device
 
@@ -154,13 +159,15 @@ class StatementItem(pytest.Item):
             parent.locator, strict=option("--uvirtio-strict"), timeout=option("--uvirtio-timeout"),
             hold=option("--uvirtio-hold"), only=[self.name],
         )  # fmt: skip
+        scratch = option("--uvirtio-scratch")
+        told = {"scratch": sectors(scratch) if scratch else None, "peer": option("--uvirtio-peer")}
         deadline = time.monotonic() + BUSY
         while True:
             try:
                 with open_device(
                     parent.locator, timeout=run.timeout, record=True, force=option("--uvirtio-force")
                 ) as device:
-                    run_checks(run, device, dialect=option("--uvirtio-dialect"), triggers=triggers)
+                    run_checks(run, device, dialect=option("--uvirtio-dialect"), triggers=triggers, **told)
                 return run
             except DeviceBusy:
                 # Another worker judges it just now.

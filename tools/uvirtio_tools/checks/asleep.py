@@ -12,7 +12,7 @@ from .look import Look, changed
 from .registry import check
 from .verdict import Finding, Skip, failed, passed
 
-__all__ = ["moved_indices", "waiting_after"]
+__all__ = ["moved_indices", "try_twice", "waiting_after"]
 
 
 def moved_indices(before: Look, after: Look) -> list[str]:
@@ -51,7 +51,7 @@ def _nothing_waiting(what: str) -> Skip:
     return Skip(f"no buffer was left waiting, so there was nothing to {what}")
 
 
-def _try_twice(bench: Bench, look: Callable[[Bench], Finding | None], what: str) -> Finding:
+def try_twice(bench: Bench, look: Callable[[Bench], Finding | None], what: str) -> Finding:
     """Under load; where that leaves no buffer waiting, again on an idle device that is not notified of any."""
     bench.start()
     bench.load()
@@ -67,7 +67,7 @@ def _try_twice(bench: Bench, look: Callable[[Bench], Finding | None], what: str)
 @check("V3")
 def quiet_queues(bench: Bench) -> Finding:
     """With requests in flight and buffers waiting, ISR bit 0 stays flat from the first "done" read on."""
-    return _try_twice(bench, _quiet, "notify")
+    return try_twice(bench, _quiet, "notify")
 
 
 def _quiet(bench: Bench) -> Finding | None:
@@ -104,7 +104,7 @@ def _quiet(bench: Bench) -> Finding | None:
 @check("V4")
 def untouched_queues(bench: Bench) -> Finding:
     """With requests in flight and buffers waiting, rings and buffers stay as they are; then also after a kick."""
-    return _try_twice(bench, _untouched, "touch")
+    return try_twice(bench, _untouched, "touch")
 
 
 def _untouched(bench: Bench) -> Finding | None:

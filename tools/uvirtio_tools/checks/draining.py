@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.queue import QueueState
 
-from .asleep import moved_indices, waiting_after
+from .asleep import moved_indices, try_twice, waiting_after
 from .bench import Bench, Window
 from .look import Look, changed, read_configuration
 from .registry import check
@@ -201,9 +201,11 @@ def _notified(bench: Bench, window: Window) -> Finding | None:
 @check("R7")
 def stops_returns_and_keeps(bench: Bench) -> Finding:
     """The RFC's version of V10, V11 and V5 in one: nothing is consumed after SUSPEND shows, the configuration is kept."""
-    bench.start()
+    return try_twice(bench, _stopped_and_kept, "consume")
+
+
+def _stopped_and_kept(bench: Bench) -> Finding | None:
     config = read_configuration(bench.device)
-    bench.load()
     window = bench.suspend()
     after = bench.hold()
     evidence = {**window.to_json(), "after": after.to_json()}
@@ -221,7 +223,7 @@ def stops_returns_and_keeps(bench: Bench) -> Finding:
         )
     finished, waiting = waiting_after(bench, window)
     if waiting <= 0:
-        raise Skip("no buffer was left waiting, so there was nothing to consume")
+        return None
     bench.resume()
     try:
         bench.drain("waiting for what was outstanding at the suspend")

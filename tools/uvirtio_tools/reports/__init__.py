@@ -17,13 +17,15 @@ FORMATS = {"rich": "terminal", "json": "data", "junit": "junit", "tap": "ktap", 
 COMPARING = ("rich", "json", "markdown", "html")
 
 
-def render(documents: Sequence[Document], format_: str, *, width: int | None = None, colour: bool = False) -> str:
-    """One result, or the comparison of several, as text. ``width`` and ``colour`` matter to ``rich`` only."""
+def render(
+    documents: Sequence[Document], format_: str, *, width: int | None = None, colour: bool = False, plain: bool = False
+) -> str:
+    """One result, or the comparison of several, as text. ``width``, ``colour`` and ``plain`` (ASCII) are for ``rich``."""
     if format_ not in FORMATS:
         raise UsageError(f"there is no format {format_!r}; there are {', '.join(FORMATS)}")
     if format_ == "rich":
         from .terminal import render as render_terminal
 
-        return render_terminal(documents, width=width, colour=colour)
+        return render_terminal(documents, width=width, colour=colour, plain=plain)
     text: str = import_module(f"{__name__}.{FORMATS[format_]}").render(documents)
     return text

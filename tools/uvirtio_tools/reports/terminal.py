@@ -21,8 +21,10 @@ _ACCESSES = 12
 _BAR = 40
 
 
-def render(documents: Sequence[Document], *, width: int | None = None, colour: bool = False) -> str:
-    """The report as text, with escape sequences when ``colour``."""
+def render(
+    documents: Sequence[Document], *, width: int | None = None, colour: bool = False, plain: bool = False
+) -> str:
+    """The report as text, with escape sequences when ``colour``; ``plain`` draws with ASCII only."""
     from rich.console import Console
 
     buffer = io.StringIO()
@@ -35,15 +37,15 @@ def render(documents: Sequence[Document], *, width: int | None = None, colour: b
         legacy_windows=False,
     )
     if len(documents) == 1:
-        _one(console, documents[0])
+        _one(console, documents[0], plain)
     else:
-        _matrix(console, documents)
+        _matrix(console, documents, plain)
     return buffer.getvalue()
 
 
-def _one(console: Console, document: Document) -> None:
+def _one(console: Console, document: Document, plain: bool) -> None:
     _head(console, document)
-    _verdicts(console, document)
+    _verdicts(console, document, plain)
     for result in document["results"]:
         if result["verdict"] in ("FAIL", "ERROR", "WARN"):
             _drill(console, result)
@@ -81,12 +83,12 @@ def _head(console: Console, document: Document) -> None:
         console.print(f"note: {remark}", markup=False)
 
 
-def _verdicts(console: Console, document: Document) -> None:
+def _verdicts(console: Console, document: Document, plain: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.ASCII2 if console.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE, pad_edge=False)
+    table = Table(box=box.ASCII2 if plain else box.SIMPLE, pad_edge=False)
     table.add_column("id", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("level", no_wrap=True)
@@ -135,7 +137,7 @@ def _latency(console: Console, document: Document) -> None:
             )
 
 
-def _matrix(console: Console, documents: Sequence[Document]) -> None:
+def _matrix(console: Console, documents: Sequence[Document], plain: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -143,7 +145,7 @@ def _matrix(console: Console, documents: Sequence[Document]) -> None:
     names = labels(documents)
     for number, name in enumerate(names, 1):
         console.print(f"[{number}] {name}: {documents[number - 1]['verdict']}", markup=False)
-    table = Table(box=box.ASCII2 if console.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE, pad_edge=False)
+    table = Table(box=box.ASCII2 if plain else box.SIMPLE, pad_edge=False)
     table.add_column("id", no_wrap=True)
     for number in range(1, len(names) + 1):
         table.add_column(str(number), no_wrap=True)

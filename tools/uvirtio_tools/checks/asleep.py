@@ -7,8 +7,9 @@ from collections.abc import Callable
 from uvirtio.errors import CannotRun
 from uvirtio.spec.dialects import V1_4
 
-from .bench import Bench, Window
+from .bench import Bench
 from .look import Look, changed
+from .outcomes import Window
 from .registry import check
 from .verdict import Finding, Skip, failed, passed
 

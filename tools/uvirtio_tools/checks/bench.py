@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,17 +14,18 @@ from uvirtio.device import DONE, Device, Phase, status_table
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
-from uvirtio.spec.status import Status, describe
+from uvirtio.spec.status import Status
 from uvirtio.suspend import Outcome, Suspender, Transition
 from uvirtio_drivers.workload import Driver, Workload
 
 from .look import Look, WatchedQueue, take_look, watch
+from .outcomes import Control, NotResumed, NotSuspended, NotWorking, Overdue, Refused, Window
 from .verdict import Skip
 
 if TYPE_CHECKING:
     from .same import Portrait
 
-__all__ = ["SETTLE", "Bench", "Control", "NotResumed", "NotSuspended", "NotWorking", "Overdue", "Refused", "Window"]
+__all__ = ["SETTLE", "Bench"]
 
 #: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
 SETTLE = 0.005
@@ -33,85 +33,6 @@ SETTLE = 0.005
 PATIENCE = 8
 #: Suspends that may time out before no check tries again.
 TRIES = 2
-
-
-class Refused(Skip):
-    """The device answered with DEVICE_NEEDS_RESET, which it may."""
-
-    def __init__(self, transition: Transition) -> None:
-        self.transition = transition
-        super().__init__(
-            f"the device refused to {transition.kind} (DEVICE_NEEDS_RESET, status {describe(transition.status)}), which it may"
-        )
-
-
-class NotSuspended(Skip):
-    """The device did not suspend in time; V8 says what that means."""
-
-    def __init__(self, transition: Transition, timeout: float) -> None:
-        self.transition = transition
-        super().__init__(f"the device did not suspend within {timeout:g} s: status {describe(transition.status)}")
-
-
-class NotResumed(Skip):
-    """The device did not resume in time; V9 says what that means."""
-
-    def __init__(self, transition: Transition, timeout: float) -> None:
-        self.transition = transition
-        wrote = " and ".join(f"{byte:#04x}" for byte in transition.written)
-        super().__init__(
-            f"the device did not resume within {timeout:g} s of writing {wrote}: status {describe(transition.status)}"
-        )
-
-
-class NotWorking(DeviceError):
-    """The device does not do ordinary work, before anything was asked of it that is to be judged."""
-
-
-class Overdue(Exception):
-    """A check used up its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """The positive control: what traffic on the running device showed, in this very check.
-
-    ``queue_bit``: ISR bit 0 was seen alone. ``config_bit``: bit 1 came with ordinary traffic, so it tells nothing.
-    """
-
-    completed: int
-    queue_bit: bool
-    config_bit: bool
-
-    @property
-    def notified(self) -> bool:
-        """Whether ISR showed anything at all."""
-        return self.queue_bit or self.config_bit
-
-    def to_json(self) -> dict[str, object]:
-        """As a JSON object."""
-        return {"completed": self.completed, "isr_queue_bit": self.queue_bit, "isr_config_bit": self.config_bit}
-
-
-@dataclass(slots=True)
-class Window:
-    """One suspend as it was watched: before the write, at the first "done" read, and settled."""
-
-    before: Look
-    transition: Transition
-    done: Look
-    settled: Look
-    outstanding: int
-
-    def to_json(self) -> dict[str, object]:
-        """As a JSON object."""
-        return {
-            "suspend": self.transition.to_json(),
-            "outstanding_at_write": self.outstanding,
-            "before": self.before.to_json(),
-            "at_done": self.done.to_json(),
-            "settled": self.settled.to_json(),
-        }
 
 
 class Bench:

@@ -6,7 +6,8 @@ from uvirtio.spec.dialects import CHROMIUM
 from uvirtio.spec.status import describe
 
 from .asleep import moved_indices, try_twice
-from .bench import Bench, NotResumed, NotSuspended, Refused
+from .bench import Bench
+from .outcomes import NotResumed, NotSuspended, Refused
 from .registry import check
 from .verdict import Finding, failed, passed
 

@@ -8,8 +8,9 @@ from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.queue import QueueState
 
 from .asleep import moved_indices, try_twice, waiting_after
-from .bench import Bench, Window
+from .bench import Bench
 from .look import Look, changed, read_configuration
+from .outcomes import Window
 from .registry import check
 from .verdict import Finding, Skip, failed, passed
 

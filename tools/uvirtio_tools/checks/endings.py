@@ -11,8 +11,9 @@ from uvirtio.spec.devices import queue_name
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status, describe
 
-from .bench import Bench, NotResumed, NotSuspended, NotWorking, Refused
+from .bench import Bench
 from .look import changed
+from .outcomes import NotResumed, NotSuspended, NotWorking, Refused
 from .registry import check
 from .verdict import Finding, Skip, Verdict, failed, passed
 

@@ -14,7 +14,8 @@ from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
 from ..workload_options import workload_options
-from .bench import Bench, NotWorking, Overdue
+from .bench import Bench
+from .outcomes import NotWorking, Overdue
 from .registry import Check, checks_for, select
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
 from .same import portray

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
-from .bench import SETTLE, Bench, NotResumed, NotSuspended, Overdue, Refused
+from .bench import SETTLE, Bench
+from .outcomes import NotResumed, NotSuspended, Overdue, Refused
 from .registry import check
 from .same import bars
 from .verdict import Finding, Verdict, failed, passed

@@ -6,7 +6,8 @@ from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.status import GONE, Status, describe
 
-from .bench import Bench, NotResumed, NotSuspended, Refused
+from .bench import Bench
+from .outcomes import NotResumed, NotSuspended, Refused
 from .registry import check
 from .verdict import Finding, Skip, failed, info, passed
 

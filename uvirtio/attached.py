@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from enum import Enum
 
 from .access.interrupt import IsrOwner
@@ -145,7 +144,7 @@ class Attached:
                         f"{self.function.locator}: status reads 0 and configuration space all-ones; the device was removed"
                     )
                 not_yet = polled.last_not_yet if first or polled.reads > 1 else last_not_yet
-                return replace(polled, reads=reads, started=started, last_not_yet=not_yet)
+                return polled._replace(reads=reads, started=started, last_not_yet=not_yet)
             if self.absent():
                 self.phase = Phase.FAILED
                 raise DeviceGone(

@@ -6,8 +6,7 @@ one read after the deadline has passed, so a slow machine cannot turn a device t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .clock import Clock
 
@@ -32,9 +31,8 @@ class Readable(Protocol):
     def __getitem__(self, index: int, /) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Polled:
-    """How a wait ended.
+class Polled(NamedTuple):
+    """How a wait ended. A tuple, since it is made between a device's completion and the driver's next step.
 
     ``outcome`` is 0 when the deadline passed first. The change happened between ``last_not_yet`` and ``first_done``
     (clock times of the reads; equal to ``started`` when the first read was already done), so the latency of the

@@ -96,8 +96,9 @@ class Pool:
 
     def upcoming(self, count: int) -> list[int]:
         """Numbers of the buffers that the next :meth:`publish` of ``count`` will give to the device, in order."""
-        ids = self._ids
-        return [*ids[self._next : self._next + count], *ids[: max(0, self._next + count - self.count)]]
+        ids, end = self._ids, self._next + count
+        following: list[int] = ids[self._next : end].tolist()
+        return following if end <= self.count else following + ids[: end - self.count].tolist()
 
     def publish(self, count: int, notify: bool = True) -> bool:
         """Make the next ``count`` buffers available at once. See :meth:`uvirtio.queue.Queue.publish`."""

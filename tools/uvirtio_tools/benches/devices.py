@@ -8,64 +8,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import count
 from random import Random
 
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceTimeout, WorkloadFailed
-from uvirtio.queue.policy import CompletionWait
-from uvirtio.queue.pool import Pool
+from uvirtio.errors import CannotRun, WorkloadFailed
 from uvirtio.spec.devices import device_spec
-from uvirtio.spec.features import Feature, Features
+from uvirtio.spec.features import Features
 from uvirtio.spec.formats import blk, net
 from uvirtio.spec.ids import DeviceType
 
+from .flow import flow, make_pool
+
 __all__ = ["measure_blk", "measure_net", "measure_rng"]
 
-#: What prepares one buffer of a pool, by number, before it is published; None: they are ready as they are.
-Prepare = Callable[[int], None]
-#: Real seconds per simulated second that are granted at most, so that a slow emulation ends too.
-_PATIENCE = 5
-#: Seconds without an answer after which the device is notified once more.
-_NUDGE = 0.25
 _RNG_BYTES = 64
 _BLK_BYTES = 4096
 _MEBIBYTE = 1 << 20
 _FRAMES = (60, 1500)
 _NET_BATCH = 64
 _TRANSMITQ = 1
-
-
-@dataclass(frozen=True)
-class _Flow:
-    """What a run moved: buffers, seconds on the device's clock, real nanoseconds.
-
-    ``kicks``: how often the device slept over published buffers until it was notified although it had asked for nothing.
-    """
-
-    buffers: int
-    seconds: float
-    real: int
-    format: str
-    kicks: int
-
-    def row(self, bench: str, depth: int, size: int, simulated: bool) -> dict[str, object]:
-        rate = self.buffers / self.seconds if self.seconds else 0.0
-        return {
-            "bench": bench,
-            "format": self.format,
-            "batch": depth,
-            "bytes": size,
-            "per_second": round(rate),
-            "bytes_per_second": round(rate * size),
-            "ns_per_buffer": round(self.real / self.buffers, 1),
-            "buffers": self.buffers,
-            "extra_kicks": self.kicks,
-            "simulated_time": simulated,
-        }
 
 
 def _start(device: Device, wanted: Features, queues: dict[int, int], without: Features | None) -> None:
@@ -76,55 +40,6 @@ def _start(device: Device, wanted: Features, queues: dict[int, int], without: Fe
     for index, size in queues.items():
         device.set_up_queue(index, size)
     device.driver_ok()
-
-
-def _pool(device: Device, index: int, readable: tuple[int, ...], writable: tuple[int, ...]) -> Pool:
-    """As many buffers as the queue holds."""
-    assert device.negotiated is not None, "pools are made on a started device"
-    queue, parts = device.queue(index), len(readable) + len(writable)
-    each = 1 if Feature.INDIRECT_DESC in device.negotiated.accepted else parts
-    return queue.pool(queue.size // each, readable, writable)
-
-
-def _flow(device: Device, index: int, pool: Pool, depth: int, seconds: float, prepare: Prepare | None) -> _Flow:
-    """Keep ``depth`` buffers in flight for so long. Raises :class:`DeviceTimeout` when nothing comes back."""
-    queue, clock = device.queue(index), device.clock
-    wait = CompletionWait(queue, device.isr, clock)
-    depth = min(depth, pool.count)
-    # Half of them at once: a notification for each buffer that comes back would cost more than the buffer.
-    batch = max(1, depth // 2)
-    done = kicks = 0
-    started, real = clock.now(), time.perf_counter_ns()
-    while True:
-        room = depth - queue.outstanding
-        if room >= batch:
-            if prepare is not None:
-                for number in pool.upcoming(room):
-                    prepare(number)
-            pool.publish(room)
-        got = pool.reap()
-        if got:
-            done += got
-        else:
-            kicks += _await(device, index, wait)
-        now, spent = clock.now(), time.perf_counter_ns() - real
-        if now - started >= seconds or spent >= _PATIENCE * seconds * 1e9:
-            return _Flow(done, now - started, spent, queue.state().format, kicks)
-
-
-def _await(device: Device, index: int, wait: CompletionWait) -> int:
-    """Wait for used buffers; how many notifications beyond those that the device wanted that took.
-
-    QEMU's network device is one that needs them: on a packed ring with EVENT_IDX it leaves its event where it was before it
-    took more buffers, once its backend has been busy, and then waits for a notification that nobody owes it.
-    """
-    if wait.wait(_NUDGE).outcome:
-        return 0
-    device.queue(index).kick()
-    if wait.wait(device.timeout).outcome:
-        return 1
-    device.check_alive("moving buffers")
-    raise DeviceTimeout(f"queue {index}: nothing came back within {device.timeout:g} s", seconds=device.timeout)
 
 
 def _expect(device: Device, device_type: int, bench: str) -> None:
@@ -141,8 +56,9 @@ def measure_rng(device: Device, seconds: float, without: Features | None) -> lis
     rows = []
     for depth in (1, 32):
         _start(device, Features(), {0: 32}, without)
-        flow = _flow(device, 0, _pool(device, 0, (), (_RNG_BYTES,)), depth, seconds, None)
-        rows.append(flow.row("rng", depth, _RNG_BYTES, device.clock.simulated))
+        pool = make_pool(device, 0, (), (_RNG_BYTES,))
+        moved = flow(device, pool, seconds, depth=depth)
+        rows.append(moved.row("rng", depth, _RNG_BYTES, device.clock.simulated))
     return rows
 
 
@@ -151,34 +67,39 @@ def measure_blk(device: Device, seconds: float, without: Features | None) -> lis
     _expect(device, DeviceType.BLK, "blk")
     rows = []
     for depth, size in ((1, _BLK_BYTES), (32, _BLK_BYTES), (4, _MEBIBYTE)):
-        # Three descriptors a buffer where there are no indirect tables.
-        entries = 4 * depth if size == _BLK_BYTES else 16
-        _start(device, Features(), {0: entries}, without)
-        capacity = device.read_config(0, 4) | device.read_config(4, 4) << 32
-        places = capacity * blk.SECTOR // size
-        if not places:
-            continue
-        pool = _pool(device, 0, (blk.HEADER.size,), (size, blk.STATUS_SIZE))
-        headers, statuses = pool.views[0], pool.columns[2]
-        choose = Random(depth).randrange
-
-        def prepare(
-            number: int,
-            headers: list[memoryview] = headers,
-            choose: Callable[[int], int] = choose,
-            places: int = places,
-            size: int = size,
-        ) -> None:
-            # Plain memory that the device does not own yet, so packing is fine here.
-            blk.HEADER.pack_into(headers[number], 0, blk.RequestType.IN, 0, choose(places) * (size // blk.SECTOR))
-
-        statuses[:] = bytes([blk.RequestStatus.IOERR]) * len(statuses)
-        flow = _flow(device, 0, pool, depth, seconds, prepare)
-        answered = statuses.tobytes().count(blk.RequestStatus.OK)
-        if not answered:
-            raise WorkloadFailed(f"{device.function.locator}: no read of {size} bytes succeeded")
-        rows.append(flow.row("blk", depth, size, device.clock.simulated))
+        if row := _read(device, depth, size, seconds, without):
+            rows.append(row)
     return rows
+
+
+def _read(device: Device, depth: int, size: int, seconds: float, without: Features | None) -> dict[str, object] | None:
+    """One row: reads of so many bytes, anywhere; None where the device is smaller than one."""
+    # Three descriptors a buffer where there are no indirect tables; twice the depth, so that some can be prepared.
+    _start(device, Features(), {0: max(8, 4 * depth)}, without)
+    capacity = device.read_config(0, 4) | device.read_config(4, 4) << 32
+    places, sectors = capacity * blk.SECTOR // size, size // blk.SECTOR
+    if not places:
+        return None
+    pool = make_pool(device, 0, (blk.HEADER.size,), (size, blk.STATUS_SIZE))
+    for header in pool.views[0]:
+        blk.HEADER.pack_into(header, 0, blk.RequestType.IN, 0, 0)
+    # The second half of every header is the sector.
+    wanted, statuses, choose = pool.columns[0].cast("Q")[1::2], pool.columns[2], Random(depth).random
+
+    def prepare(numbers: Sequence[int]) -> None:
+        for number in numbers:
+            wanted[number] = int(choose() * places) * sectors
+            statuses[number] = blk.RequestStatus.IOERR
+
+    def check(numbers: Sequence[int]) -> None:
+        for number in numbers:
+            if statuses[number]:
+                raise WorkloadFailed(
+                    f"{device.function.locator}: reading {size} bytes at sector {wanted[number]} ended with status {statuses[number]}"
+                )
+
+    moved = flow(device, pool, seconds, depth=depth, prepare=prepare, check=check)
+    return moved.row("blk", depth, size, device.clock.simulated)
 
 
 #: Takes every frame that comes in on its standard input, until its parent is gone.
@@ -215,19 +136,19 @@ def measure_net(device: Device, seconds: float, without: Features | None) -> lis
 def _transmit(device: Device, size: int, stamped: bool, seconds: float, without: Features | None) -> dict[str, object]:
     """One row: frames of this size, each stamped by Python or as the pool has them."""
     _start(device, Features(), {0: _NET_BATCH, _TRANSMITQ: 4 * _NET_BATCH}, without)
-    pool = _pool(device, _TRANSMITQ, (net.HEADER.size + size,), ())
+    pool = make_pool(device, _TRANSMITQ, (net.HEADER.size + size,), ())
     # Broadcast, from a locally administered address, with an EtherType for experiments.
     frame = b"\xff" * 6 + bytes((2, 0, 0, 0, 0, 1)) + b"\x88\xb5"
     for view in pool.views[0]:
         view[net.HEADER.size : net.HEADER.size + len(frame)] = frame
     stamps = [view[net.HEADER.size + 16 : net.HEADER.size + 24].cast("Q") for view in pool.views[0]]
-    count = 0
+    following = count()
 
-    def stamp(number: int, stamps: list[memoryview] = stamps) -> None:
-        nonlocal count
-        count += 1
-        stamps[number][0] = count
+    def stamp(numbers: Sequence[int]) -> None:
+        for number, value in zip(numbers, following, strict=False):
+            stamps[number][0] = value
 
-    flow = _flow(device, _TRANSMITQ, pool, _NET_BATCH, seconds, stamp if stamped else None)
-    row = flow.row("net", _NET_BATCH, size, device.clock.simulated)
+    # The whole queue may be in flight, so that the device never waits for the next batch.
+    moved = flow(device, pool, seconds, depth=pool.count, batch=_NET_BATCH, prepare=stamp if stamped else None)
+    row = moved.row("net", _NET_BATCH, size, device.clock.simulated)
     return {**row, "frames": "stamped" if stamped else "prepared"}

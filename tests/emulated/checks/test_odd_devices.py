@@ -11,6 +11,7 @@ from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.emulated.layout import STRUCTURES
 from uvirtio.emulated.queue import DeviceQueue
 from uvirtio.emulated.suspend import Behaviour, Phase
+from uvirtio.spec.features import Feature
 from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON
 from uvirtio.spec.status import Status
@@ -430,6 +431,67 @@ def test_what_is_wrong_is_found(wrong: type[Behaviour], broken: str, kind: str) 
     run = judge(f"emulated:{kind}", behaviour=wrong, strict=True, only=f"V8,V9,{broken}")
     assert broken in with_verdict(run, "FAIL")
     assert run.status == 1
+
+
+class OffersLess(Behaviour):
+    """Offers INDIRECT_DESC no longer once it has been suspended."""
+
+    def finish_resume(self) -> None:
+        self.device.offered &= ~(1 << Feature.INDIRECT_DESC)
+        super().finish_resume()
+
+
+class Shrinks(Behaviour):
+    """Has smaller queues once it has been suspended."""
+
+    def finish_resume(self) -> None:
+        for queue in self.device.queues:
+            queue.maximum = 64
+        super().finish_resume()
+
+
+class ChangesSilently(Behaviour):
+    """Changes its configuration on resume and tells nobody."""
+
+    def finish_resume(self) -> None:
+        change = self.device.model.disturb()
+        assert change is not None
+        self.device._apply(change)
+        super().finish_resume()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (OffersLess, "offered features"),
+        (Shrinks, "largest size of queue 0: 256 -> 64"),
+        (ChangesSilently, "topology.opt_io_size"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
+)
+def test_a_device_that_is_not_the_same_afterwards_is_found(wrong: type[Behaviour], said: str) -> None:
+    run = judge("emulated:blk", behaviour=wrong, only="V9,S2")
+    assert words(run)["S2"] == "FAIL"
+    assert said in results(run)["S2"].finding.observed
+
+
+def test_features_that_do_not_negotiate_again_after_a_reset_are_a_warning() -> None:
+    class Sulks(Behaviour):
+        sulking = False
+
+        def reset_written(self) -> None:
+            Sulks.sulking = Sulks.sulking or self.phase is Phase.SUSPENDED
+            super().reset_written()
+
+    def sulky(bus: EmulatedBus) -> None:
+        device = bus.function.device
+        device.behaviour = Sulks(device, 0.0)
+        acceptable = device.features_acceptable
+        device.features_acceptable = lambda: not Sulks.sulking and acceptable()  # type: ignore[method-assign]
+
+    run = judge("emulated:rng", tamper=sulky, only="V15")
+    assert words(run) == {"V15": "WARN"}
+    assert "do not negotiate again" in results(run)["V15"].finding.summary
 
 
 def test_a_change_that_is_lost_altogether_is_found() -> None:

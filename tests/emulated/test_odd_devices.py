@@ -10,6 +10,7 @@ import pytest
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
+from uvirtio.emulated.device import VirtioDevice
 from uvirtio.emulated.layout import STRUCTURES
 from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.pci import StructureType
@@ -143,3 +144,53 @@ def test_a_configuration_change_notification_while_suspended_fails_whatever_the_
 def test_a_conforming_device_of_any_type_keeps_its_interrupt_through_cycles(kind: str) -> None:
     run = suspend(Behaviour, f"emulated:{kind}", cycles=3)
     assert run.verdict == "PASS", run.reason
+
+
+class NeverResetsAgain(Behaviour):
+    """Ignores a reset from its first resume on."""
+
+    resumed = False
+
+    def finish_resume(self) -> None:
+        self.resumed = True
+        super().finish_resume()
+
+    def reset_written(self) -> None:
+        if not self.resumed:
+            super().reset_written()
+
+
+def test_a_device_that_no_longer_resets_after_its_cycles_has_not_passed() -> None:
+    run = suspend(NeverResetsAgain)
+    assert (run.verdict, run.status) == ("FAIL", 1)
+    assert "does not reset" in run.reason
+
+
+class KeepsItsInterruptUp(Behaviour):
+    """Answers all-ones for ISR and never takes its interrupt back."""
+
+    def __init__(self, device: VirtioDevice, delay: float) -> None:
+        super().__init__(device, delay)
+        device.interrupts.read_isr = lambda: 0xFF  # type: ignore[method-assign]
+
+
+def test_a_device_that_never_takes_its_interrupt_back_does_not_stop_the_time() -> None:
+    run = suspend(KeepsItsInterruptUp)
+    assert run.verdict == "PASS"
+    assert "ISR has shown nothing" in remarks(run)
+
+
+class Mute(Behaviour):
+    """Offers no suspend, and serves nothing either."""
+
+    feature = None
+
+    def may_consume(self) -> bool:
+        return False
+
+
+def test_that_suspend_is_not_offered_is_not_hidden_by_a_device_that_does_not_work_either() -> None:
+    run = suspend(Mute, "emulated:rng?profile=qemu-store")
+    assert (run.verdict, run.status) == ("SKIP", 4)
+    assert "does not offer SUSPEND" in run.reason
+    assert "nor does the device do ordinary work" in remarks(run)

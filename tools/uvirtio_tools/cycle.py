@@ -190,11 +190,12 @@ class CycleRunner:
             return not workload.outstanding
 
         arrival = _Arrival(device, lambda: line.count() != before, done)
-        arrived = poll(arrival, 0, (0, 1, 2), arrival, self.suspender.timeout, ceiling=0.05, spin=1).outcome == 1
-        if not arrived:
+        outcome = poll(arrival, 0, (0, 1, 2), arrival, self.suspender.timeout, ceiling=0.05, spin=1).outcome
+        if outcome == 2:
             line.wait(NOTIFICATION_TIME)
-            arrived = line.count() != before
-        drain(device, workload, doing="one more request, for its interrupt")
+        arrived = line.count() != before
+        # Without an outcome the time is over: what is left to do is to say so.
+        drain(device, workload, None if outcome else 0.0, doing="one more request, for its interrupt")
         workload.verify()
         return arrived
 

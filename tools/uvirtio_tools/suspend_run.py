@@ -131,6 +131,7 @@ def execute(
         if cycle.resume is None or not cycle.resume.done:
             break
     _conclude(run)
+    _reset(run, device)
 
 
 def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver] | None:
@@ -194,7 +195,21 @@ def _not_offered(
 ) -> None:
     """Show that the rings work, say what is missing, and judge nothing."""
     run.verdict, run.reason, run.status = "SKIP", why, exits.NOT_OFFERED
-    _start(run, device, driver_class, None, device.timeout, 0.0, without, options)
+    try:
+        _start(run, device, driver_class, None, device.timeout, 0.0, without, options)
+    except DeviceError as error:
+        run.remarks.append(f"nor does the device do ordinary work: {error}")
+
+
+def _reset(run: SuspendRun, device: Device) -> None:
+    """Leave the device in reset; one that has passed so far and does not reset any more has not come back as it was."""
+    if run.verdict != "PASS":
+        return
+    try:
+        device.reset()
+    except DeviceError as error:
+        run.verdict, run.status = "FAIL", exits.FAILED
+        run.reason = f"after the last cycle: {error}"
 
 
 def _conclude(run: SuspendRun) -> None:

@@ -73,13 +73,13 @@ def test_a_device_is_found_taken_suspended_and_given_back_with_the_keyboard(
     address = devices["rng-1.4"]
     function = _PCI / address
     seen = terminal.until("0000:00:02.0")
-    print(seen)
     assert "virtio-pci" in seen
+    print(terminal.colours())
     addresses = sorted(path.name for path in _PCI.iterdir() if path.joinpath("vendor").read_text().strip() == "0x1af4")
     terminal.press(*["j"] * addresses.index(address))
     terminal.until(f"{address}: Virtio entropy source")
     terminal.press("Enter")
-    print(terminal.until("read through"))
+    terminal.until("read through")
     terminal.press("7")
     terminal.until("i initialise")
     terminal.press("i")
@@ -91,12 +91,15 @@ def test_a_device_is_found_taken_suspended_and_given_back_with_the_keyboard(
     terminal.until("submit: ")
     terminal.press("p")
     seen = terminal.until("[x]SUSPEND")
-    print(seen)
+    print(terminal.colours())
     assert "suspend: done" in seen
     assert "[ ]DRIVER_OK" in seen
     terminal.press("4")
-    print(terminal.until("held: the device is suspended"))
-    terminal.press("7", "u")
+    terminal.until("held: the device is suspended")
+    print(terminal.colours())
+    terminal.press("7")
+    terminal.until("i initialise")
+    terminal.press("u")
     terminal.until("[ ]SUSPEND")
     terminal.press("Escape")
     terminal.until("uvirtio: virtio devices")

@@ -34,7 +34,7 @@ class QueuesPanel(Vertical):
         with Horizontal(id="ring"):
             with VerticalScroll():
                 yield Static("", id="ring-table", markup=False)
-            with VerticalScroll():
+            with VerticalScroll(id="ring-beside"):
                 yield Static("", id="ring-entries", markup=False)
 
     def on_mount(self) -> None:
@@ -74,6 +74,8 @@ class QueuesPanel(Vertical):
             entries.update("")
             return
         image = decode_ring(ring["format"], ring["size"], bytes.fromhex(ring["raw"]))
+        # A packed ring has nothing beside its descriptors, which can use the room.
+        self.query_one("#ring-beside").display = image.format != "packed"
         table.update(_descriptors(image))
         entries.update(_entries(image))
 
@@ -127,8 +129,6 @@ def _descriptors(image: RingImage) -> str:
 
 
 def _entries(image: RingImage) -> str:
-    if image.format == "packed":
-        return "a packed ring has no others"
     rows = ["available, newest first", *reversed(image.available or ("none",))][:17]
     rows += ["", "used, newest first", *reversed(image.used or ("none",))]
     return "\n".join(rows)

@@ -222,6 +222,16 @@ def test_a_terminal_that_is_too_small_is_told_and_recovers(tmp_path: Path) -> No
     _play(LiveMachine(named=["emulated:rng"]), play, (40, 10))
 
 
+def test_a_key_that_is_typed_right_after_the_tabs_goes_to_that_tab() -> None:
+    async def play(app: Inspector, pilot: Any) -> None:
+        await _opened(app, pilot)
+        await pilot.press("4")
+        app.screen.action_tab("drive")  # type: ignore[attr-defined]
+        assert app.screen.focused is app.screen.query_one("#drive-log")
+
+    _play(LiveMachine(named=["emulated:rng"]), play)
+
+
 def test_leaving_the_device_gives_it_back() -> None:
     async def play(app: Inspector, pilot: Any) -> None:
         await _opened(app, pilot)

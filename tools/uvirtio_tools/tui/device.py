@@ -8,6 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, RichLog, Static, TabbedContent, TabPane
 
 from ..inspect.live import LiveDevice
@@ -132,9 +133,11 @@ class DeviceScreen(Screen[None]):
         self.query_one(TabbedContent).active = name
         wanted = {"features": "#feature-table", "queues": "#queue-table", "drive": "#drive-log", "trace": "#trace-log"}
         if name in wanted:
-            self.query_one(wanted[name]).focus()
+            widget = self.query_one(wanted[name])
         else:
-            self.query_one(f"#{name}", TabPane).query("VerticalScroll").first().focus()
+            widget = self.query_one(f"#{name}", TabPane).query("VerticalScroll").first(Widget)
+        # At once, not with the next message: the key that was typed after this one is meant for it.
+        self.set_focus(widget)
 
     def action_refresh(self) -> None:
         """Look now."""

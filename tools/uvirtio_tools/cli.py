@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import NoReturn
 from uvirtio import __version__
 from uvirtio.errors import UvirtioError
 
-from . import exits
+from . import exits, standard_files
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
@@ -68,7 +67,17 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors become one sentence on stderr."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    standard_files.fill()
+    try:
+        with standard_files.flushed():
+            return _run(list(sys.argv[1:] if argv is None else argv))
+    except standard_files.OutputLost as lost:
+        if lost.status != exits.INTERRUPTED:
+            print(f"uvirtio: {lost}", file=sys.stderr)
+        return lost.status
+
+
+def _run(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"uvirtio {__version__}")  # the parser has it too; this is for scripts that ask often
         return exits.HOLDS
@@ -84,9 +93,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("uvirtio: interrupted; everything has been given back", file=sys.stderr)
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on: the last flush must not fail again
-        return exits.FAILED
 
 
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from uvirtio.bus.uio.journal import Journal
 from uvirtio.bus.uio.lock import RUN
 from uvirtio.errors import UvirtioError
 
-from . import exits
+from . import exits, standard_files
 
 __all__ = ["GRACE", "supervise"]
 
@@ -121,16 +121,18 @@ def _be_worker(
 
 def _work(work: Callable[[], int]) -> int:
     try:
-        return work()
+        with standard_files.flushed():
+            return work()
+    except standard_files.OutputLost as lost:
+        if lost.status != exits.INTERRUPTED:
+            _tell(str(lost))
+        return lost.status
     except UvirtioError as error:
         _tell(str(error))
         return exits.status_of(error)
     except KeyboardInterrupt:
         _tell("interrupted; everything has been given back")
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # nobody reads on: the last flush must not fail again
-        return exits.FAILED
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else exits.FAILED
     except Exception:

@@ -187,8 +187,8 @@ def test_a_worker_whose_supervisor_dies_cleans_up_and_ends(machine: FakeMachine,
     told, read_end = tmp_path / "told", os.pipe()
 
     def wait() -> None:
-        os.write(read_end[1], b"x")
         try:
+            os.write(read_end[1], b"x")
             time.sleep(LONG)
         except KeyboardInterrupt:
             told.touch()

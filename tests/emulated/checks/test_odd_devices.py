@@ -197,7 +197,7 @@ def test_what_is_odd_and_allowed_is_not_called_broken(odd: object, kind: str) ->
 
 
 @pytest.mark.parametrize(
-    "parameter", ["instant=on", "intx=off", "both_isr=on", "queue_size=2", "depth=1", "latency=0.3"]
+    "parameter", ["instant=on", "intx=off", "both_isr=on", "queue_size=2", "depth=1", "latency=3", "delay=4"]
 )
 def test_what_can_be_chosen_about_a_conforming_device_never_makes_it_fail(parameter: str) -> None:
     run = judge(f"emulated:rng?{parameter}", strict=True)

@@ -178,7 +178,8 @@ class Bench:
                 workload.reap()
                 return workload.completed != before or not workload.outstanding
 
-            self.device.wait_for(moved, self.limit(), doing=doing)
+            waited = self.device.wait_for(moved, self.limit(), doing=doing)
+            self.more_time(waited.seconds)  # only what is waited in vain uses the check's time up
             if not workload.outstanding:
                 break
         workload.verify()
@@ -379,6 +380,7 @@ class Bench:
 
     def _raise_for(self, transition: Transition) -> None:
         if transition.done:
+            self.more_time(transition.seconds)
             return
         if transition.outcome is Outcome.GONE:
             raise DeviceGone(f"the device went away during {transition.kind}: status reads 0xff")

@@ -191,7 +191,10 @@ class Attached:
         Raises :class:`ConfigurationUnstable` when it never holds still.
         """
         length = self.transport.config_length - offset if length is None else length
+        if not length:
+            return b""
         deadline = self.clock.now() + self.timeout
+        pause = 1e-4
         legacy = self.transport.kind == "legacy"
         previous: bytearray | None = None
         while True:
@@ -207,7 +210,8 @@ class Attached:
                     f"{self.function.locator}: the configuration kept changing for {self.timeout:g} s; "
                     f"last config_generation {before}"
                 )
-            self.clock.sleep(1e-4)
+            self.clock.sleep(pause)
+            pause = min(2 * pause, CEILING)
 
     def _config_accesses(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
         """Accesses (offset, width) that read these bytes, each as wide as the field it falls into (4.1.3.1)."""

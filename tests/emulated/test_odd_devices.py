@@ -13,10 +13,13 @@ from uvirtio.device import Device
 from uvirtio.emulated.device import VirtioDevice
 from uvirtio.emulated.layout import STRUCTURES
 from uvirtio.emulated.suspend import Behaviour, Phase
+from uvirtio.errors import ConfigurationUnstable
 from uvirtio.spec.pci import StructureType
+from uvirtio.spec.registers import COMMON
 from uvirtio_tools.suspend_run import SuspendRun, execute
 
 _ISR = STRUCTURES[StructureType.ISR][0]
+_GENERATION = STRUCTURES[StructureType.COMMON][0] + COMMON["config_generation"].offset
 
 
 def suspend(
@@ -194,3 +197,41 @@ def test_that_suspend_is_not_offered_is_not_hidden_by_a_device_that_does_not_wor
     assert (run.verdict, run.status) == ("SKIP", 4)
     assert "does not offer SUSPEND" in run.reason
     assert "nor does the device do ordinary work" in remarks(run)
+
+
+class ForgetsWhatItOwes(Behaviour):
+    """Never notifies what it uses between the SUSPEND write and "suspended"."""
+
+    def may_notify_queue(self) -> bool:
+        return self.phase is not Phase.SUSPENDING and super().may_notify_queue()
+
+    def present_suspended(self) -> None:
+        self.device._held.clear()
+        super().present_suspended()
+
+
+def test_what_was_finished_on_the_way_and_is_notified_neither_then_nor_later_is_a_lost_interrupt() -> None:
+    run = suspend(ForgetsWhatItOwes, "emulated:rng?depth=64")
+    assert (run.verdict, run.status) == ("FAIL", 1)
+    assert "neither before" in run.reason
+
+
+def test_a_configuration_generation_that_never_rests_ends_at_the_time_limit_and_needs_few_reads() -> None:
+    bus = EmulatedBus(parse("emulated:blk"))
+    reads = 0
+
+    def read(bar: int, offset: int, width: int) -> int:
+        nonlocal reads
+        if offset == _GENERATION:
+            reads += 1
+            return reads & 0xFF
+        return proceed(bar, offset, width)
+
+    proceed, bus.function.bar_read = bus.function.bar_read, read  # type: ignore[method-assign]
+    with Device(bus) as driven:
+        assert driven.config_bytes(0, 0) == b""
+        started = bus.clock.now()
+        with pytest.raises(ConfigurationUnstable):
+            driven.config_bytes(0, 8)
+        assert bus.clock.now() - started < 11
+    assert reads < 5000

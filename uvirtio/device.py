@@ -19,6 +19,7 @@ from .errors import (
     DriverMisuse,
     NegotiationFailed,
     SuspendedError,
+    UsageError,
     UvirtioError,
 )
 from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
@@ -97,13 +98,16 @@ class Device(Attached):
         """Accept what is wanted and offered, set FEATURES_OK, and re-read it (3.1.1, steps 4 to 6).
 
         The legacy interface has no FEATURES_OK: there it ends with the second of these (3.1.2).
-        ``without`` turns features off by bit. Raises :class:`NegotiationFailed` after setting FAILED and resetting.
+        ``without`` turns features off by bit. Raises :class:`NegotiationFailed` after setting FAILED and resetting,
+        and :class:`UsageError` where ``without`` names what the caller requires: that is not the device's doing.
         """
         needed = Features() if required is None else required
         if self.transport.kind == "modern":
             needed = needed.with_bits([Feature.VERSION_1])
         everything = wanted | TRANSPORT_FEATURES | needed
         if without is not None:
+            if clash := needed & without & self.offered:
+                raise UsageError(f"feature {', '.join(map(str, clash))} cannot be left out: it is needed for this")
             everything = everything - without
         try:
             negotiated = choose(self.offered, everything, needed, dependencies)

@@ -30,7 +30,7 @@ def seconds(*, zero: bool) -> Callable[[str], float]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
         if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
             least = "0 or more" if zero else "more than 0"
-            raise argparse.ArgumentTypeError(f"{text} is not possible; {least} seconds are needed")
+            raise argparse.ArgumentTypeError(f"{text} is not possible; {least} seconds are needed, and a finite number")
         return value
 
     return parse

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UvirtioError
-from uvirtio.spec.features import Features
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UsageError, UvirtioError
+from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import choose_dialect
 from uvirtio_drivers import find_driver
@@ -39,7 +39,7 @@ def run_checks(
 ) -> None:
     """Judge an open, recording device and fill in ``run``. Interruptions pass through, with what is known kept.
 
-    Raises :class:`UsageError` for an unknown id or dialect; what the device does is in the results.
+    Raises :class:`UsageError` for an unknown id or dialect, and where a feature cannot be left out; what the device does is in the results.
     """
     ids = select(run.only)
     _introduce(run, device)
@@ -57,6 +57,8 @@ def run_checks(
     except DeviceError as error:
         run.stopped = str(error)
         return
+    if clash := (without or Features()) & Features.of(Feature.VERSION_1, chosen.feature):
+        raise UsageError(f"feature {', '.join(map(str, clash))} cannot be left out: a suspend is not judged without it")
     run.dialect = chosen
     run.remarks += remarks
     bench = Bench(

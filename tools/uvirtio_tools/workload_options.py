@@ -14,7 +14,11 @@ def workload_options(driver_class: type[Driver] | None, device: Device, **given:
     options = {name: value for name, value in given.items() if value is not None}
     for name in options:
         if driver_class is None or name not in driver_class.OPTIONS:
-            why = "there is no workload" if driver_class is None else f"this device is of type {device.identity.type_name}"
+            why = (
+                "there is no workload"
+                if driver_class is None
+                else f"this device is of type {device.identity.type_name}"
+            )
             types = {"scratch": "block devices", "peer": "network and console devices"}[name]
             raise UsageError(f"--{name} is for the workloads of {types}, but {why}")
     return options

@@ -124,8 +124,8 @@ def _microseconds(seconds: float) -> float:
     return round(seconds * 1e6, 1)
 
 
-def show(rows: Sequence[dict[str, Any]], late: dict[str, dict[str, Any]]) -> str:
-    """As text, ratios first."""
+def show(rows: Sequence[dict[str, Any]], polls: dict[str, dict[str, Any]], late: dict[str, dict[str, Any]]) -> str:
+    """As text, ratios first. ``polls`` and ``late``: what the wait costs, and how late the end of a suspend was seen, by place."""
     lines = ["  ratio  target  range          uvirtio/s    theirs/s  what"]
     for row in rows:
         target = "-" if row["target"] is None else f"{row['target']:.2f}"
@@ -134,6 +134,11 @@ def show(rows: Sequence[dict[str, Any]], late: dict[str, dict[str, Any]]) -> str
         lines.append(
             f"{mark}{row['ratio']:6.2f}  {target:>6}  {span:<13} {row['uvirtio']:>10,}  {row['theirs']:>10,}  "
             f"{row['what']} vs {row['other']}"
+        )
+    for name, row in polls.items():
+        lines.append(
+            f"{name}: a read in the wait takes {row['ratio_to_bare']:.2f} times a bare one, {row['ns_more_per_read']:.0f} ns "
+            f"more than {row['ns_bare']:.0f}"
         )
     for name, row in late.items():
         if row:

@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.figures import Figure, compare, show, suspends
-from tests.lab import missing
+from tests.lab import missing, modern_qemu
 from tests.vm.boots import Boot, Served, Stock
 from tests.vm.machine import Guest, GuestError
+from uvirtio_tools.benches.poll import measure_poll, measure_register
+from uvirtio_tools.benches.suspend import measure_suspend
+from uvirtio_tools.session import open_device
 
 __all__ = ["main"]
 
@@ -84,6 +87,10 @@ class _BenchGuest(Guest):
         text = (self._shared / f"{device}.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
+    def without_guest(self, device: str) -> str:
+        """The locator of a served device, once the guest has shut down: in a QEMU of its own."""
+        return f"qemu:vfio-user-pci?socket={self._socket(device)}&qemu={modern_qemu()}"
+
 
 @contextmanager
 def _disk() -> Iterator[Path]:
@@ -111,8 +118,10 @@ def main(words: list[str] | None = None) -> int:
     if lacking:
         print("\n".join(lacking), file=sys.stderr)
         return 3
-    figures: list[Figure] = []
     load = [os.getloadavg()[0]]
+    figures: list[Figure] = []
+    polls: dict[str, dict[str, Any]] = {"memory on the host": measure_poll()[0]}
+    late: dict[str, dict[str, Any]] = {}
     with _disk() as disk:
         guest = _BenchGuest(_boot(",packed=on" if args.packed else ""), disk, args.rounds, args.seconds)
         try:
@@ -121,8 +130,15 @@ def main(words: list[str] | None = None) -> int:
                 if "what" in row:
                     figures.append(Figure(**row))
                     print(f"  {figures[-1]}", file=sys.stderr)
-            late = {name: suspends(guest.log(name)) for name in _DELAYS}
-            about = guest.about
+                elif "poll" in row:
+                    polls[row["poll"]] = row["row"]
+            for name in _DELAYS:
+                before = guest.log(name)
+                with open_device(guest.without_guest(name)) as device:
+                    polls[f"{name}, over qemu"] = measure_register(device)[0]
+                    measure_suspend(device, 2 * args.seconds, None)
+                late[f"{name}, in the guest"] = suspends(before)
+                late[f"{name}, over qemu"] = suspends(guest.log(name)[len(before) :])
         except GuestError as error:
             print(error, file=sys.stderr)
             return 3
@@ -133,15 +149,16 @@ def main(words: list[str] | None = None) -> int:
     document = {
         "schema": "uvirtio/bench-guest",
         "version": 1,
-        "guest": about,
+        "guest": guest.about,
         "load": load,
         "comparisons": rows,
+        "poll": polls,
         "suspend": late,
         "figures": [figure.to_json() for figure in figures],
     }
     if args.json:
         Path(args.json).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    print(show(rows, late))
+    print(show(rows, polls, late))
     return 1 if any(row["holds"] is False for row in rows) else 0
 
 

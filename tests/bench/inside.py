@@ -14,14 +14,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from tests.bench.figures import Figure
 from tests.lab import IN_GUEST
-from uvirtio.errors import UvirtioError
 from uvirtio_tools.benches import devices
+from uvirtio_tools.benches.poll import measure_poll, measure_register
 from uvirtio_tools.benches.suspend import measure_suspend
 from uvirtio_tools.session import open_device
 
@@ -85,7 +84,7 @@ def _pktgen(name: str, count: int) -> float:
     thread = _PKTGEN / "kpktgend_0"
     thread.write_text("rem_device_all\n")
     thread.write_text(f"add_device {name}\n")
-    for line in (f"count {count}", "clone_skb 64", "pkt_size 60", "dst_mac ff:ff:ff:ff:ff:ff", "delay 0"):
+    for line in (f"count {count}", "clone_skb 64", "pkt_size 60", "dst_mac ff:ff:ff:ff:ff:ff", "burst 64", "delay 0"):
         (_PKTGEN / name).write_text(f"{line}\n")
     (_PKTGEN / "pgctrl").write_text("start\n")
     found = re.search(r"(\d+)pps", (_PKTGEN / name).read_text())
@@ -176,8 +175,13 @@ def main() -> None:
                 for side in sides if number % 2 else reversed(sides):
                     for what, who, per_second in side(slots[name], args.seconds):
                         print(json.dumps(Figure(number, what, who, per_second).to_json()), file=file)
+        print(json.dumps({"poll": "memory in the guest", "row": measure_poll()[0]}), file=file)
+        for name in ("rng", "suspend-quick"):
+            with open_device(slots[name]) as device:
+                row = measure_register(device)[0]
+                print(json.dumps({"poll": f"{name}, in the guest", "row": row}), file=file)
         for name in (name for name in slots if name.startswith("suspend")):
-            with suppress(UvirtioError), open_device(slots[name]) as device:
+            with open_device(slots[name]) as device:
                 measure_suspend(device, 2 * args.seconds, None)
         print(json.dumps({"done": True}), file=file)
 

@@ -21,9 +21,9 @@ __all__ = ["BENCHES", "SCHEMA", "add_arguments", "compare", "run"]
 
 SCHEMA = "uvirtio/bench"
 VERSION = 1
-#: What can be measured; those of the second kind need a device.
-ALONE = ("ring", "queue", "poll")
-WITH_DEVICE = ("net", "blk", "rng", "suspend")
+#: What can be measured; those of the second kind need a device, and ``poll`` does with plain memory too.
+ALONE = ("ring", "queue")
+WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
 BENCHES = (*ALONE, *WITH_DEVICE)
 #: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
 _KEYS = ("bench", "format", "batch", "size")
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bench", choices=BENCHES, metavar="WHAT", help=f"one of {', '.join(BENCHES)}")
     parser.add_argument(
         "locator", nargs="?", metavar="LOCATOR",
-        help=f"the device, for {', '.join(WITH_DEVICE)} (default: an emulated one, in simulated time)",
+        help=f"the device, for {', '.join(WITH_DEVICE)} (default: plain memory for poll, an emulated one in simulated time for the others)",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="take a device although something uses it")
     parser.add_argument(
@@ -87,13 +87,17 @@ def _measure(args: argparse.Namespace) -> list[Row]:
         from .benches.queue import measure_endurance, measure_sizes
 
         return measure_sizes(args.turns) + measure_endurance(args.buffers)
-    if args.bench == "poll":
+    if args.bench == "poll" and not args.locator:
         from .benches.poll import measure_poll
 
         return measure_poll(args.turns)
     with _device(args) as device:
         without = feature_bits(args.without) if args.without else None
-        if args.bench == "suspend":
+        if args.bench == "poll":
+            from .benches.poll import measure_register
+
+            rows = measure_register(device, args.turns)
+        elif args.bench == "suspend":
             from .benches.suspend import measure_suspend
 
             rows = measure_suspend(device, args.seconds, without)

@@ -3,6 +3,7 @@
 # make check   ruff, mypy --strict, all tests
 # make lab     a recent QEMU, a guest kernel and virtme-ng into the user's cache (Debian 12 or newer; no root)
 # make vm-test the tests in a real guest alone
+# make bench   the rings against their baseline, and our drivers beside the kernel's in a guest; needs the lab and fio
 # make docs    the manual page, the reference, the completions and the pictures
 # make venv    the virtual environment alone: .venv
 # make clean   removes what the above made here (not the lab)
@@ -11,13 +12,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.
 FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
 PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 	if $$each -c '$(FIT)' 2>/dev/null; then echo $$each; break; fi; done)
 
-.PHONY: demo test check vm-test lab docs venv clean
+.PHONY: demo test check vm-test bench lab docs venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -33,6 +35,10 @@ check: $(READY)
 
 vm-test: $(READY)
 	@UVIRTIO_NOTHING_LEFT_OUT=1 $(RUN) -m pytest tests/vm $(PYTEST_ARGS)
+
+bench: $(READY)
+	@$(RUN) -m uvirtio bench ring --baseline tests/bench/baseline.json
+	@$(RUN) -m tests.bench.guest $(BENCH_ARGS)
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

@@ -96,8 +96,9 @@ class DeviceNode(pytest.Collector):
             raise pytest.UsageError(str(error)) from error
         for id_ in ids:
             item = StatementItem.from_parent(self, name=id_)
-            # With --dist loadgroup all tests of a device run in one worker.
-            item.add_marker(pytest.mark.xdist_group(self.locator))
+            if self.config.pluginmanager.hasplugin("xdist"):
+                # With --dist loadgroup all tests of a device run in one worker.
+                item.add_marker(pytest.mark.xdist_group(self.locator))
             yield item
 
 

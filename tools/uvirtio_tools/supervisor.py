@@ -46,8 +46,10 @@ def supervise(
     """Run ``work``, a function or a command, in a process of its own; returns the exit status.
 
     Standard input, output, errors and the terminal are the worker's too. A worker that ends by itself gives the status;
-    one that dies is told of on stderr, the function is restored, and the status is 1 (130 when it was interrupted).
+    one that dies is told of on stderr, the function is restored, and the status is 1 (130 when it was interrupted). Raises
+    :class:`CannotRun` before anything is run when the function's journal cannot be read.
     """
+    Journal(run).read(bdf)  # where this cannot be read now, the function could not be given back afterwards
     sys.stdout.flush()
     sys.stderr.flush()
     watched = {*_FORWARDED, signal.SIGCHLD}

@@ -80,3 +80,11 @@ def test_without_a_device_it_does_nothing(tmp_path: Path) -> None:
     done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
+
+
+def test_without_xdist_no_mark_of_it_is_used(tmp_path: Path) -> None:
+    done = run_pytest(
+        tmp_path, "-p", "no:xdist", "--strict-markers", "-W", "error", "--uvirtio-device", "emulated:rng", "--uvirtio-only", "V8"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout

@@ -184,6 +184,17 @@ def refused(machine: FakeMachine, run: Path, kind: type[CannotRun], words: str, 
     assert pending(run) == []
 
 
+def test_journals_that_may_not_be_read_are_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch, machine: FakeMachine, run: Path
+) -> None:
+    def forbidden(_path: object) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("uvirtio.bus.uio.journal.os.listdir", forbidden)
+    with pytest.raises(CannotRun, match=r"cannot read the journals in .*Permission denied; run it as root"):
+        restore_all(sysfs=machine, run=run)
+
+
 def test_an_address_without_a_function_is_refused(machine: FakeMachine, run: Path) -> None:
     with pytest.raises(NoSuchDevice, match=r"no PCI function 0000:00:1e\.0"):
         bind("0000:00:1e.0", sysfs=machine, run=run)

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio.bus.uio import UIO_DRIVER, bind, open_uio, pending
 from uvirtio.bus.uio.journal import Journal, Opened
-from uvirtio.errors import NotOffered
+from uvirtio.errors import CannotRun, NotOffered
 from uvirtio.spec.pci import Command
 from uvirtio_tools.supervisor import supervise
 
@@ -181,6 +181,16 @@ def test_a_restore_that_fails_is_told_with_what_to_type(
     assert supervise(RNG, work, sysfs=machine, run=run) == 1
     assert f"`uvirtio restore {RNG}` tries it again" in capfd.readouterr().err
     assert pending(run) == [RNG]
+
+
+def test_without_a_journal_that_can_be_read_nothing_is_run(
+    machine: FakeMachine, run: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    (run / f"{RNG}.json").write_text("{")
+    with pytest.raises(CannotRun, match="damaged"):
+        supervise(RNG, ["echo", "worker"], sysfs=machine, run=run)
+    assert "worker" not in capfd.readouterr().out
 
 
 def test_a_worker_whose_supervisor_dies_cleans_up_and_ends(machine: FakeMachine, run: Path, tmp_path: Path) -> None:

@@ -287,8 +287,8 @@ def _holders(machine: _Machine) -> list[Fact]:
 def _leftovers(machine: _Machine) -> list[Fact]:
     try:
         pending = Journal(machine.run).pending()
-    except (UvirtioError, OSError):
-        pending = []
+    except UvirtioError as error:
+        return [Fact("given back", "note", "unknown", str(error))]
     if pending:
         text = f"{', '.join(pending)}: taken and not given back (or in use by another uvirtio now)"
         return [Fact("given back", "note", text, "uvirtio restore --all")]

@@ -77,11 +77,16 @@ class Journal:
         return self.run / f"{bdf}.json"
 
     def pending(self) -> list[str]:
-        """The functions that have a journal: driven now, bound on purpose, or left behind by a process that died."""
+        """The functions that have a journal: driven now, bound on purpose, or left behind by a process that died.
+
+        Raises :class:`CannotRun` where they cannot be read.
+        """
         try:
             names = sorted(os.listdir(self.run))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise CannotRun(f"cannot read the journals in {self.run}: {error.strerror}; run it as root") from error
         return [name.removesuffix(".json") for name in names if name.endswith(".json")]
 
     def read(self, bdf: str) -> Entry | None:

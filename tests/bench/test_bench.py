@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from uvirtio.bus.emulated import EmulatedBus
 from uvirtio_tools.bench import BENCHES, SCHEMA, compare
 from uvirtio_tools.benches.measure import Runner, interleave
 from uvirtio_tools.benches.queue import measure_endurance
@@ -41,6 +42,24 @@ def test_ring_gives_a_row_for_each_format_and_batch_as_the_baseline_has_them(
 def test_poll_compares_the_wait_with_a_bare_loop(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = document(capsys, "poll", "--turns", "3")["rows"]
     assert row["ns_more_per_read"] == pytest.approx(row["ns_per_read"] - row["ns_bare"], abs=50)
+
+
+def test_poll_reads_the_status_of_a_device_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = []
+    close = EmulatedBus.close
+
+    def closing(self: EmulatedBus) -> None:
+        logs.append(list(self.log.entries))
+        close(self)
+
+    monkeypatch.setattr(EmulatedBus, "close", closing)
+    (row,) = document(capsys, "poll", "emulated:rng", "--turns", "1")["rows"]
+    assert row["ns_bare"] > 0
+    (entries,) = logs
+    assert {entry.kind for entry in entries} == {"read"}
+    assert {entry.name for entry in entries if entry.space != "pci"} == {"device_status"}
 
 
 def test_many_buffers_leave_the_process_as_large_as_it_was() -> None:

@@ -36,8 +36,9 @@ def _one(document: Document) -> str:
         ("device", f"virtio {device.get('type', '?')} ({device.get('id', '?')})"),
         ("dialect", document.get("dialect") or "none"),
     ]
-    facts += [(name, document["machine"][name]) for name in document["machine"]]
-    facts += [(name, value) for name, value in device.items() if name not in ("type", "id")]
+    # What the bus knows is nearer to the device than what the machine says of itself.
+    known = {**document["machine"], **device}
+    facts += [(name, value) for name, value in known.items() if name not in ("type", "id", "device", "time")]
     facts.append(
         ("features", f"offered {document['features'].get('offered')}, accepted {document['features'].get('accepted')}")
     )

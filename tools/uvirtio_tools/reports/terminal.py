@@ -16,6 +16,8 @@ __all__ = ["render"]
 _STYLES = {
     "PASS": "bold green", "FAIL": "bold red", "ERROR": "bold magenta", "WARN": "bold yellow", "SKIP": "dim", "INFO": "cyan",
 }  # fmt: skip
+#: Facts that are told otherwise, or say nothing about the device.
+_NOT_SHOWN = {"type", "id", "revision", "bus", "device", "python"}
 #: Accesses shown per failed check; the data has more.
 _ACCESSES = 12
 _BAR = 40
@@ -67,16 +69,17 @@ def _head(console: Console, document: Document) -> None:
 
     device = document["device"]
     grid = Table.grid(padding=(0, 2))
-    rows = [("device", f"{document['locator']}: virtio {device.get('type', '?')} ({device.get('id', '?')})")]
-    rows += [(name, value) for name, value in document["machine"].items() if name != "python"]
-    rows += [(name, value) for name, value in device.items() if name not in ("type", "id", "revision", "bus")]
-    rows.append(("dialect", document.get("dialect") or "none"))
-    rows.append(
-        ("features", f"offered {document['features'].get('offered')}, accepted {document['features'].get('accepted')}")
-    )
+    # What the bus knows is nearer to the device than what the machine says of itself.
+    known = {**document["machine"], **device}
+    rows = {
+        "device": f"{document['locator']}: virtio {device.get('type', '?')} ({device.get('id', '?')})",
+        **{name: value for name, value in known.items() if name not in _NOT_SHOWN},
+        "dialect": document.get("dialect") or "none",
+        "features": f"offered {document['features'].get('offered')}, accepted {document['features'].get('accepted')}",
+    }
     if document.get("simulated_time"):
-        rows.append(("time", "simulated"))
-    for name, value in rows:
+        rows["time"] = "simulated"
+    for name, value in rows.items():
         grid.add_row(name, Text(str(value)))
     console.print(grid)
     for remark in document["remarks"]:

@@ -32,7 +32,7 @@ _DEVICES = (
 )
 _COMMANDS = {
     "suspend": ("suspend", "emulated:rng", "--cycles", "5"),
-    "check": ("check", "emulated:rng?fault=V4"),
+    "check": ("check", "emulated:blk?fault=V4", "--only", "V"),
 }
 _MACHINE = re.compile(r"\s*(?:kernel|python|hypervisor)\s+(?!none)")
 #: Longest time for one step, in seconds.

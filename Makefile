@@ -5,6 +5,7 @@
 # make vm-test the tests in a real guest alone
 # make bench   the rings against their baseline, and our drivers beside the kernel's in a guest; needs the lab and fio
 # make docs    the manual page, the reference, the completions and the pictures
+# make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
 # make clean   removes what the above made here (not the lab)
 

@@ -20,7 +20,10 @@ FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.i
 PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 	if $$each -c '$(FIT)' 2>/dev/null; then echo $$each; break; fi; done)
 
-.PHONY: demo test check vm-test bench lab docs venv clean
+PREFIX ?= /usr/local
+UDEVDIR ?= /etc/udev/rules.d
+
+.PHONY: demo test check vm-test bench lab docs install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -47,6 +50,12 @@ lab: $(READY)
 docs: $(READY)
 	@$(RUN) -m uvirtio_tools.manual docs
 	@$(RUN) -m uvirtio_tools.tui.pictures docs/pictures
+
+install-system:
+	install -D -m 644 udev/60-uvirtio.rules $(DESTDIR)$(UDEVDIR)/60-uvirtio.rules
+	install -D -m 644 docs/man/uvirtio.8 $(DESTDIR)$(PREFIX)/share/man/man8/uvirtio.8
+	install -D -m 644 docs/completion/uvirtio.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uvirtio
+	install -D -m 644 docs/completion/_uvirtio $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_uvirtio
 
 venv: $(READY)
 

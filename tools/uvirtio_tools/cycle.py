@@ -7,10 +7,8 @@ the difference between those two is what the device did while it was suspended.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from uvirtio.access.wait import poll
 from uvirtio.device import Device
 from uvirtio.errors import DeviceError
 from uvirtio.spec.dialects import CHROMIUM, V1_4
@@ -19,13 +17,14 @@ from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
 from .checks.look import Look, WatchedQueue, changed, take_look
+from .notified import NOTIFICATION_TIME, isr_count, shows_in_isr, shows_on_the_line
 
 __all__ = ["Cycle", "CycleRunner", "run_cycle"]
 
 #: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
 SETTLE = 0.005
-#: How long a used buffer notification may take to show in ISR after the buffer was seen used (s).
-NOTIFICATION_TIME = 0.1
+#: Requests that are asked for an interrupt before there is none.
+TRIES = 3
 
 
 def run_cycle(device: Device, workload: Workload | None, suspender: Suspender, *, number: int, hold: float) -> Cycle:
@@ -93,11 +92,12 @@ class CycleRunner:
         """Requests before the first suspend: how many completed. A device that does not work cannot be judged."""
         if self.workload is None:
             return 0
+        seen = isr_count(self.device)
         self.workload.submit()
         self.workload.kick()
+        self.isr_works = shows_in_isr(self.device, seen, self.device.timeout)
         completed = drain(self.device, self.workload, doing="the first requests, before any suspend")
         self.workload.verify()
-        self.isr_works = self._notified(0)
         self.line_works = self.isr_works and self.device.line.present and self._interrupts()
         return completed
 
@@ -123,7 +123,7 @@ class CycleRunner:
         device, workload = self.device, self.workload
         completed_before = workload.completed if workload else 0
         device.isr.collect()
-        seen_before = self._isr_reads()
+        seen_before = isr_count(device)
         if workload is not None:
             workload.submit()
             workload.kick()
@@ -140,27 +140,30 @@ class CycleRunner:
             cycle.left_waiting = workload.outstanding
             if not cycle.in_flight:
                 cycle.remarks.append("nothing was in flight: the device answers within the notification")
-        seen = self._isr_reads()
+        seen = isr_count(device)
         cycle.resume = self.suspender.resume()
         cycle.remarks += cycle.resume.remarks
         if len(cycle.resume.written) > 1:
             cycle.fail(cycle.resume.remarks[-1])
         if workload is None:
             return
+        lost = False
         if not workload.outstanding:
             # All finished before. What was held back meanwhile has to come now; then, show that data moves again.
-            if self.isr_works and not self._notified(seen_before):
+            if self.isr_works and cycle.finished_before and not shows_in_isr(device, seen_before, NOTIFICATION_TIME):
+                lost = True
                 cycle.fail(
                     "buffers were used, and notified neither before the device showed itself suspended nor after its "
                     "resume (ISR stayed 0): interrupts are lost (virtio 1.4, 2.7.7.2)"
                 )
-            seen = self._isr_reads()
+            seen = isr_count(device)
             workload.submit()
             workload.kick()
+        notified = not self.isr_works or shows_in_isr(device, seen, self.suspender.timeout)
         drain(device, workload, doing="waiting for the buffers that were outstanding at the suspend")
         workload.verify()
         cycle.completed = workload.completed - completed_before
-        if self.isr_works and not self._notified(seen):
+        if not notified and not lost:
             cycle.fail(
                 "buffers came back after the resume without a used buffer notification (ISR stayed 0), although they "
                 "were notified before the first suspend: interrupts are lost (virtio 1.4, 2.7.7.2)"
@@ -172,40 +175,22 @@ class CycleRunner:
             )
         device.check_alive("ending the cycle")
 
-    def _isr_reads(self) -> int:
-        """Reads of ISR so far that showed the queue bit, be it with the other one."""
-        return self.device.isr.queue + self.device.isr.both
-
-    def _notified(self, seen: int) -> bool:
-        """Whether ISR has shown a bit since ``seen``, waiting a little for it."""
-        deadline = self.device.clock.now() + NOTIFICATION_TIME
-        while self._isr_reads() == seen and self.device.clock.now() < deadline:
-            self.device.isr.wait(deadline - self.device.clock.now())
-        return self._isr_reads() > seen
-
     def _interrupts(self) -> bool:
-        """Whether the interrupt arrives for one more request, with nobody reading ISR meanwhile: that would take it back."""
-        device, workload, line = self.device, self.workload, self.device.line
+        """Whether the interrupt arrives for a request; asked again before a no is believed."""
+        device, workload = self.device, self.workload
         assert workload is not None
-        device.isr.collect()
-        line.enable()
-        before = line.count()
-        workload.submit(1)
-        workload.kick()
 
-        def done() -> bool:
-            workload.reap()
-            return not workload.outstanding
+        def ask() -> None:
+            workload.submit(1)
+            workload.kick()
 
-        arrival = _Arrival(device, lambda: line.count() != before, done)
-        outcome = poll(arrival, 0, (0, 1, 2), arrival, self.suspender.timeout, ceiling=0.05, spin=1).outcome
-        if outcome == 2:
-            line.wait(NOTIFICATION_TIME)
-        arrived = line.count() != before
-        # Without an outcome the time is over: what is left to do is to say so.
-        drain(device, workload, None if outcome else 0.0, doing="one more request, for its interrupt")
-        workload.verify()
-        return arrived
+        for _ in range(TRIES):
+            arrived = shows_on_the_line(device, ask, self.suspender.timeout)
+            drain(device, workload, doing="one more request, for its interrupt")
+            workload.verify()
+            if arrived:
+                return True
+        return False
 
     def _hold(self, cycle: Cycle) -> None:
         """Watch the device while it is suspended, and judge what it does."""
@@ -270,20 +255,3 @@ class CycleRunner:
                 cycle.fail(f"{text}; the Chromium dialect holds interrupts back until resume")
             else:
                 cycle.remarks.append(f"{text}; the {dialect.name} dialect does not forbid that")
-
-
-class _Arrival:
-    """What the wait for an interrupt polls: 1 arrived, 2 the request is done without; it sleeps on the line alone."""
-
-    def __init__(self, device: Device, arrived: Callable[[], bool], done: Callable[[], bool]) -> None:
-        self._line = device.line
-        self._arrived = arrived
-        self._done = done
-        self.simulated = device.clock.simulated
-        self.now = device.clock.now
-
-    def __getitem__(self, _index: int) -> int:
-        return 1 if self._arrived() else 2 if self._done() else 0
-
-    def sleep(self, seconds: float) -> None:
-        self._line.wait(seconds)

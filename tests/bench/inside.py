@@ -39,7 +39,7 @@ Reached = Iterator[tuple[str, str, float]]
 def _await(pattern: str) -> Path:
     """The path that the kernel makes once its driver has taken a device, under the name that udev gives it in the end."""
     deadline = time.monotonic() + _KERNEL_SECONDS
-    while not (found := sorted(Path("/").glob(pattern.lstrip("/")))):
+    while not any(Path("/").glob(pattern.lstrip("/"))):
         if time.monotonic() > deadline:
             raise TimeoutError(f"the kernel made no {pattern}")
         time.sleep(0.05)

@@ -21,8 +21,8 @@ Numbers = Callable[[Sequence[int]], None]
 _PATIENCE = 5
 #: Seconds without an answer after which the device is notified once more.
 _NUDGE = 0.25
-#: More buffers than any queue has.
-_ALL = 1 << 16
+#: More buffers than will ever flow.
+_ALL = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -85,26 +85,35 @@ def flow(
     done = kicks = 0
     ready = 0 if prepare is not None else _ALL
     started, real = clock.now(), time.perf_counter_ns()
+    end, patience = started + seconds, real + int(_PATIENCE * seconds * 1e9)
     while True:
-        if prepare is not None and (more := min(depth, pool.free) - ready) > 0:
-            prepare(pool.upcoming(ready + more)[ready:])
-            ready += more
+        if ready < batch:
+            ready = _make_ready(pool, depth, prepare, ready)
         if (room := min(depth - queue.outstanding, ready)) >= batch:
             pool.publish(room)
-            if prepare is not None:
-                ready -= room
-                # The next ones, before this loop looks whether the device has finished with these.
-                continue
+            # The next ones, while the device works on these.
+            ready = _make_ready(pool, depth, prepare, ready - room)
         got = pool.reap()
         if not got:
             kicks += _await(device, queue.index, wait)
-            continue
+            got = pool.reap()
         if check is not None:
             check(pool.numbers[:got])
         done += got
-        now, spent = clock.now(), time.perf_counter_ns() - real
-        if now - started >= seconds or spent >= _PATIENCE * seconds * 1e9:
-            return Flow(done, now - started, spent, queue.state().format, kicks)
+        if clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience):
+            spent = time.perf_counter_ns() - real
+            return Flow(done, clock.now() - started, spent, queue.state().format, kicks)
+
+
+def _make_ready(pool: Pool, depth: int, prepare: Numbers | None, ready: int) -> int:
+    """Prepare free buffers until ``depth`` of them are ready; how many are."""
+    if prepare is None:
+        return ready
+    more = min(depth, pool.free) - ready
+    if more > 0:
+        prepare(pool.upcoming(ready + more)[ready:])
+        ready += more
+    return ready
 
 
 def _await(device: Device, index: int, wait: CompletionWait) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 
 def _main() -> int:
-    if find_spec("uvirtio_tools") is None:
-        root = Path(__file__).resolve().parent.parent
+    # A checkout brings its own rooms, whatever version is installed beside it.
+    root = Path(__file__).resolve().parent.parent
+    if (root / "tools" / "uvirtio_tools").is_dir():
         sys.path[1:1] = [str(root / "tools"), str(root / "drivers")]
     from uvirtio_tools.cli import main
 

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from uvirtio import __version__
-from uvirtio.errors import UvirtioError
+from uvirtio.errors import CannotRun, UvirtioError
 
 from . import exits, standard_files
 
@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "measured speed"),
     "doctor": ("doctor", "is this machine ready, and if not, what to type"),
 }
+
+#: module -> the package that brings it: what is imported only where it is used.
+PACKAGES = {"rich": "rich", "rich_argparse": "rich-argparse", "pyudev": "pyudev", "periphery": "python-periphery"}
 
 #: Commands that drive the device which their ``locator`` names.
 DRIVING = frozenset({"suspend", "check", "bench"})
@@ -85,14 +88,28 @@ def _run(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        command = import_module(f"{__package__}.{COMMANDS[args.command][0]}")
-        return _supervised(command.run, args) if args.command in DRIVING else int(command.run(args))
+        run = _naming_packages(import_module(f"{__package__}.{COMMANDS[args.command][0]}").run)
+        return _supervised(run, args) if args.command in DRIVING else run(args)
     except UvirtioError as error:
         print(f"uvirtio: {error}", file=sys.stderr)
         return exits.status_of(error)
     except KeyboardInterrupt:
         print("uvirtio: interrupted; everything has been given back", file=sys.stderr)
         return exits.INTERRUPTED
+
+
+def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A command's ``run``, with a package that is not installed told as such: also where it runs in a worker."""
+
+    def named(args: argparse.Namespace) -> int:
+        try:
+            return int(run(args))
+        except ModuleNotFoundError as error:
+            if (package := PACKAGES.get((error.name or "").partition(".")[0])) is None:
+                raise
+            raise CannotRun(f"the Python package {package} is not installed: pip install {package}") from error
+
+    return named
 
 
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:

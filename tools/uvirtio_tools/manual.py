@@ -1,7 +1,7 @@
 """The manual page, the reference of commands, the shell completions and schemas, made from the program itself.
 
 ``python -m uvirtio_tools.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``,
-``schemas/device.schema.json``, ``schemas/snapshot.schema.json`` and the part of ``reference.md`` between its two marks. A test holds the files against what this makes.
+``schemas/device.schema.json``, ``schemas/snapshot.schema.json`` and the parts of ``reference.md`` between marks. A test holds the files against what this makes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from uvirtio.bus.locator import GRAMMAR
 
 from .cli import COMMANDS, build_parser
 from .inspect.schema import device_schema, snapshot_schema
+from .manual_devices import emulated_devices
 
-__all__ = ["BEGIN", "END", "bash_completion", "commands", "files", "main", "man_page", "reference", "zsh_completion"]
+__all__ = ["PARTS", "bash_completion", "commands", "files", "main", "man_page", "reference", "zsh_completion"]
 
-BEGIN, END = "<!-- made from the parser: begin -->", "<!-- made from the parser: end -->"
+#: What stands in the reference between two marks, by its origin.
+PARTS = ("parser", "emulated devices")
 
 _STATUS = (
     ("0", "it holds (also: a check that was refused conformingly, and doctor with findings)"),
@@ -310,15 +312,18 @@ def files(directory: Path) -> dict[Path, str]:
     try:
         page = directory / "reference.md"
         text = page.read_text(encoding="utf-8")
-        head, _, rest = text.partition(BEGIN)
-        _, _, tail = rest.partition(END)
+        for origin, made in zip(PARTS, (reference(), emulated_devices()), strict=True):
+            begin, end = (f"<!-- made from the {origin}: {word} -->" for word in ("begin", "end"))
+            head, _, rest = text.partition(begin)
+            _, _, tail = rest.partition(end)
+            text = f"{head}{begin}\n\n{made}\n{end}{tail}"
         return {
             directory / "man/uvirtio.8": man_page(),
             directory / "completion/uvirtio.bash": bash_completion(),
             directory / "completion/_uvirtio": zsh_completion(),
             directory / "schemas/device.schema.json": json.dumps(device_schema(), indent=1) + "\n",
             directory / "schemas/snapshot.schema.json": json.dumps(snapshot_schema(), indent=1) + "\n",
-            page: f"{head}{BEGIN}\n\n{reference()}\n{END}{tail}",
+            page: text,
         }
     finally:
         if before is None:

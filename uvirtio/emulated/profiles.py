@@ -93,7 +93,7 @@ class QemuStore(Behaviour):
 
 
 class QemuRfc2025Fixed(Behaviour):
-    """The series of September 2025 with ``~`` for ``!``: 0x1f suspends again, only 0x0f resumes, changes are lost."""
+    """That series with ``~`` for ``!``: 0x1f suspends again, only 0x0f resumes, changes are lost."""
 
     profile = "qemu-rfc-2025-fixed"
 
@@ -115,7 +115,7 @@ class QemuRfc2025Fixed(Behaviour):
 
 
 class QemuRfc2025(QemuRfc2025Fixed):
-    """The same as posted: ``status &= !DRIVER_OK`` makes the whole status 0 on suspend, and PCI then resets it."""
+    """The series of September 2025: ``status &= !DRIVER_OK`` makes the whole status 0 on suspend, and PCI then resets it."""
 
     profile = "qemu-rfc-2025"
 

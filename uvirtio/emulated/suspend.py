@@ -37,7 +37,7 @@ class Phase(Enum):
 
 
 class Behaviour:
-    """Profile ``virtio-1.4``: conforms to every statement. ``delay``: seconds that suspend and resume take at least."""
+    """Conforms to every statement of virtio 1.4. ``delay``: seconds that suspend and resume take at least."""
 
     profile: ClassVar[str] = "virtio-1.4"
     #: The feature bit that offers suspend, None for a device that knows nothing of it.

@@ -26,10 +26,17 @@ class OutputLost(Exception):
 
 
 def fill() -> None:
-    """Open what the caller has closed on the null device: no other file shall get its number, and what is printed."""
+    """Open what the caller has closed on the null device, so that no other file gets its number and what is printed.
+
+    A terminal size of 0 is forgotten.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # open until the process ends
+    # A serial console does not know its size and says 0, in which nothing could be shown.
+    for name in ("COLUMNS", "LINES"):
+        if os.environ.get(name) == "0":
+            del os.environ[name]
 
 
 @contextlib.contextmanager

@@ -53,3 +53,10 @@ def test_a_reader_that_is_gone_is_an_interruption_and_no_verdict(words: tuple[st
 def test_a_command_runs_with_all_standard_files_closed(words: tuple[str, ...]) -> None:
     script = f"'{sys.executable}' -m uvirtio {' '.join(words)} <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", script], cwd=ROOT, timeout=60).returncode == 0
+
+
+def test_a_terminal_of_unknown_size_is_shown_something() -> None:
+    command = [sys.executable, "-m", "uvirtio", "suspend", "emulated:rng"]
+    environment = os.environ | {"COLUMNS": "0", "LINES": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert "suspended and resumed once" in done.stdout

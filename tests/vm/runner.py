@@ -81,7 +81,9 @@ class GuestRunner:
                 raise pytest.UsageError(f"{item.nodeid}: no boot {_boot_of(item)!r} in tests/vm/boots.py")
             limit = item.get_closest_marker("timeout")
             item.stash[_node_id] = item.nodeid
-            item.stash[_guest_seconds] = float(limit.args[0] if limit and limit.args else config.getini("timeout") or 300)
+            item.stash[_guest_seconds] = float(
+                limit.args[0] if limit and limit.args else config.getini("timeout") or 300
+            )
             item.add_marker(pytest.mark.timeout(0), append=False)
             item.add_marker(pytest.mark.needs("guest"))
         together = sorted((items[number] for number in mine), key=lambda item: list(BOOTS).index(_boot_of(item)))

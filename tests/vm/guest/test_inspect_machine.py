@@ -147,3 +147,4 @@ def test_a_device_that_is_unplugged_while_it_is_shown_says_gone_and_the_list_goe
     assert "gone" in device.events[-1].text
     assert [row.locator for row in machine.rows if row.gone] == [address]
     assert [row for row in machine.rows if not row.gone and row.description is not None]
+    assert main(["restore", address]) == 0  # what was bound on purpose is forgotten on request, though it is gone

@@ -131,9 +131,13 @@ def test_the_port_that_this_test_talks_to_its_host_through_is_in_use(host: Host)
     assert host.echo("there") == "there"
     port = os.path.basename(os.path.realpath("/dev/virtio-ports/uvirtio.host"))
     address = resolve(port)
-    assert any(f"/dev/{port} is open in process {os.getpid()}" in use for use in uses(SYSFS, address))
-    with pytest.raises(InUse, match="--force"):
-        open_uio(address)
+    held = os.open(f"/dev/{port}", os.O_RDWR)
+    try:
+        assert any(f"/dev/{port} is open in process {os.getpid()}" in use for use in uses(SYSFS, address))
+        with pytest.raises(InUse, match="--force"):
+            open_uio(address)
+    finally:
+        os.close(held)
     assert host.echo("still there") == "still there"
 
 

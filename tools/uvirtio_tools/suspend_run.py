@@ -178,7 +178,11 @@ def _start(
         run.workload, run.proves = type(workload).__name__, workload.proves()
     runner = CycleRunner(device, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)
     run.warm_up = runner.warm_up()
-    if run.warm_up and not runner.isr_works:
+    if not runner.isr_clears:
+        run.remarks.append(
+            "reading ISR does not clear it, as virtio 1.4, 4.1.4.5 demands: it is not looked at, completions are found by polling"
+        )
+    elif run.warm_up and not runner.isr_works:
         run.remarks.append(
             f"ISR has shown nothing so far ({device.line.description}); completions are found by polling"
         )

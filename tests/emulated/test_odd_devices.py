@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.emulated.checks.judging import judge, words
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
@@ -249,3 +250,20 @@ def test_an_isr_that_reading_does_not_clear_is_no_evidence_of_a_notification_whi
     run = suspend(NeverClearsIsr)
     assert run.verdict == "PASS", run.reason
     assert "does not clear it" in remarks(run)
+
+
+class WritesAfterReset(Behaviour):
+    """Is reset while suspended, and writes into the ring that it had 50 ms later."""
+
+    def reset_written(self) -> None:
+        queue, memory = self.device.queues[0], self.device.memory
+        address = queue.addresses[2] if self.phase is Phase.SUSPENDED and queue.enabled else 0
+        super().reset_written()
+        if address:
+            self.device.clock.call_at(self.device.clock.now() + 0.05, lambda: memory.write(address, b"\x77"))
+
+
+@pytest.mark.parametrize("ring", ["", "?features=-RING_PACKED"])
+def test_a_device_that_writes_into_its_old_ring_after_a_reset_is_found_with_either_format(ring: str) -> None:
+    run = judge(f"emulated:rng{ring}", behaviour=WritesAfterReset, only="V15")
+    assert words(run) == {"V15": "FAIL"}

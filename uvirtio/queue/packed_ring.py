@@ -232,7 +232,6 @@ class PackedRing(QueueBase):
         return b"".join(bytes(area.memory) for area in self._areas)
 
     def close(self) -> None:
-        """Give the ring memory back."""
+        """Give the ring memory back. What stands in it can still be seen: a device must not touch it any more."""
         for area in self._areas:
             area.free()
-        self._areas = []

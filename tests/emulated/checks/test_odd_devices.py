@@ -328,7 +328,7 @@ class RunsForAMoment(Behaviour):
 
     def finish_resume(self) -> None:
         super().finish_resume()
-        self.device.clock.call_at(self.device.clock.now() + 1e-3, self._relapse)
+        self._event = self.device.clock.call_at(self.device.clock.now() + 1e-3, self._relapse)
 
     def _relapse(self) -> None:
         if self.phase is Phase.RUNNING:

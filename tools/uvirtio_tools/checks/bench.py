@@ -12,12 +12,14 @@ from uvirtio.access.wait import poll
 from uvirtio.bus import Triggers
 from uvirtio.device import DONE, Device, Phase, status_table
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse, UvirtioError
+from uvirtio.spec.devices import queue_name
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status
 from uvirtio.suspend import Outcome, Suspender, Transition
 from uvirtio_drivers.workload import Driver, Workload
 
+from ..notified import isr_count, shows_in_isr, shows_on_the_line
 from .look import Look, WatchedQueue, take_look, watch
 from .outcomes import Control, NotResumed, NotSuspended, NotWorking, Overdue, Refused, Window
 from .verdict import Skip
@@ -33,6 +35,8 @@ SETTLE = 0.005
 PATIENCE = 8
 #: Suspends that may time out before no check tries again.
 TRIES = 2
+#: Requests whose notification may stay away before it is called lost.
+REQUESTS = 3
 
 
 class Bench:
@@ -83,6 +87,10 @@ class Bench:
         self.history: list[Record] = []
         #: Checks in a row that found the device unable to do ordinary work.
         self.not_working = 0
+        #: Statements that this check saw broken, its own or others: id -> what was seen.
+        self.seen_broken: dict[str, str] = {}
+        #: The look at the first "done" read, while the device is suspended.
+        self._asleep: Look | None = None
         #: What a check has to undo on the host side.
         self.cleanups: list[Callable[[], None]] = []
         self._failures: dict[str, list[Transition]] = {"suspend": [], "resume": []}
@@ -101,6 +109,7 @@ class Bench:
         """The check's time starts."""
         self._deadline = self.clock.now() + PATIENCE * self.timeout + 20 * self.hold_time
         self._position = self.recorder.mark("check")
+        self.seen_broken = {}
 
     def records(self) -> list[Record]:
         """What this check did so far."""
@@ -108,6 +117,9 @@ class Bench:
 
     def negotiate(self, *, suspend: bool = True, extra: Features | None = None) -> None:
         """Reset, and go on up to FEATURES_OK. ``suspend=False`` leaves the dialect's feature out."""
+        if self.device.phase is Phase.SUSPENDED:
+            self._wake()
+        self._asleep = None
         self.device.begin()
         self.forget_workload()
         self.accept(suspend=suspend, extra=extra)
@@ -162,7 +174,8 @@ class Bench:
         completed = self.drain(doing)
         self.device.clock.sleep(SETTLE)
         isr.collect()
-        return Control(completed, isr.queue > queue, isr.config > config)
+        seen = isr.queue > queue, isr.config > config
+        return Control(completed, *seen, sticky=bool(isr.collect()))
 
     def drain(self, doing: str) -> int:
         """Let everything that is owed come back, and verify it. Raises a :class:`DeviceError`.
@@ -191,6 +204,7 @@ class Bench:
         try:
             if self.device.phase is Phase.SUSPENDED:
                 self._wake()
+            self._asleep = None
             self._reset()
             while self.cleanups:
                 with suppress(CannotRun):
@@ -203,7 +217,8 @@ class Bench:
 
     def _wake(self) -> None:
         """A suspended device might not reset: it is resumed first, where it is known to resume."""
-        suspended = self.dialect.is_suspended(self.device.transport.status())
+        status = self.device.transport.status()
+        suspended = self.dialect.is_suspended(status) and not status & Status.DEVICE_NEEDS_RESET
         if suspended and len(self._failures["resume"]) < TRIES:
             try:
                 self.resume(kick=False)
@@ -283,10 +298,51 @@ class Bench:
 
     def need_queue_bit(self) -> None:
         """Raise :class:`Skip` unless ISR bit 0 alone was seen while running."""
+        if self.control is not None and self.control.sticky:
+            raise Skip("reading ISR does not clear it on this device (4.1.4.5), so what it shows may be old")
         if self.control is None or not self.control.queue_bit:
             raise Skip(
                 "on the running device, traffic did not show as ISR bit 0 alone, so its absence would say nothing"
             )
+
+    def answers(self, index: int) -> bool:
+        """Whether the device works on what is put into this queue, instead of keeping it until something comes in."""
+        device = self.device
+        accepted = device.negotiated.accepted if device.negotiated else Features()
+        known = queue_name(device.identity.type, index, device.transport.queue_count(), accepted)
+        return known is None or known.answered
+
+    def notifies(self) -> bool:
+        """Whether ISR shows one more request, which is left in the ring until then.
+
+        A driver that takes what is used at once moves its used event along, and may then be owed nothing (2.7.10).
+        """
+        return self._ask(lambda ask: self._shows_in_isr(ask))
+
+    def interrupts(self) -> bool:
+        """Whether the interrupt arrives for one more request; False where there is no line as well."""
+        if not self.device.line.present:
+            return False
+        return self._ask(lambda ask: shows_on_the_line(self.device, ask, self.limit()))
+
+    def _shows_in_isr(self, ask: Callable[[], None]) -> bool:
+        since = isr_count(self.device)
+        ask()
+        return shows_in_isr(self.device, since, self.limit())
+
+    def _ask(self, shows: Callable[[Callable[[], None]], bool]) -> bool:
+        workload = self.need_workload()
+
+        def ask() -> None:
+            workload.submit(1)
+            workload.kick()
+
+        for _ in range(REQUESTS):
+            shown = shows(ask)
+            self.drain("one more request, for its notification")
+            if shown:
+                return True
+        return False
 
     def load(self, *, kicked: bool = True, waiting: bool = True) -> int:
         """Requests in flight (notified), and buffers waiting (published, not notified); how many were notified."""
@@ -315,26 +371,33 @@ class Bench:
         """One look at everything."""
         return take_look(self.device, self.queues, status=status)
 
-    def suspend(self, *, insist: bool = False) -> Window:
+    def suspend(self, *, insist: bool = False, kick: bool = False, prod: bool = False) -> Window:
         """Reap, look, write SUSPEND once, and watch. Raises :class:`Refused`, :class:`NotSuspended`, :class:`DeviceGone`.
 
-        ``insist`` tries although earlier checks have waited in vain.
+        ``insist`` tries although earlier checks have waited in vain. ``kick`` notifies what was published between the
+        look and the write, so that even a fast device has requests in flight at the write. ``prod`` notifies, in
+        deliberate deviation, as soon as the device has shown itself suspended.
         """
         failures = self._failures["suspend"]
         if len(failures) >= TRIES and not insist:
             raise NotSuspended(failures[-1], self.timeout)
         before = self._last_look()
-        outstanding = self.workload.outstanding if self.workload is not None else 0
         self.suspender.timeout = self.limit()
+        if kick and self.workload is not None:
+            self.workload.kick()
+        outstanding = self.workload.outstanding if self.workload is not None else 0
         self.suspender.begin_suspend()
         transition = self.suspender.await_suspended()
         done = self.look()
+        if prod and transition.done:
+            self.kick_asleep()
         self.transitions.append(transition)
         self._raise_for(transition)
+        self._asleep = done
         self.clock.sleep(SETTLE)
         self.device.line_count()
         self.device.line.enable()
-        return Window(before, transition, done, self.look(), outstanding)
+        return Window(before, transition, done, self.look(), outstanding, dict(self.suspender.queues_before))
 
     def _last_look(self) -> Look:
         """Reap and look until nothing is used in between, if that can be had: what is used later is notified then.
@@ -349,15 +412,34 @@ class Bench:
                 break
         return before
 
+    def kick_asleep(self) -> list[int]:
+        """Notify every queue that has buffers outstanding while the device is suspended (tagged); their indices."""
+        with self.device.deviating("D4", "a kick while suspended must have no effect"):
+            return self.suspender.kick_outstanding()
+
     def hold(self, seconds: float | None = None) -> Look:
         """Let the device be suspended for a while (s, by default the hold), and look again."""
         self.sleep(self.hold_time if seconds is None else seconds)
-        return self.look(status=True)
+        look = self.look(status=True)
+        self._note_moved(look.status or 0)
+        return look
+
+    def _note_moved(self, status: int) -> None:
+        """Note a device that uses buffers while its status says that it is suspended, whatever is being checked (V4)."""
+        if self._asleep is None or not self.dialect.is_suspended(status):
+            return
+        for index, queue in self.queues.items():
+            used, now = self._asleep.used.get(index), queue._queue.state().device_index
+            if used is not None and now != used:
+                self.seen_broken.setdefault("V4", f"queue {index}: used index {used} -> {now} while suspended")
 
     def resume(self, *, kick: bool = True, fallback: bool = True) -> Transition:
         """Resume; where the specified byte does not do it, 0x0f, tagged. Raises :class:`Refused`, :class:`NotResumed`."""
         suspender = self.suspender
         suspender.timeout = self.limit()
+        if self._asleep is not None:
+            self._note_moved(self.device.transport.status())
+            self._asleep = None
         if self.falls_back and fallback:
             self._write_fallback()
             transition = suspender.await_running()

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from uvirtio.access.dma import Dma
 from uvirtio.device import DONE, status_table
 from uvirtio.errors import DeviceTimeout, DriverMisuse, NegotiationFailed
-from uvirtio.spec.devices import queue_name
-from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status, describe
 
 from .bench import Bench
@@ -128,17 +126,10 @@ def _failure(bench: Bench) -> _Failure:
     return _provoke(bench)
 
 
-def _answers(bench: Bench, index: int) -> bool:
-    """Whether the device works on what is put into this queue, instead of keeping it until something comes in."""
-    accepted = bench.device.negotiated.accepted if bench.device.negotiated else Features()
-    known = queue_name(bench.device.identity.type, index, bench.device.transport.queue_count(), accepted)
-    return known is None or known.answered
-
-
 def _provoke(bench: Bench) -> _Failure:
     """Publish a buffer where no memory is: a device should fail on that, and need not."""
     device = bench.device
-    answering = [index for index in bench.queues if _answers(bench, index)]
+    answering = [index for index in bench.queues if bench.answers(index)]
     if not answering:
         raise Skip("the device did not fail, and has no queue through which it could be made to")
     device.isr.collect()

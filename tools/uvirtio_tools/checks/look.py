@@ -115,9 +115,9 @@ def take_look(
     if not isr_first:
         states = {index: queue._queue.state() for index, queue in queues.items()}
     isr = device.isr
-    position = device.recorder.mark("look") if device.recorder else 0
+    all_ones = isr.all_ones
     bits: int | None = isr.collect()
-    if device.recorder and any(r.space == "isr" and r.value == 0xFF for r in device.recorder.since(position)):
+    if isr.all_ones != all_ones:
         bits = None
     if isr_first:
         states = {index: queue._queue.state() for index, queue in queues.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uvirtio.errors import DeviceError
+from uvirtio.queue import QueueState
 from uvirtio.spec.status import describe
 from uvirtio.suspend import Transition
 
@@ -61,6 +62,8 @@ class Control:
     completed: int
     queue_bit: bool
     config_bit: bool
+    #: ISR showed a bit although it had just been read, with nothing left to be notified.
+    sticky: bool = False
 
     @property
     def notified(self) -> bool:
@@ -81,6 +84,16 @@ class Window:
     done: Look
     settled: Look
     outstanding: int
+    #: The queues just before the write.
+    queues: dict[int, QueueState]
+
+    @property
+    def cleared(self) -> Look | None:
+        """The first look whose read of ISR cleared it: what ISR shows after that was set after that.
+
+        Some devices answer all-ones on their way to sleep, and for a while longer. None: ISR was not to be read.
+        """
+        return next((look for look in (self.done, self.settled) if look.isr is not None), None)
 
     def to_json(self) -> dict[str, object]:
         """As a JSON object."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NotOffered, UsageError, UvirtioError
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, NotOffered, UsageError, UvirtioError
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import choose_dialect
@@ -83,6 +83,21 @@ def _run_all(
     selected: Sequence[tuple[Statement, Check]],
     progress: Callable[[CheckResult], None] | None,
 ) -> None:
+    blamed: dict[str, str] = {}
+    try:
+        _run_each(run, bench, selected, blamed, progress)
+    finally:
+        for id_, what in blamed.items():
+            _blame(run, id_, what)
+
+
+def _run_each(
+    run: CheckRun,
+    bench: Bench,
+    selected: Sequence[tuple[Statement, Check]],
+    blamed: dict[str, str],
+    progress: Callable[[CheckResult], None] | None,
+) -> None:
     for number, (statement, check) in enumerate(selected):
         if run.stopped:
             result = CheckResult(statement, skipped(f"not run: {run.stopped}"))
@@ -95,9 +110,26 @@ def _run_all(
                     CheckResult(later, skipped("interrupted before a verdict")) for later, _ in selected[number:]
                 ]
                 raise
+            for id_, what in bench.seen_broken.items():
+                blamed.setdefault(id_, f"{what} (seen in {statement.id})")
         run.results.append(result)
         if progress is not None:
             progress(result)
+
+
+def _blame(run: CheckRun, id_: str, what: str) -> None:
+    """Make a statement's result a FAIL that the check of another one has seen broken."""
+    for result in run.results:
+        if result.statement.id != id_ or result.verdict not in (Verdict.PASS, Verdict.SKIP):
+            continue
+        assert run.dialect is not None
+        found = result.finding
+        result.finding = weigh(
+            Finding(
+                Verdict.FAIL, "broken, as another check of this run saw", result.statement.text, what, found.evidence,
+                [*found.remarks, f"its own check: {found.verdict.value}: {found.summary}"],
+            ), result.statement, run.dialect, strict=run.strict,
+        )  # fmt: skip
 
 
 def _introduce(run: CheckRun, device: Device) -> None:
@@ -144,6 +176,8 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
         bench.not_working += 1
         if bench.not_working >= 2:
             run.stopped = f"the device does not do ordinary work any more, found in {statement.id}: {error}"
+            if isinstance(error.__cause__, NegotiationFailed):
+                run.stopped += "; features can be left out with --without"
     except Overdue as error:
         finding = Finding(Verdict.ERROR, str(error))
     except (UvirtioError, ValueError) as error:
@@ -153,12 +187,17 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
     if bench.falls_back and "this device resumes by 0x0f only (see V9)" not in run.remarks:
         run.remarks.append("this device resumes by 0x0f only (see V9)")
     result = CheckResult(statement, finding, bench.clock.now() - started)
-    assert bench.dialect is not None
-    weigh(finding, statement, bench.dialect, strict=run.strict)
-    result.accesses = condense(records, KEPT_BAD if finding.verdict in _LOOK_CLOSELY else KEPT_GOOD)
-    result.deviations = list(dict.fromkeys(record.deviation for record in records if record.deviation))
     try:
         bench.end()
     except UvirtioError as error:
         run.stopped = run.stopped or f"the device could not be brought back after {statement.id}: {error}"
+    others = {
+        id_: what
+        for id_, what in bench.seen_broken.items()
+        if id_ != statement.id and bench.dialect.name in STATEMENTS[id_].dialects
+    }
+    finding.remarks += [f"this breaks {id_} as well: {what}" for id_, what in others.items()]
+    weigh(finding, statement, bench.dialect, strict=run.strict, binding=bool(others))
+    result.accesses = condense(records, KEPT_BAD if finding.verdict in _LOOK_CLOSELY else KEPT_GOOD)
+    result.deviations = list(dict.fromkeys(record.deviation for record in records if record.deviation))
     return result

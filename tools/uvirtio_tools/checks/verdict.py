@@ -85,14 +85,16 @@ _UNBOUND: dict[Verdict, Callable[[Finding], str]] = {
 }
 
 
-def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: bool) -> Finding:
+def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: bool, binding: bool = False) -> Finding:
     """Give a finding the weight of its statement, in place: a broken SHOULD is a WARN (with ``strict`` a FAIL).
+
+    ``binding``: what was seen breaks a MUST as well, so that it is a FAIL whatever its own statement weighs.
 
     A statement that the specification leaves open is INFO whatever was seen, and so are those of virtio 1.4 for a
     device that speaks the Chromium dialect.
     """
     verdict = finding.verdict
-    if verdict is Verdict.FAIL and statement.level.advised:
+    if verdict is Verdict.FAIL and statement.level.advised and not binding:
         finding.verdict = Verdict.FAIL if strict else Verdict.WARN
     if verdict in (Verdict.PASS, Verdict.FAIL) and statement.level is Level.UNSAID:
         finding.verdict = Verdict.INFO

@@ -12,7 +12,7 @@
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.

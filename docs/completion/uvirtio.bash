@@ -45,7 +45,7 @@ _uvirtio() {
         bind) words="--force --dry-run --persist --json --help" ;;
         restore) words="--all --json --help" ;;
         suspend) words="--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --json --help" ;;
-        check) words="--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --format --output -o --json --help" ;;
+        check) words="--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --provoke --format --output -o --json --help" ;;
         report) words="--format --output -o --json --help" ;;
         serve) words="--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
         bench) words="--force --without --seconds --turns --buffers --baseline --json --help" ;;

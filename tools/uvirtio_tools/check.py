@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is at the other end of a network or console device: echo sends everything back (default: what the "
         "locator says)",
     )  # fmt: skip
+    parser.add_argument(
+        "--provoke", action="store_true",
+        help="make a device of this machine fail by a buffer at an address where no memory is (V14); may do harm where "
+        "the address is not refused (default: only on devices that are emulated)",
+    )  # fmt: skip
     add_report_options(parser)
     add_common(parser)
 
@@ -173,7 +178,7 @@ def run(args: argparse.Namespace) -> int:
         with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
             run_checks(
                 result, device, dialect=args.dialect, without=without, triggers=triggers, scratch=args.scratch, peer=args.peer,
-                progress=progress.result,
+                provoke=args.provoke, progress=progress.result,
             )  # fmt: skip
     except KeyboardInterrupt:
         result.interrupted = True

@@ -61,6 +61,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
     )
+    group.addoption(
+        "--uvirtio-provoke", action="store_true", help="make a device of this machine fail by an impossible address (V14)"
+    )
     group.addoption("--uvirtio-force", action="store_true", help="take a device although something uses it")
 
 
@@ -161,7 +164,7 @@ class StatementItem(pytest.Item):
             hold=option("--uvirtio-hold"), only=[self.name],
         )  # fmt: skip
         scratch = option("--uvirtio-scratch")
-        told = {"scratch": sectors(scratch) if scratch else None, "peer": option("--uvirtio-peer")}
+        told = {"scratch": sectors(scratch) if scratch else None, "peer": option("--uvirtio-peer"), "provoke": option("--uvirtio-provoke")}
         deadline = time.monotonic() + BUSY
         while True:
             try:

@@ -24,6 +24,7 @@ def judge(
     strict: bool = False,
     cycles: int = 0,
     seed: int = 0,
+    provoke: bool = False,
 ) -> CheckRun:
     """Run the checks on the device that ``locator`` names, with another behaviour put in, or tampered with."""
     bus = EmulatedBus(parse(locator))
@@ -34,7 +35,7 @@ def judge(
         tamper(bus)
     run = CheckRun(locator, strict=strict, cycles=cycles, seed=seed, only=[word for word in only.split(",") if word])
     with Device(bus, recorder=Recorder(bus.clock)) as driven:
-        run_checks(run, driven, dialect=dialect)
+        run_checks(run, driven, dialect=dialect, provoke=provoke)
     return run
 
 

@@ -238,6 +238,17 @@ def test_bits_that_reading_does_not_clear_are_not_called_notifications() -> None
     assert "does not clear it" in results(run)["V3"].finding.summary
 
 
+def test_a_device_of_the_machine_itself_is_given_an_impossible_address_only_on_request() -> None:
+    def as_if_real(bus: EmulatedBus) -> None:
+        bus.bus = "uio"
+
+    run = judge("emulated:rng", tamper=as_if_real, only="V14")
+    assert words(run) == {"V14": "SKIP"}
+    assert "--provoke" in results(run)["V14"].finding.summary
+    assert words(judge("emulated:rng", tamper=as_if_real, only="V14", provoke=True)) == {"V14": "PASS"}
+    assert words(judge("emulated:rng", only="V14")) == {"V14": "PASS"}
+
+
 def test_one_that_refuses_its_features_stops_the_run_with_advice() -> None:
     def choosy(bus: EmulatedBus) -> None:
         device = bus.function.device

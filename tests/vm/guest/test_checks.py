@@ -17,7 +17,7 @@ _TRIGGER = Path(__file__).with_name("trigger.sh")
 def _check(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Status, verdict by id, and the whole document."""
     capfd.readouterr()
-    status = main(("check", *words, "--json"))
+    status = main(("check", *words, "--provoke", "--json"))
     said = capfd.readouterr()
     assert said.out, said.err
     result: dict[str, Any] = json.loads(said.out)

@@ -58,6 +58,7 @@ class Bench:
         cycles: int = 0,
         seed: int = 0,
         options: dict[str, object] | None = None,
+        provoke: bool = True,
     ) -> None:
         assert device.recorder is not None, "a bench needs a device that records"
         self.device = device
@@ -69,6 +70,8 @@ class Bench:
         self.triggers = triggers if triggers is not None else device.function.triggers
         self.cycles = cycles
         self.seed = seed
+        #: Whether the device may be given a buffer at an address where no memory should be.
+        self.provoke = provoke
         #: What the driver's workload is asked for.
         self.options = options or {}
         self.recorder: Recorder = device.recorder

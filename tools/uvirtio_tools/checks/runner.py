@@ -23,6 +23,8 @@ from .verdict import Finding, Skip, Verdict, skipped, weigh
 
 __all__ = ["run_checks"]
 
+#: The bus whose devices reach the memory of the machine that this runs on.
+REAL = "uio"
 _LOOK_CLOSELY = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
@@ -35,9 +37,13 @@ def run_checks(
     triggers: Triggers | None = None,
     scratch: range | None = None,
     peer: str | None = None,
+    provoke: bool = False,
     progress: Callable[[CheckResult], None] | None = None,
 ) -> None:
     """Judge an open, recording device and fill in ``run``. Interruptions pass through, with what is known kept.
+
+    ``provoke``: a device of a real machine may be given a buffer at an address where no memory should be (V14); others
+    are in any case.
 
     Raises :class:`UsageError` for an unknown id or dialect, and where a feature cannot be left out; what the device does is in the results.
     """
@@ -64,6 +70,7 @@ def run_checks(
     bench = Bench(
         device, chosen, driver_class, timeout=run.timeout, hold=run.hold, without=without, triggers=triggers,
         cycles=run.cycles, seed=run.seed, options=options,
+        provoke=provoke or device.function.bus != REAL,
     )  # fmt: skip
     run.transitions = bench.transitions
     try:

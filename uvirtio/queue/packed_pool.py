@@ -181,12 +181,15 @@ class PackedPool(Pool):
     def _exchange(self, one: int, other: int) -> None:
         super()._exchange(one, other)
         if one != other:
+            # Word by word: slices of the two that a descriptor has would take twice as long.
             width = 2 * self._each
-            for words in self._prepared:
-                first, second = words[one * width : (one + 1) * width], words[other * width : (other + 1) * width]
-                kept = memoryview(bytes(first)).cast("Q")
-                first[:] = second
-                second[:] = kept
+            first, second = self._prepared
+            here, there = one * width, other * width
+            for _ in range(width):
+                first[here], first[there] = first[there], first[here]
+                second[here], second[there] = second[there], second[here]
+                here += 1
+                there += 1
 
     def restart(self) -> None:
         """See :meth:`Pool.restart`."""

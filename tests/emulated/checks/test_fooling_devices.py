@@ -12,6 +12,7 @@ from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.features import Feature
 from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON
+from uvirtio.spec.status import Status
 
 _STATUS = STRUCTURES[StructureType.COMMON][0] + COMMON["device_status"].offset
 
@@ -236,6 +237,62 @@ def test_bits_that_reading_does_not_clear_are_not_called_notifications() -> None
     run = judge("emulated:rng", tamper=sticky, only="V3,V12")
     assert words(run) == {"V3": "SKIP", "V12": "SKIP"}
     assert "does not clear it" in results(run)["V3"].finding.summary
+
+
+def test_one_that_resumes_at_a_second_suspend_does_not_count_as_resuming_by_the_wrong_byte() -> None:
+    class Toggles(Behaviour):
+        def write_suspended(self, value: int) -> None:
+            self.begin_resume()
+
+    run = judge("emulated:rng", behaviour=Toggles)
+    assert words(run)["V9"] == "PASS"
+    assert "resumed the device" in results(run)["I2"].finding.summary
+    assert not any("0x0f" in remark for remark in run.remarks)
+    assert with_verdict(run, "FAIL", "WARN", "ERROR") == set()
+
+
+def test_one_that_shows_the_byte_and_waits_for_another_is_resumed_by_that_and_says_so() -> None:
+    class WantsTheOther(Behaviour):
+        def write_suspended(self, value: int) -> None:
+            if value & Status.SUSPEND:
+                self.device.status |= value & Status.DRIVER_OK
+            else:
+                self.begin_resume()
+
+    run = judge("emulated:rng", behaviour=WantsTheOther)
+    assert words(run)["V9"] == "FAIL"
+    assert "did resume it" in results(run)["V9"].finding.observed
+    assert words(run)["V16"] == "PASS"
+
+
+def test_features_that_only_the_reset_of_a_suspended_device_spoils_are_a_warning() -> None:
+    def spoiled(bus: EmulatedBus) -> None:
+        device = bus.function.device
+        acceptable = device.features_acceptable
+        spoilt = [False]
+
+        class Spoils(Behaviour):
+            def reset_written(self) -> None:
+                spoilt[0] = self.phase is Phase.SUSPENDED
+                super().reset_written()
+
+        device.behaviour = Spoils(device, 0.0)
+        device.features_acceptable = lambda: not spoilt[0] and acceptable()  # type: ignore[method-assign]
+
+    assert words(judge("emulated:rng", tamper=spoiled, only="V15")) == {"V15": "WARN"}
+
+
+@pytest.mark.parametrize("kind", ["rng", "blk"])
+def test_what_has_become_of_a_device_that_stops_the_run_is_said(kind: str) -> None:
+    class StopsOffering(Behaviour):
+        def finish_resume(self) -> None:
+            super().finish_resume()
+            self.device.offered &= ~(1 << Feature.SUSPEND)
+
+    run = judge(f"emulated:{kind}", behaviour=StopsOffering)
+    assert "does not do ordinary work" in run.stopped
+    assert words(run)["S2"] == "FAIL"
+    assert "offered features" in results(run)["S2"].finding.observed
 
 
 def test_a_device_of_the_machine_itself_is_given_an_impossible_address_only_on_request() -> None:

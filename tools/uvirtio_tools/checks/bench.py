@@ -118,12 +118,22 @@ class Bench:
         """What this check did so far."""
         return self.recorder.since(self._position)
 
-    def negotiate(self, *, suspend: bool = True, extra: Features | None = None) -> None:
-        """Reset, and go on up to FEATURES_OK. ``suspend=False`` leaves the dialect's feature out."""
-        if self.device.phase is Phase.SUSPENDED:
+    def negotiate(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
+        """Reset, and go on up to FEATURES_OK. ``suspend=False`` leaves the dialect's feature out.
+
+        ``reset=False`` is for a device that has just been reset, to see what that very reset left behind.
+        """
+        device = self.device
+        if device.phase is Phase.SUSPENDED:
             self._wake()
         self._asleep = None
-        self.device.begin()
+        if reset:
+            device.begin()
+        else:
+            device.write_status(Status.ACKNOWLEDGE)
+            device.write_status(device.written | Status.DRIVER)
+            device.phase = Phase.ACKNOWLEDGED
+            device.offered = device.transport.device_features()
         self.forget_workload()
         self.accept(suspend=suspend, extra=extra)
 
@@ -151,13 +161,13 @@ class Bench:
             self.driver.start()
             self.workload = self.driver.workload(**self.options)
 
-    def start(self, *, suspend: bool = True, extra: Features | None = None) -> None:
+    def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
         """A running device whose traffic has been seen to work: the positive control of the check.
 
         Raises :class:`NotWorking` when it has not, or does not get that far.
         """
         try:
-            self.negotiate(suspend=suspend, extra=extra)
+            self.negotiate(suspend=suspend, extra=extra, reset=reset)
             self.set_up_queues()
             self.device.driver_ok()
             self.go()
@@ -440,9 +450,11 @@ class Bench:
         """Resume; where the specified byte does not do it, 0x0f, tagged. Raises :class:`Refused`, :class:`NotResumed`."""
         suspender = self.suspender
         suspender.timeout = self.limit()
-        if self._asleep is not None:
-            self._note_moved(self.device.transport.status())
-            self._asleep = None
+        status = self.device.transport.status()
+        self._note_moved(status)
+        self._asleep = None
+        # What another byte does to a device that was not suspended any more says nothing about the specified one.
+        fallback = fallback and (self.falls_back or self.dialect.is_suspended(status))
         if self.falls_back and fallback:
             self._write_fallback()
             transition = suspender.await_running()

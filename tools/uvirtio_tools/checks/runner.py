@@ -25,6 +25,8 @@ __all__ = ["run_checks"]
 
 #: The bus whose devices reach the memory of the machine that this runs on.
 REAL = "uio"
+#: Checks in a row that find the device unable to do ordinary work before the run stops.
+GIVE_UP = 2
 _LOOK_CLOSELY = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
@@ -106,7 +108,8 @@ def _run_each(
     progress: Callable[[CheckResult], None] | None,
 ) -> None:
     for number, (statement, check) in enumerate(selected):
-        if run.stopped:
+        # What has become of a device that does not work any more is worth a look all the same.
+        if run.stopped and not (statement.id == "S2" and bench.not_working >= GIVE_UP):
             result = CheckResult(statement, skipped(f"not run: {run.stopped}"))
         else:
             try:
@@ -181,7 +184,7 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
     except NotWorking as error:
         finding = Finding(Verdict.ERROR, str(error))
         bench.not_working += 1
-        if bench.not_working >= 2:
+        if bench.not_working >= GIVE_UP and not run.stopped:
             run.stopped = f"the device does not do ordinary work any more, found in {statement.id}: {error}"
             if isinstance(error.__cause__, NegotiationFailed):
                 run.stopped += "; features can be left out with --without"

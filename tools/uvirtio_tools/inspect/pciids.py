@@ -32,9 +32,9 @@ def _virtio_names(paths: tuple[Path, ...]) -> dict[int, str]:
     return {}
 
 
-def device_name(device: int, subsystem: int = 0, paths: tuple[Path, ...] = PATHS) -> str:
-    """What a virtio function with this device id is called."""
-    known = _virtio_names(paths).get(device)
+def device_name(device: int, subsystem: int = 0, paths: tuple[Path, ...] | None = None) -> str:
+    """What a virtio function with this device id is called. ``paths``: where to look (None: :data:`PATHS`)."""
+    known = _virtio_names(PATHS if paths is None else paths).get(device)
     if known:
         return known
     title = device_spec(device_type(device, subsystem)).title

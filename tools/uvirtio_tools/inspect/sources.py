@@ -15,6 +15,7 @@ from uvirtio.access.view import Region
 from uvirtio.bus import Function
 from uvirtio.bus.locator import open_function, parse
 from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve
+from uvirtio.bus.uio.inuse import OpenFiles, uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.errors import (
@@ -50,10 +51,12 @@ def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None 
 
 def describe_all(sysfs: Sysfs | None = None, *, registers: bool = True) -> Iterator[Description | UvirtioError]:
     """Every virtio function of this machine; one that fails is its error, and the rest goes on."""
+
     sysfs = sysfs or Sysfs()
+    files = OpenFiles(sysfs)
     for function in discover(sysfs):
         try:
-            yield describe_sysfs(function, sysfs, registers=registers)
+            yield describe_sysfs(function, sysfs, registers=registers, files=files)
         except UvirtioError as error:
             yield error
 
@@ -67,7 +70,13 @@ def describe_open(function: Function, rings: Mapping[int, QueueState] | None = N
 
 
 def describe_sysfs(
-    function: PciFunction, sysfs: Sysfs, *, intrusive: bool = False, registers: bool = True, run: Path = RUN
+    function: PciFunction,
+    sysfs: Sysfs,
+    *,
+    intrusive: bool = False,
+    registers: bool = True,
+    run: Path = RUN,
+    files: OpenFiles | None = None,
 ) -> Description:
     """Describe a function of this machine. ``registers`` False leaves its BARs alone in any case.
 
@@ -93,7 +102,7 @@ def describe_sysfs(
     if description is None:
         description = describe_place(_quiet_place(function, data))
         description = replace(description, source="sysfs")
-    return _with_sysfs(description, function, sysfs, data, notes)
+    return _with_sysfs(description, function, sysfs, data, notes, files)
 
 
 def _read_config(sysfs: Sysfs, bdf: str) -> bytes:
@@ -169,10 +178,14 @@ def _window(config: Region, sizes: Mapping[int, int]) -> Callable[[int], Region]
 
 
 def _with_sysfs(
-    description: Description, function: PciFunction, sysfs: Sysfs, data: bytes, notes: list[str]
+    description: Description,
+    function: PciFunction,
+    sysfs: Sysfs,
+    data: bytes,
+    notes: list[str],
+    files: OpenFiles | None,
 ) -> Description:
     """Add what the kernel knows about the function."""
-    from uvirtio.bus.uio.inuse import uses
 
     if function.driver == UIO_DRIVER and description.source == "sysfs" and not notes:
         notes.append("the registers were not read")
@@ -185,7 +198,7 @@ def _with_sysfs(
         driver=function.driver,
         driver_override=function.driver_override,
         kernel_names=function.kernel_names,
-        used_by=tuple(uses(sysfs, function.address)),
+        used_by=tuple(uses(sysfs, function.address, files)),
         iommu_group=function.iommu_group,
         iommu_type=function.iommu_type,
         numa_node=function.numa_node if function.numa_node >= 0 else None,

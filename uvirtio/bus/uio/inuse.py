@@ -16,7 +16,7 @@ from pathlib import Path
 from .discovery import KernelDevice, VirtioChild, describe
 from .sysfs import Sysfs
 
-__all__ = ["uses"]
+__all__ = ["OpenFiles", "uses"]
 
 _IFF_UP = 1
 _SIOCGIFADDR = 0x8915
@@ -24,13 +24,17 @@ _SIOCGIFADDR = 0x8915
 _PASSING = ("systemd-udevd", "udevd", "(udev-worker)")
 
 
-def uses(sysfs: Sysfs, bdf: str) -> list[str]:
-    """What uses a function now; empty when nothing does. Needs root to see other people's open files."""
+def uses(sysfs: Sysfs, bdf: str, files: OpenFiles | None = None) -> list[str]:
+    """What uses a function now; empty when nothing does. Needs root to see other people's open files.
+
+    ``files``: give the same one for many functions, so that the processes are looked through once.
+    """
+    files = files or OpenFiles(sysfs)
     function = describe(sysfs, bdf)
     found: list[str] = []
     nodes: dict[str, str] = {}
     for child in function.virtio:
-        found += _driver_uses(sysfs, bdf, child)
+        found += _driver_uses(sysfs, bdf, child, files)
         for device in child.devices:
             if device.kind == "block":
                 found += _block_uses(sysfs, device.path)
@@ -42,7 +46,7 @@ def uses(sysfs: Sysfs, bdf: str) -> list[str]:
         nodes[str(sysfs.dev / function.uio)] = function.uio
     if function.driver == "vfio-pci" and function.iommu_group is not None:
         nodes[str(sysfs.dev / "vfio" / str(function.iommu_group))] = f"vfio group {function.iommu_group}"
-    found += _open_files(sysfs, nodes)
+    found += files.holding(nodes)
     attached = sysfs.names(sysfs.sys / "class/iommu" / bdf / "devices")
     if attached:
         found.append(
@@ -127,12 +131,12 @@ def _addresses(sysfs: Sysfs, name: str) -> list[str]:
 # -- what a driver made of the device ----------------------------------------------------------------------------------
 
 
-def _driver_uses(sysfs: Sysfs, bdf: str, child: VirtioChild) -> Iterator[str]:
+def _driver_uses(sysfs: Sysfs, bdf: str, child: VirtioChild, files: OpenFiles) -> Iterator[str]:
     kinds = {device.kind for device in child.devices}
     if child.driver == "virtio_net" and "net" not in kinds:
         yield f"the network interface of {child.name} is in another network namespace"
     elif child.driver == "virtio_console":
-        yield from _console_uses(sysfs, child)
+        yield from _console_uses(sysfs, child, files)
     elif child.driver == "9pnet_virtio":
         yield from _share_uses(sysfs, child, "9p", sysfs.read(sysfs.function(bdf) / child.name / "mount_tag"))
     elif child.driver == "virtiofs":
@@ -143,7 +147,7 @@ def _driver_uses(sysfs: Sysfs, bdf: str, child: VirtioChild) -> Iterator[str]:
         yield from _screen_uses(sysfs, child)
 
 
-def _console_uses(sysfs: Sysfs, child: VirtioChild) -> Iterator[str]:
+def _console_uses(sysfs: Sysfs, child: VirtioChild, files: OpenFiles) -> Iterator[str]:
     """Consoles and logins on the terminals of a device. Which hvc belongs to which port is told by debugfs alone."""
     consoles = {line.split()[0] for line in sysfs.read(sysfs.proc / "consoles").splitlines() if line.startswith("hvc")}
     debug = sysfs.sys / "kernel/debug/virtio-ports"
@@ -155,7 +159,7 @@ def _console_uses(sysfs: Sysfs, child: VirtioChild) -> Iterator[str]:
         mine |= consoles - set(terminals.values())
     for name in sorted(mine & consoles):
         yield f"the kernel's console is {name}, which stands on {child.name}"
-    yield from _open_files(sysfs, {str(sysfs.dev / name): name for name in sorted(mine)})
+    yield from files.holding({str(sysfs.dev / name): name for name in sorted(mine)})
 
 
 def _terminal(text: str) -> str:
@@ -206,19 +210,44 @@ def _nodes(sysfs: Sysfs, path: Path) -> dict[str, str]:
     return {str(sysfs.dev / match[1]): match[1]} if match else {}
 
 
-def _open_files(sysfs: Sysfs, nodes: dict[str, str]) -> Iterator[str]:
-    if not nodes:
-        return
-    for pid in sysfs.names(sysfs.proc):
-        if not pid.isdigit():
-            continue
-        for handle in sysfs.names(sysfs.proc / pid / "fd"):
+class OpenFiles:
+    """Which processes have which files of /dev open. Scanned once, when it is first asked, however many devices ask."""
+
+    def __init__(self, sysfs: Sysfs) -> None:
+        self._sysfs = sysfs
+        self._holders: dict[str, list[str]] | None = None
+
+    def _scan(self) -> dict[str, list[str]]:
+        holders: dict[str, list[str]] = {}
+        proc, below = str(self._sysfs.proc), str(self._sysfs.dev) + "/"
+        for pid in self._sysfs.names(self._sysfs.proc):
+            if not pid.isdigit():
+                continue
+            folder, seen = f"{proc}/{pid}/fd", set()
             try:
-                target = os.readlink(sysfs.proc / pid / "fd" / handle)
+                handles = os.listdir(folder)
             except OSError:
                 continue
-            if target in nodes:
-                command = sysfs.read(sysfs.proc / pid / "comm", "?")
-                if command not in _PASSING:
-                    yield f"/dev/{nodes[target]} is open in process {pid} ({command})"
-                    break
+            for handle in handles:
+                try:
+                    target = os.readlink(f"{folder}/{handle}")
+                except OSError:
+                    continue
+                if target.startswith(below) and target not in seen:
+                    seen.add(target)
+                    holders.setdefault(target, []).append(pid)
+        return holders
+
+    def holding(self, nodes: dict[str, str]) -> Iterator[str]:
+        """A sentence for each process that has one of these files open (path -> name)."""
+        if not nodes:
+            return
+        if self._holders is None:
+            self._holders = self._scan()
+        told: set[str] = set()
+        for path, name in nodes.items():
+            for pid in self._holders.get(path, ()):
+                command = self._sysfs.read(self._sysfs.proc / pid / "comm", "?")
+                if command not in _PASSING and pid not in told:
+                    told.add(pid)
+                    yield f"/dev/{name} is open in process {pid} ({command})"

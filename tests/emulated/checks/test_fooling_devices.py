@@ -239,6 +239,32 @@ def test_bits_that_reading_does_not_clear_are_not_called_notifications() -> None
     assert "does not clear it" in results(run)["V3"].finding.summary
 
 
+@pytest.mark.parametrize("kind", ["rng", "blk"])
+def test_one_that_does_not_notify_what_it_serves_on_waking_up_is_found_although_it_notifies_later(kind: str) -> None:
+    class WakesSilently(Behaviour):
+        silent = False
+
+        def finish_resume(self) -> None:
+            self.silent = True
+            super().finish_resume()
+            self._event = self.device.clock.call_at(self.device.clock.now() + 1e-3, self._speak)
+
+        def _speak(self) -> None:
+            self.silent = False
+            self.device._held.clear()
+
+        def reset(self) -> None:
+            self.silent = False
+            super().reset()
+
+        def may_notify_queue(self) -> bool:
+            return super().may_notify_queue() and not self.silent
+
+    run = judge(f"emulated:{kind}?depth=64&latency=0.0001", behaviour=WakesSilently)
+    assert words(run)["V16"] == "FAIL"
+    assert "had waited" in results(run)["V16"].finding.observed
+
+
 def test_one_that_resumes_at_a_second_suspend_does_not_count_as_resuming_by_the_wrong_byte() -> None:
     class Toggles(Behaviour):
         def write_suspended(self, value: int) -> None:

@@ -10,7 +10,7 @@ from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.emulated.layout import STRUCTURES
 from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.features import Feature
-from uvirtio.spec.pci import StructureType
+from uvirtio.spec.pci import Command, StructureType
 from uvirtio.spec.registers import COMMON
 from uvirtio.spec.status import Status
 
@@ -263,6 +263,40 @@ def test_one_that_does_not_notify_what_it_serves_on_waking_up_is_found_although_
     run = judge(f"emulated:{kind}?depth=64&latency=0.0001", behaviour=WakesSilently)
     assert words(run)["V16"] == "FAIL"
     assert "had waited" in results(run)["V16"].finding.observed
+
+
+def test_one_that_may_not_reach_memory_any_more_after_resume_has_not_resumed() -> None:
+    def loses_bus_mastering(bus: EmulatedBus) -> None:
+        pci, behaviour = bus.function.pci, bus.function.device.behaviour
+        finish = behaviour.finish_resume
+
+        def resume() -> None:
+            pci.set_command(Command.BUS_MASTER, False)
+            finish()
+
+        behaviour.finish_resume = resume  # type: ignore[method-assign]
+
+    run = judge("emulated:rng", tamper=loses_bus_mastering, only="V9")
+    assert words(run) == {"V9": "FAIL"}
+    assert "Bus Master Enable" in results(run)["V9"].finding.observed
+
+
+def test_a_device_whose_notifications_stay_away_for_a_while_is_looked_at_once_more() -> None:
+    class WakesSilentlyForLong(Behaviour):
+        until = 0.0
+
+        def finish_resume(self) -> None:
+            self.until = self.device.clock.now() + 0.01
+            super().finish_resume()
+
+        def may_notify_queue(self) -> bool:
+            if super().may_notify_queue() and self.device.clock.now() < self.until:
+                self.device._held.clear()
+                return False
+            return super().may_notify_queue()
+
+    run = judge("emulated:rng?depth=64", behaviour=WakesSilentlyForLong, only="V3,V8,V9")
+    assert words(run)["V3"] == "PASS"
 
 
 def test_one_that_resumes_at_a_second_suspend_does_not_count_as_resuming_by_the_wrong_byte() -> None:

@@ -172,6 +172,10 @@ class Bench:
             self.device.driver_ok()
             self.go()
             self.control = None if self.workload is None else self.traffic()
+            if self.control is not None and not self.control.queue_bit and self.device.isr.queue:
+                # It did show before: the driver was faster than the notification, or the device is late with it.
+                self.sleep(self.hold_time)
+                self.control = self.traffic()
         except DeviceGone:
             raise
         except DeviceError as error:

@@ -8,6 +8,7 @@ from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
 from uvirtio.spec.devices import device_spec
+from uvirtio.spec.pci import Command, Header
 
 from .bench import Bench
 from .look import read_configuration
@@ -39,6 +40,11 @@ class Portrait:
 def bars(device: Device) -> str:
     """The six BAR registers, as hex."""
     return " ".join(f"{device.function.config.u32[offset // 4]:#x}" for offset in _BARS)
+
+
+def mastering(device: Device) -> bool:
+    """Whether the device may reach memory, as its command register has it."""
+    return bool(device.function.config.u16[Header.COMMAND // 2] & Command.BUS_MASTER)
 
 
 def portray(device: Device) -> Portrait:

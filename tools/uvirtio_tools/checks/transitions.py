@@ -10,6 +10,7 @@ from ..notified import isr_count, shows_in_isr
 from .bench import Bench
 from .outcomes import Control, NotResumed, NotSuspended, Refused
 from .registry import check
+from .same import mastering
 from .verdict import Finding, Skip, failed, info, passed
 
 __all__: list[str] = []
@@ -66,8 +67,15 @@ def resumes(bench: Bench) -> Finding:
         return info("not comparable: DRIVER_OK stays set in this dialect; C2 says how it resumes")
     bench.start()
     arrived = bench.workload is not None and bench.interrupts()
+    mastered = mastering(bench.device)
     bench.suspend()
-    return _resume_and_move(bench, arrived)
+    finding = _resume_and_move(bench, arrived)
+    if mastered and not mastering(bench.device) and not bench.device.absent():
+        return failed(
+            "bus mastering was switched off over the suspend", "the command register stays as it was",
+            f"Bus Master Enable reads 0 after the resume, and nobody cleared it; {finding.summary}", **finding.evidence,
+        )  # fmt: skip
+    return finding
 
 
 def _resume_and_move(bench: Bench, arrived: bool) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -62,6 +63,9 @@ class LeftOut:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts into the background with Ctrl-C ignored, and children would inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     if IN_GUEST not in os.environ:  # there the host has seen to it

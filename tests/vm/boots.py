@@ -64,12 +64,12 @@ BOOTS: dict[str, Boot] = {
     ),
     "types": Boot(
         (
-            Served("blk", "blk", options=("--latency", "0.002", "--set", "queues=2")),
-            Served("net", "net", options=("--latency", "0.002")),
+            Served("blk", "blk", options=("--latency", "0.01", "--set", "queues=2")),
+            Served("net", "net", options=("--latency", "0.01")),
             Served("net-station", "net", options=("--set", "peer=responder")),
-            Served("console", "console", options=("--latency", "0.002")),
-            Served("balloon", "balloon", options=("--latency", "0.002")),
-            Served("input", "input", options=("--latency", "0.002")),
+            Served("console", "console", options=("--latency", "0.01")),
+            Served("balloon", "balloon", options=("--latency", "0.01")),
+            Served("input", "input", options=("--latency", "0.01")),
         )
     ),
     "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),

@@ -34,7 +34,7 @@ def _why(result: dict[str, Any], *verdicts: str) -> str:
 @pytest.mark.timeout(300)
 def test_a_conforming_rng_breaks_no_statement(capfd: pytest.CaptureFixture[str], devices: dict[str, str]) -> None:
     started = time.monotonic()
-    status, verdicts, result = _check(capfd, devices["rng-1.4"])
+    status, verdicts, result = _check(capfd, devices["rng-1.4"], "--cycles", "100", "--hold", "0.1")
     print(f"{len(verdicts)} statements in {time.monotonic() - started:.1f} s")
     assert status == 0, _why(result, "FAIL", "ERROR")
     assert not _why(result, "FAIL", "WARN", "ERROR")

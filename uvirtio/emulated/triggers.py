@@ -2,7 +2,7 @@
 
 ====================  =====================================================================================
 ``change_config``     change a configuration field and notify; without arguments a field of the type's choice
-``delay``             seconds that requests stay in process from now on
+``delay``             seconds that requests stay in process from now on; None: as long as when it was started
 ``state``             nothing changes; the answer tells where the device stands
 ====================  =====================================================================================
 
@@ -42,6 +42,9 @@ def _table(function: EmulatedFunction) -> dict[str, Callable[..., object]]:
     device = function.device
 
     def delay(seconds: object = 0.01) -> None:
+        if seconds is None:
+            device.latency = function.options.latency
+            return
         if isinstance(seconds, bool) or not isinstance(seconds, int | float | str):
             raise CannotRun(f"delay: {seconds!r} is no time in seconds")
         try:

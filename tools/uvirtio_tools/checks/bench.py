@@ -375,11 +375,11 @@ class Bench:
         return first
 
     def delay(self, seconds: float) -> bool:
-        """Ask the host side to keep requests in process for so long; False where it cannot be asked."""
+        """Ask the host side to keep requests in process for so long, for this check; False where it cannot be asked."""
         if self.triggers is None or "delay" not in self.triggers.available():
             return False
         self.triggers.fire("delay", seconds=seconds)
-        self.cleanups.append(partial(self.triggers.fire, "delay", seconds=0))
+        self.cleanups.append(partial(self.triggers.fire, "delay", seconds=None))
         return True
 
     # -- suspend and resume ------------------------------------------------------------------------------------

@@ -35,8 +35,12 @@ _GUEST_TOOLS = {
     "modprobe": ("/usr/sbin/modprobe", "/sbin/modprobe"),
     "systemd-udevd": ("/usr/lib/systemd/systemd-udevd", "/lib/systemd/systemd-udevd", "/usr/sbin/udevd"),
     "busybox": ("/usr/bin/busybox", "/bin/busybox"),
+    "ip": ("/usr/sbin/ip", "/sbin/ip", "/usr/bin/ip", "/bin/ip"),
+    # virtme-ng finds the version of a kernel with these two, and ends with a traceback without them
+    "strings": ("/usr/bin/strings",),
+    "file": ("/usr/bin/file",),
 }
-_GUEST_PACKAGES = "apt-get install kmod udev busybox-static"
+_GUEST_PACKAGES = "apt-get install kmod udev busybox-static iproute2 binutils file"
 
 
 def lab_folder() -> Path:

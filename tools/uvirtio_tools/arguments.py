@@ -6,7 +6,17 @@ import argparse
 import math
 from collections.abc import Callable
 
-__all__ = ["add_common", "add_device", "add_suspend_options", "positive_integer", "sectors", "seconds"]
+__all__ = [
+    "add_common",
+    "add_device",
+    "add_force",
+    "add_suspend_options",
+    "add_without",
+    "add_workload_options",
+    "positive_integer",
+    "sectors",
+    "seconds",
+]
 
 
 def positive_integer(text: str) -> int:
@@ -59,10 +69,20 @@ def add_device(parser: argparse.ArgumentParser, *, optional: bool = False) -> No
         "locator", metavar="LOCATOR", nargs="?" if optional else None,
         help="a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+    add_force(parser)
     parser.add_argument(
         "--trace", metavar="FILE", help="write every register access as one JSON line to FILE (- is stderr)"
     )
+    add_without(parser)
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """``--force``: where a device is taken."""
+    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+
+
+def add_without(parser: argparse.ArgumentParser) -> None:
+    """``--without``: where features are negotiated."""
     parser.add_argument(
         "--without", metavar="FEATURE", action="append", default=[],
         help="do not negotiate this feature: a bit number or a name such as RING_PACKED (repeatable)",
@@ -82,4 +102,18 @@ def add_suspend_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hold", metavar="SECONDS", type=seconds(zero=True), default=0.2,
         help="how long the device stays suspended (default: 0.2)",
+    )  # fmt: skip
+
+
+def add_workload_options(parser: argparse.ArgumentParser) -> None:
+    """What traffic may touch, and who is at its other end; :func:`.workload_options.workload_options` takes these."""
+    parser.add_argument(
+        "--scratch", metavar="FIRST-LAST", type=sectors,
+        help="sectors (of 512 bytes) of a block device that may be overwritten (default: on somebody's disk nothing is "
+        "written)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--peer", choices=("echo", "none"),
+        help="what is at the other end of a network or console device: echo sends everything back (default: what the "
+        "locator says)",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from uvirtio.device import Device
 from uvirtio.errors import UsageError
 
 from . import exits
-from .arguments import add_common, positive_integer, seconds
+from .arguments import add_common, add_force, add_without, positive_integer, seconds
 from .machine import describe_machine
 from .session import feature_bits, open_device
 
@@ -40,11 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "locator", nargs="?", metavar="LOCATOR",
         help=f"the device, for {', '.join(WITH_DEVICE)} (default: plain memory for poll, an emulated one in simulated time for the others)",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
-    parser.add_argument(
-        "--without", metavar="FEATURE", action="append", default=[],
-        help="do not negotiate this feature: a bit number or a name such as RING_PACKED (repeatable)",
-    )  # fmt: skip
+    add_force(parser)
+    add_without(parser)
     parser.add_argument(
         "--seconds", metavar="SECONDS", type=seconds(zero=False), default=1.0,
         help="how long each measurement with a device takes (default: 1)",

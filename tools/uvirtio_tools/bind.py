@@ -9,7 +9,7 @@ import sys
 from uvirtio.errors import UvirtioError
 
 from . import exits
-from .arguments import add_common
+from .arguments import add_common, add_force
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,7 +20,7 @@ VERSION = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``uvirtio bind``."""
     parser.add_argument("devices", metavar="DEVICE", nargs="+", help="00:05.0, virtio3, eth0, vda ...")
-    parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+    add_force(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the sysfs writes instead of doing them")
     parser.add_argument("--persist", action="store_true", help="take the device at every boot, too (a udev rule)")
     add_common(parser)

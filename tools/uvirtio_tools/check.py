@@ -11,7 +11,7 @@ from uvirtio.errors import UsageError, UvirtioError
 from uvirtio.spec.statements import STATEMENTS
 
 from . import exits
-from .arguments import add_common, add_device, add_suspend_options, positive_integer, sectors
+from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
 from .checks import CheckResult, CheckRun, run_checks
 from .checks.registry import select
 from .reports import FORMATS, render
@@ -43,15 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trigger-command", metavar="CMD",
         help="how the host side is asked for something: the shell runs CMD NAME JSON, where NAME is change_config, set_link ...",
     )  # fmt: skip
-    parser.add_argument(
-        "--scratch", metavar="FIRST-LAST", type=sectors,
-        help="sectors of a block device that may be overwritten (default: on somebody's disk nothing is written)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--peer", choices=("echo", "none"),
-        help="what is at the other end of a network or console device: echo sends everything back (default: what the "
-        "locator says)",
-    )  # fmt: skip
+    add_workload_options(parser)
     parser.add_argument(
         "--provoke", action="store_true",
         help="make a device of this machine fail by a buffer at an address where no memory is (V14); may do harm where "

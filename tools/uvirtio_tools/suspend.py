@@ -9,7 +9,7 @@ import sys
 from uvirtio.errors import UvirtioError
 
 from . import exits
-from .arguments import add_common, add_device, add_suspend_options, positive_integer, sectors
+from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
 from .session import feature_bits, open_device
 from .suspend_report import TerminalReport
 from .suspend_run import SuspendRun, execute
@@ -26,15 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", default="auto", choices=("auto", "none"),
         help="traffic during the cycles: the device type's own, or none (default: auto)",
     )  # fmt: skip
-    parser.add_argument(
-        "--scratch", metavar="FIRST-LAST", type=sectors,
-        help="sectors (of 512 bytes) of a block device that may be overwritten; without it somebody's disk is only read",
-    )  # fmt: skip
-    parser.add_argument(
-        "--peer", choices=("echo", "none"),
-        help="what is at the other end of a network or console device: echo sends everything back (default: what the "
-        "locator says)",
-    )  # fmt: skip
+    add_workload_options(parser)
     add_common(parser)
 
 

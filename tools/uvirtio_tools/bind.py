@@ -48,7 +48,12 @@ def run(args: argparse.Namespace) -> int:
             devices.append({"device": text, "error": str(error)})
             status = max(status, exits.status_of(error))
             continue
-        row: dict[str, object] = {"device": bound.bdf, "uio": bound.uio, "driver_before": bound.before, "was_bound": bound.already}
+        row: dict[str, object] = {
+            "device": bound.bdf,
+            "uio": bound.uio,
+            "driver_before": bound.before,
+            "was_bound": bound.already,
+        }
         devices.append(row | {"rule": str(rule) if rule else None})
         if not args.json and not args.dry_run:
             if bound.already:

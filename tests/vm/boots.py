@@ -31,9 +31,17 @@ class Served(Device):
 
 @dataclass(frozen=True, slots=True)
 class Stock(Device):
-    """A device that QEMU itself models: its driver and properties as for ``-device``."""
+    """A device that QEMU itself models: its driver and properties as for ``-device``.
+
+    ``behind``: QEMU options of what stands behind it and comes first, ``plugged``: of what is plugged into it, after
+    it; in both, ``{shared}`` is the folder that the guest sees too. With ``image``, a file of so many random bytes lies
+    there, ``NAME.img``.
+    """
 
     driver: str
+    behind: tuple[str, ...] = ()
+    plugged: tuple[str, ...] = ()
+    image: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +84,53 @@ BOOTS: dict[str, Boot] = {
     "zoo": Boot(
         (
             _STOCK_RNG,
-            Stock("qemu-net", "virtio-net-pci,disable-legacy=on,mac=52:54:00:0a:0b:0c"),
-            Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on"),
-            Stock("qemu-input", "virtio-keyboard-pci"),
-            Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=1"),
-            Stock("qemu-gpu", "virtio-gpu-pci"),
+            Stock(
+                "qemu-blk",
+                "virtio-blk-pci,disable-legacy=on,drive=disk,num-queues=3,queue-size=64,serial=zoo-disk,discard=on",
+                behind=(
+                    "-blockdev",
+                    "raw,node-name=disk,discard=unmap,file.driver=file,file.filename={shared}/qemu-blk.img",
+                ),
+                image=8 << 20,
+            ),
+            Stock(
+                "qemu-net",
+                "virtio-net-pci,disable-legacy=on,netdev=wire,mac=52:54:00:0a:0b:0c,host_mtu=1400,speed=1000,duplex=full",
+                behind=(
+                    *("-netdev", "user,id=wire,restrict=on"),
+                    *("-object", "filter-dump,id=dump,netdev=wire,file={shared}/qemu-net.pcap"),
+                ),
+            ),
+            Stock(
+                "qemu-console",
+                "virtio-serial-pci,disable-legacy=on,max_ports=3",
+                behind=("-chardev", "file,id=lines,path={shared}/qemu-console.out"),
+                plugged=("-device", "virtserialport,bus=qemu-console.0,nr=1,chardev=lines,name=org.uvirtio.lines"),
+            ),
+            Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on,deflate-on-oom=on,free-page-reporting=on"),
+            Stock("qemu-input", "virtio-keyboard-pci,serial=keys-1"),
+            Stock("qemu-tablet", "virtio-tablet-pci,serial=tablet-1"),
+            Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=2,max_sectors=512,cmd_per_lun=7"),
+            Stock("qemu-gpu", "virtio-gpu-pci,max_outputs=3"),
+            Stock(
+                "qemu-crypto", "virtio-crypto-pci,cryptodev=cipher", ("-object", "cryptodev-backend-builtin,id=cipher")
+            ),
+            Stock(
+                "qemu-mem",
+                "virtio-mem-pci,memdev=more,requested-size=64M",
+                # QEMU takes -m in pieces: virtme-ng gives the size.
+                ("-m", "maxmem=4G", "-object", "memory-backend-ram,id=more,size=128M"),
+            ),
+            Stock(
+                "qemu-pmem",
+                "virtio-pmem-pci,memdev=kept",
+                ("-object", "memory-backend-file,id=kept,share=on,size=2M,mem-path={shared}/qemu-pmem.img"),
+                image=2 << 20,
+            ),
+            Stock("qemu-iommu", "virtio-iommu-pci"),
+            Stock("qemu-sound", "virtio-sound-pci,audiodev=quiet,streams=1", ("-audiodev", "none,id=quiet")),
+            Stock("qemu-rtc", "virtio-rtc-pci"),
+            Stock("legacy-rng", "virtio-rng-pci,disable-modern=on,disable-legacy=off"),
             Served("rng-1.4", "rng"),
         )
     ),

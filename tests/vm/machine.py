@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -34,8 +35,8 @@ ROOT = Path(__file__).parents[2]
 SHARED = Path("/tmp/uvirtio-shared")
 """Where the guest sees the shared folder."""
 
-_FIRST_SLOT = 0x10
-"""Slots from here on are the tests' own; virtme-ng's devices take those from 1 up."""
+_SLOTS = range(0x10, 0x1F)
+"""The tests' own slots; virtme-ng's devices take those from 1 up, and the last is the chipset's."""
 _BOOT_SECONDS = {"kvm": 60.0, "tcg": 240.0}
 _END_SECONDS = 60.0
 _SERVER_SECONDS = 20.0
@@ -74,6 +75,7 @@ class Guest:
                 self._serve(device)
             for device in served:
                 self._await_server(device)
+            self._make_images()
             actions: dict[str, Action] = {
                 "echo": lambda value: value,
                 "trigger": self._trigger,
@@ -120,17 +122,24 @@ class Guest:
                 raise GuestError(f"the server of {device.name} does not listen:\n{said}")
             time.sleep(0.02)
 
+    def _make_images(self) -> None:
+        for device in self._boot.devices:
+            if isinstance(device, Stock) and device.image:
+                (self._shared / f"{device.name}.img").write_bytes(random.Random(device.name).randbytes(device.image))
+
     def _describe(self, tests: Sequence[str]) -> None:
         """Writes what the guest needs to know: its tests, and where its devices sit."""
         devices: dict[str, dict[str, Any]] = {}
         for number, device in enumerate(self._boot.devices):
             row: dict[str, Any] = {
-                "slot": f"0000:00:{_FIRST_SLOT + number:02x}.0",
+                "slot": "0000:00:{:02x}.{}".format(*_place(number)),
                 "behind_port": device.unpluggable,
                 "msix": device.msix,
             }
             if isinstance(device, Served):
                 row |= {"type": device.type, "profile": device.profile, "log": str(SHARED / f"{device.name}.jsonl")}
+            elif isinstance(device, Stock):
+                row |= {"option": device.driver}
             devices[device.name] = row
         facts = {"boot": self.name, "accelerator": self.accelerator.name, "devices": devices}
         (self._shared / "boot.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -138,21 +147,27 @@ class Guest:
 
     def _device_options(self) -> list[str]:
         options: list[str] = []
+        several = {"multifunction": "on"} if len(self._boot.devices) > len(_SLOTS) else {}
         for number, device in enumerate(self._boot.devices):
-            bus, address = "pcie.0", f"{_FIRST_SLOT + number:x}.0"
+            slot, function = _place(number)
+            bus, address = "pcie.0", f"{slot:x}.{function}"
             if device.unpluggable:
                 port = f"pcie-root-port,id=port-{device.name},bus={bus},addr={address},chassis={number},slot={number}"
                 options += ["-device", port]
                 bus, address = f"port-{device.name}", "0.0"
-            options += ["-device", self._device_option(device, bus, address)]
+            options += self._one_device(device, {"id": device.name, "bus": bus, "addr": address} | several)
         return options
 
-    def _device_option(self, device: Device, bus: str, address: str) -> str:
+    def _one_device(self, device: Device, place: dict[str, str]) -> list[str]:
         if isinstance(device, Stock):
-            return f"{device.driver},id={device.name},bus={bus},addr={address}"
+            words = ",".join((device.driver, *(f"{key}={value}" for key, value in place.items())))
+            around = [[word.format(shared=self._shared) for word in group] for group in (device.behind, device.plugged)]
+            return [*around[0], "-device", words, *around[1]]
         where = {"path": str(self._socket(device.name)), "type": "unix"}
-        properties = {"driver": "vfio-user-pci", "id": device.name, "bus": bus, "addr": address, "socket": where}
-        return json.dumps(properties)
+        properties = {"driver": "vfio-user-pci", "socket": where} | place
+        if "multifunction" in properties:
+            properties["multifunction"] = True
+        return ["-device", json.dumps(properties)]
 
     def _start(self, qemu: Path, kernel: Path, vng: Path) -> subprocess.Popen[bytes]:
         memory = self._boot.memory
@@ -273,6 +288,11 @@ class Guest:
     def close(self) -> None:
         """Ends the guest and all that was started for it, and removes its folder."""
         self._cleanup.close()
+
+
+def _place(number: int) -> tuple[int, int]:
+    """Slot and function of a boot's device: one slot each, and where these do not suffice their further functions."""
+    return _SLOTS[number % len(_SLOTS)], number // len(_SLOTS)
 
 
 def _cached_places() -> str:

@@ -13,6 +13,7 @@ from uvirtio.errors import CannotRun, LocatorError
 from .raw import DEVICE, SUSPEND_14, Raw, RawQueue
 
 MAC, STATUS, CTRL_VQ, CTRL_RX, CTRL_MAC_ADDR, MQ, MTU = 5, 16, 17, 18, 23, 22, 3
+RING_RESET = 40
 BITS = (MAC, STATUS, CTRL_VQ, CTRL_RX, CTRL_MAC_ADDR)
 HEADER = bytes(12)
 
@@ -122,15 +123,171 @@ def test_control_commands_are_acknowledged_or_refused() -> None:
     assert command(raw, control, 77, 0, b"") == 1
 
 
+def several(pairs: int, query: str = "", *more: int) -> Raw:
+    """All pairs set up, none but the first asked for; the control queue is the last."""
+    raw = Raw(f"emulated:net?queues={pairs}{query}")
+    raw.bring_up(*BITS, MQ, *more, queues=2 * pairs + 1)
+    return raw
+
+
+def use(raw: Raw, pairs: int) -> int:
+    """VQ_PAIRS_SET; the ack."""
+    return command(raw, raw.queues[-1], 4, 0, struct.pack("<H", pairs))
+
+
+def filled(raw: Raw) -> list[int]:
+    """How many frames each receive queue has got since this was last asked."""
+    return [len(queue.used_entries()) for queue in raw.queues[0:-1:2]]
+
+
+def udp(source: int, target: int, size: int = 60) -> bytes:
+    """A datagram between two ports of two stations."""
+    ends = bytes((10, 0, 0, 1, 10, 0, 0, 2)) if source < target else bytes((10, 0, 0, 2, 10, 0, 0, 1))
+    ip = bytes((0x45, 0, 0, size - 14, 0, 0, 0, 0, 64, 17, 0, 0)) + ends
+    return (bytes(12) + b"\x08\0" + ip + struct.pack(">HH", source, target)).ljust(size, b"\0")
+
+
 def test_with_several_pairs_the_control_queue_is_the_last() -> None:
-    raw = Raw("emulated:net?queues=2")
-    raw.bring_up(*BITS, MQ, queues=5)
+    raw = several(2)
     assert raw.bar.read(DEVICE + 8, 2) == 2
-    assert command(raw, raw.queues[4], 4, 0, b"\2\0") == 0
-    assert command(raw, raw.queues[4], 4, 0, b"\3\0") == 1
-    memory = receive_into(raw, raw.queues[0])
+    assert use(raw, 2) == 0
+    memory = receive_into(raw, raw.queues[2])
     transmit_frame(raw, raw.queues[3], b"q" * 60)
     assert bytes(memory[12:72]) == b"q" * 60
+    assert raw.bus.log.faults() == []
+
+
+def test_without_multiqueue_a_device_of_several_pairs_has_one_and_its_control_queue_behind_it() -> None:
+    raw = Raw("emulated:net?queues=3")
+    raw.bring_up(*BITS, queues=3)
+    assert command(raw, raw.queues[2], 0, 0, b"\1") == 0
+    assert command(raw, raw.queues[2], 4, 0, b"\2\0") == 1
+    memory = receive_into(raw, raw.queues[0])
+    transmit_frame(raw, raw.queues[1], b"q" * 60)
+    assert bytes(memory[12:72]) == b"q" * 60
+
+
+@pytest.mark.parametrize("data", [b"\0\0", b"\4\0", b"\xff\xff", b"\2", b"\2\0\0", b""])
+def test_a_number_of_pairs_that_cannot_be_is_refused_and_changes_nothing(data: bytes) -> None:
+    raw = several(3)
+    assert use(raw, 2) == 0
+    assert command(raw, raw.queues[-1], 4, 0, data) == 1
+    for queue in raw.queues[0:-1:2]:
+        receive_into(raw, queue)
+    transmit_frame(raw, raw.queues[3], udp(1, 2))
+    raw.bus.triggers.fire("send_traffic", count=4)
+    counts = filled(raw)
+    assert counts[2] == 0
+    assert counts[1] > 0
+
+
+def test_only_the_first_pair_is_used_until_more_are_asked_for() -> None:
+    raw = several(2)
+    for _ in range(4):
+        receive_into(raw, raw.queues[0])
+        receive_into(raw, raw.queues[2])
+    raw.bus.triggers.fire("send_traffic", count=3)
+    assert filled(raw) == [3, 0]
+    transmit_frame(raw, raw.queues[3], udp(1, 2))
+    assert filled(raw) == [0, 0], "a frame in a queue that was not asked for goes nowhere"
+    assert "whose pair the driver never asked for" in str(raw.bus.log.faults())
+
+
+def test_a_flow_comes_in_on_the_pair_that_it_was_last_sent_on() -> None:
+    raw = several(3)
+    assert use(raw, 3) == 0
+    for _ in range(12):
+        for queue in raw.queues[0:-1:2]:
+            receive_into(raw, queue)
+    transmit_frame(raw, raw.queues[5], udp(7, 8))
+    transmit_frame(raw, raw.queues[3], udp(7, 9))
+    assert filled(raw) == [0, 1, 1], "each echo on the pair of its own flow"
+    # Both ways of a conversation are one flow; nothing is sent on its pair here.
+    for _ in range(3):
+        raw.function.device.model.arrived(udp(8, 7))
+    assert filled(raw) == [0, 0, 3]
+    transmit_frame(raw, raw.queues[1], udp(7, 8))
+    raw.function.device.model.arrived(udp(8, 7))
+    assert filled(raw) == [2, 0, 0]
+
+
+def test_frames_of_no_known_flow_are_spread_over_all_pairs_in_use() -> None:
+    raw = several(4)
+    assert use(raw, 3) == 0
+    for _ in range(12):
+        for queue in raw.queues[0:-1:2]:
+            receive_into(raw, queue)
+    raw.bus.triggers.fire("send_traffic", count=9)
+    assert filled(raw) == [3, 3, 3, 0]
+
+
+def test_frames_that_wait_for_a_pair_that_is_given_up_go_to_another() -> None:
+    raw = several(2)
+    assert use(raw, 2) == 0
+    transmit_frame(raw, raw.queues[3], udp(7, 8))
+    assert use(raw, 1) == 0
+    receive_into(raw, raw.queues[2])
+    memory = receive_into(raw, raw.queues[0])
+    assert filled(raw) == [1, 0]
+    assert bytes(memory[12:72]) == udp(7, 8)
+    raw.function.device.model.arrived(udp(8, 7))
+    receive_into(raw, raw.queues[0])
+    assert filled(raw) == [1, 0]
+
+
+def test_frames_for_a_queue_that_is_being_reset_go_to_another_and_with_none_are_lost() -> None:
+    raw = several(2, "&features=%2bRING_RESET", RING_RESET)
+    assert use(raw, 2) == 0
+    transmit_frame(raw, raw.queues[3], udp(7, 8))
+    raw.r16(0x3A, select=2)
+    raw.bar.write(0x3A, 2, 1)
+    receive_into(raw, raw.queues[0])
+    assert filled(raw)[0] == 1, "what waited for the second goes to the first"
+    raw.function.device.model.arrived(udp(8, 7))
+    receive_into(raw, raw.queues[0])
+    assert filled(raw)[0] == 1
+    raw.r16(0x3A, select=0)
+    raw.bar.write(0x3A, 2, 1)
+    raw.function.device.model.arrived(udp(8, 7))
+    assert not any(raw.function.device.model.backlog)
+
+
+def test_all_pairs_keep_still_while_suspended_and_go_on_after_resume() -> None:
+    raw = several(2, "", SUSPEND_14)
+    assert use(raw, 2) == 0
+    for queue in raw.queues[0:-1:2]:
+        receive_into(raw, queue)
+        receive_into(raw, queue)
+    transmit_frame(raw, raw.queues[3], udp(7, 8))
+    assert filled(raw) == [0, 1]
+    raw.set_status(0x1F)
+    assert raw.status() == 0x1B
+    raw.function.device.model.arrived(udp(8, 7))
+    raw.bus.triggers.fire("send_traffic", count=2)
+    address, _ = raw.buffer(HEADER + udp(9, 10))
+    raw.queues[3].publish((address, 72, False))
+    raw.queues[3].kick()
+    raw.clock.sleep(0.2)
+    assert (filled(raw), raw.queues[3].used_entries()) == ([0, 0], [])
+    raw.set_status(0x1F)
+    assert raw.until(lambda: raw.status() == 0x0F)
+    assert filled(raw) == [1, 1], "two more wait for buffers"
+    for queue in raw.queues[0:-1:2]:
+        receive_into(raw, queue)
+        receive_into(raw, queue)
+    assert raw.until(lambda: raw.queues[3].used_index() != raw.queues[3].seen)
+    assert sum(filled(raw)) == 2
+
+
+def test_after_a_reset_one_pair_is_in_use_again() -> None:
+    raw = several(2)
+    assert use(raw, 2) == 0
+    raw.bring_up(*BITS, MQ, queues=5)
+    for _ in range(3):
+        receive_into(raw, raw.queues[0])
+        receive_into(raw, raw.queues[2])
+    raw.bus.triggers.fire("send_traffic", count=3)
+    assert filled(raw) == [3, 0]
 
 
 def test_the_responder_answers_arp_and_ping() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import CannotRun, LocatorError
@@ -17,14 +17,17 @@ from ..spec.formats.net import (
     HEADER,
     MAC_LENGTH,
     MTU_MINIMUM,
+    PAIRS_SET,
     STATUS_LINK_UP,
     CommandClass,
     MacCommand,
+    MqCommand,
     RxCommand,
 )
 from ..spec.ids import DeviceType
 from .memory import DriverFault
 from .model import DeviceModel
+from .net_steering import Steering
 from .parameters import number
 from .peers import EchoPeer, Peer, make_peer
 from .queue import DeviceQueue
@@ -44,7 +47,10 @@ _LONGEST = 1 << 17
 
 
 class Net(DeviceModel):
-    """``pairs`` receive and transmit queues, then the control queue. Frames that come in wait for buffers."""
+    """``pairs`` receive and transmit queues, then the control queue. Frames that come in wait for buffers.
+
+    Only the first pair is in use until the driver asks for more (5.1.6.5.6).
+    """
 
     TYPE = DeviceType.NET
     CLASS = 0x020000
@@ -52,14 +58,14 @@ class Net(DeviceModel):
         "mac": f"MAC address (default {_DEFAULT_MAC})",
         "mtu": "largest packet (default 1500)",
         "peer": "echo (default), sink, responder (answers ARP and ping), stream:PATH, dgram:LOCAL,REMOTE",
-        "queues": "queue pairs (default 1)",
+        "queues": "queue pairs, with multiqueue (MQ) where there are several (default 1)",
     }
 
     def __init__(self, mac: bytes, mtu: int, peer: Peer, pairs: int = 1) -> None:
         super().__init__()
         self.pairs = pairs
         self.queue_count = 2 * pairs + 1
-        self.waiting = frozenset(range(0, 2 * pairs, 2))
+        self.waiting = frozenset({0})
         self.features = (bits.MAC, bits.MTU, bits.STATUS, bits.CTRL_VQ, bits.CTRL_RX, bits.CTRL_MAC_ADDR)
         self.features += (bits.SPEED_DUPLEX,)
         if pairs > 1:
@@ -71,7 +77,12 @@ class Net(DeviceModel):
         self.put("mtu", mtu)
         self.put("speed", 1000)
         self.put("duplex", 1)
-        self.backlog: deque[bytes] = deque()
+        #: Frames for each receive queue that wait for its buffers.
+        self.backlog: list[deque[bytes]] = [deque() for _ in range(pairs)]
+        self._steering = Steering()
+        #: The most pairs that the driver has asked for since the reset.
+        self._granted = 1
+        self._live = False
         self._peer = peer
         peer.deliver = self.arrived
 
@@ -98,35 +109,65 @@ class Net(DeviceModel):
         """Index of the control queue: behind the first pair when multiqueue was not negotiated (5.1.2)."""
         return 2 * self.pairs if self.device.negotiated(bits.MQ) else 2
 
+    def live(self) -> None:
+        """See :class:`DeviceModel`: which queues hold buffers until a frame comes in depends on what was negotiated."""
+        self._live = True
+        for queue in self.device.queues:
+            queue.waits = queue.index < self._control and queue.index % 2 == 0
+
     # The wire
 
     def arrived(self, frame: bytes) -> None:
-        """A frame from the peer; it is lost when the link is down."""
-        if self._linked() and len(self.backlog) < _BACKLOG:
-            self.backlog.append(frame)
-            with self.device.guarded():
-                self._fill(self.device.queues[0])
-        else:
-            self.device.log.event("frame lost", f"{len(frame)} bytes")
+        """A frame from the peer; it is lost when the link is down, or when no receive queue in use can take it."""
+        if self._linked() and self._sort(frame):
+            return
+        self.device.log.event("frame lost", f"{len(frame)} bytes")
+
+    def _sort(self, frame: bytes) -> bool:
+        """Put a frame behind the others for its receive queue, and look whether there is a buffer for it."""
+        queues = self.device.queues
+        # As long as nobody has set up queues, frames wait for the first one.
+        pair = self._steering.choose(frame, lambda pair: queues[2 * pair].enabled) if self._live else 0
+        if pair is None or len(self.backlog[pair]) >= _BACKLOG:
+            return False
+        self.backlog[pair].append(frame)
+        with self.device.guarded():
+            self._fill(queues[2 * pair])
+        return True
 
     def serve(self, queue: DeviceQueue) -> None:
-        """See :class:`DeviceModel`: all frames go to the first pair."""
+        """See :class:`DeviceModel`: put the frames that were steered to a receive queue into its buffers."""
         self._peer.poll()
-        if queue.index == 0:
-            self._fill(queue)
+        self._fill(queue)
 
     def _fill(self, queue: DeviceQueue) -> None:
-        while self.backlog and (chain := queue.take()) is not None:
-            frame = self.backlog.popleft()
+        backlog = self.backlog[queue.index // 2]
+        while backlog and (chain := queue.take()) is not None:
+            frame = backlog.popleft()
             if chain.writable_size < len(_RECEIVED) + len(frame):
                 raise DriverFault(f"a receive buffer of {chain.writable_size} bytes for a frame of {len(frame)}")
             queue.finish(chain, chain.write(_RECEIVED + frame))
+
+    def _sort_again(self, pairs: Iterable[int]) -> None:
+        """Steer what waits for these pairs to others: theirs are not to be used any more (5.1.6.5.6.2)."""
+        for pair in pairs:
+            waiting = list(self.backlog[pair])
+            self.backlog[pair].clear()
+            for frame in waiting:
+                self.arrived(frame)
+
+    def queue_reset(self, queue: DeviceQueue) -> None:
+        """See :class:`DeviceModel`: frames go to another receive queue, and are lost where there is none."""
+        if queue.index < self._control and queue.index % 2 == 0:
+            self._sort_again([queue.index // 2])
 
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
         """See :class:`DeviceModel`: a frame to transmit, or a control command."""
         if queue.index == self._control:
             ack = self._command(chain)
             return chain.write(bytes((ack,)), chain.writable_size - 1)
+        if queue.index > self._control:
+            raise DriverFault(f"a buffer in queue {queue.index}, which does not exist without MQ (5.1.2)")
         if not HEADER.size + ETHERNET_HEADER <= chain.readable_size <= HEADER.size + _LONGEST:
             raise DriverFault(f"a transmit buffer of {chain.readable_size} bytes")
         frame = chain.read(HEADER.size)
@@ -134,7 +175,14 @@ class Net(DeviceModel):
             self.device.log.fault(
                 "queue", "transmit", f"a frame of {len(frame)} bytes with an MTU of {self.get('mtu')}"
             )
+        elif queue.index // 2 >= self._granted:
+            self.device.log.fault(
+                "queue",
+                "transmit",
+                f"a frame in queue {queue.index}, whose pair the driver never asked for (5.1.6.5.6)",
+            )
         elif self._linked():
+            self._steering.learn(frame, queue.index // 2)
             self._peer.send(frame)
         return 0
 
@@ -157,15 +205,31 @@ class Net(DeviceModel):
         if kind == CommandClass.MAC and command == MacCommand.ADDR_SET and len(data) == MAC_LENGTH:
             self.put("mac", int.from_bytes(data, "little"))
             return ACK_OK
-        if kind == CommandClass.MQ and command == 0 and len(data) == 2 and self.device.negotiated(bits.MQ):
-            return ACK_OK if 1 <= int.from_bytes(data, "little") <= self.pairs else ACK_ERR
+        if kind == CommandClass.MQ and command == MqCommand.VQ_PAIRS_SET and self.device.negotiated(bits.MQ):
+            return self._use(data)
         return ACK_ERR
+
+    def _use(self, data: bytes) -> int:
+        """From now on so many pairs are used. The driver may not ask for none, nor for more than there are."""
+        if len(data) != PAIRS_SET.size:
+            return ACK_ERR
+        (pairs,) = PAIRS_SET.unpack(data)
+        if not 1 <= pairs <= self.pairs:
+            return ACK_ERR
+        self._steering.use(pairs)
+        self._granted = max(self._granted, pairs)
+        self._sort_again(range(pairs, self.pairs))
+        return ACK_OK
 
     # Life, configuration, triggers
 
     def reset(self) -> None:
         """See :class:`DeviceModel`: frames that nobody took are gone, and a MAC address that was set."""
-        self.backlog.clear()
+        for waiting in self.backlog:
+            waiting.clear()
+        self._steering.use(1)
+        self._granted = 1
+        self._live = False
         self.put("mac", self._mac)
 
     def change(self) -> Mapping[str, int]:

@@ -15,6 +15,8 @@ __all__ = [
     "HEADER_LEGACY",
     "MAC_LENGTH",
     "MTU_MINIMUM",
+    "PAIRS_MAXIMUM",
+    "PAIRS_SET",
     "STATUS_ANNOUNCE",
     "STATUS_LINK_UP",
     "AnnounceCommand",
@@ -22,6 +24,7 @@ __all__ = [
     "GsoType",
     "HeaderFlag",
     "MacCommand",
+    "MqCommand",
     "RxCommand",
 ]
 
@@ -42,6 +45,10 @@ STATUS_ANNOUNCE = 2
 COMMAND = Struct("<BB")
 ACK_OK = 0
 ACK_ERR = 1
+#: Data of VQ_PAIRS_SET: le16 virtqueue_pairs, from 1 to max_virtqueue_pairs (5.1.6.5.6).
+PAIRS_SET = Struct("<H")
+#: Most queue pairs that a device can have (5.1.4.1).
+PAIRS_MAXIMUM = 0x8000
 
 
 class HeaderFlag(IntEnum):
@@ -97,3 +104,11 @@ class AnnounceCommand(IntEnum):
     """The command of class ANNOUNCE; it has no data (5.1.6.5.4)."""
 
     ACK = 0
+
+
+class MqCommand(IntEnum):
+    """Commands of class MQ (5.1.6.5.5): the first for automatic receive steering, the others for what RSS and HASH_REPORT add."""
+
+    VQ_PAIRS_SET = 0
+    RSS_CONFIG = 1
+    HASH_CONFIG = 2

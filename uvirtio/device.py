@@ -26,7 +26,6 @@ from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
 from .queue import Queue
 from .queue.make import make_queue
 from .spec.features import Feature, Features
-from .spec.pci import Command, Header
 from .spec.status import GONE, Status, describe
 
 __all__ = ["ALL_ONES", "DONE", "REFUSED", "TIMEOUT", "Device", "Phase", "status_table"]
@@ -66,16 +65,11 @@ class Device(Attached):
                 reads=polled.reads,
             )
         self.phase = Phase.RESET
-        self._enable_bus_mastering()
+        # Only now, when nothing of an earlier driver's can make the device write anywhere.
+        self.function.enable_bus_mastering()
         self.drop_queues()
         self.negotiated = None
         return polled
-
-    def _enable_bus_mastering(self) -> None:
-        """Let the device reach memory: only now, when nothing of an earlier driver's can make it write anywhere."""
-        command = self.function.config.u16[Header.COMMAND // 2]
-        if not command & Command.BUS_MASTER:
-            self.function.config.u16[Header.COMMAND // 2] = command | Command.BUS_MASTER
 
     def begin(self) -> Features:
         """Reset, ACKNOWLEDGE, DRIVER, and read what the device offers (3.1.1, steps 1 to 3)."""

@@ -67,6 +67,11 @@ class Function(Protocol):
     def bar(self, number: int) -> Region:
         """The registers of a BAR, mapped on first use. Raises DeviceMisbehaved where there is no such BAR."""
 
+    def enable_bus_mastering(self) -> None:
+        """Let the device reach memory. The driver asks for it once the device has been reset, and not before: what an
+        earlier driver has left behind must not make the device write anywhere.
+        """
+
     def facts(self) -> dict[str, str]:
         """What a report should say about where this device is: hypervisor, kernel, interrupt, memory …"""
 

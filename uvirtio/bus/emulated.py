@@ -22,6 +22,7 @@ from ..emulated.memory import MappedMemory
 from ..emulated.options import parse_options
 from ..emulated.triggers import fire, names
 from ..errors import CannotRun, DeviceMisbehaved
+from ..pci.command import change_command
 from ..spec.pci import Command, Header
 from .locator import Locator
 
@@ -172,6 +173,10 @@ class EmulatedBus:
                 function.bar_write(bar, offset, width, value)
 
         return read, write
+
+    def enable_bus_mastering(self) -> None:
+        """See :class:`Function`."""
+        change_command(self.config, set_bits=Command.BUS_MASTER)
 
     def facts(self) -> dict[str, str]:
         """See :class:`Function`."""

@@ -54,6 +54,8 @@ class Scripted:
         self.registers: dict[int, int] = {}
         self.notified: list[int] = []
         self.closed = 0
+        #: The status at each time that the driver let the device reach memory.
+        self.mastering_at: list[int] = []
         header = bytearray(256)
         struct.pack_into("<HHHH", header, 0, 0x1AF4, 0x1044, 0, 0x10)
         header[0x34] = 0x40
@@ -101,6 +103,9 @@ class Scripted:
             self.notified.append(value)
         else:
             self.registers[offset] = value
+
+    def enable_bus_mastering(self) -> None:
+        self.mastering_at.append(self.status)
 
     def facts(self) -> dict[str, str]:
         return {}

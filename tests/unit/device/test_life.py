@@ -54,6 +54,7 @@ def test_reset_waits_until_the_status_reads_zero() -> None:
     polled = device.reset()
     assert polled.value == 0
     assert polled.after <= 0.7 <= polled.seconds
+    assert function.mastering_at == [0], "only a device that has been reset may reach memory"
 
 
 def test_a_device_that_never_resets_is_named_with_its_last_status() -> None:
@@ -62,6 +63,7 @@ def test_a_device_that_never_resets_is_named_with_its_last_status() -> None:
     with pytest.raises(DeviceTimeout, match=r"0x4f \(.*DEVICE_NEEDS_RESET.*does not reset") as caught:
         Device(function, timeout=1.0).reset()
     assert caught.value.value == 0x4F
+    assert function.mastering_at == [], "what an earlier driver has left could write anywhere"
 
 
 def test_refused_features_set_failed_name_the_masks_and_reset() -> None:

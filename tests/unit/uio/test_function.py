@@ -12,7 +12,7 @@ import pytest
 from tests.unit.uio.fake import COMMON_AT, MSIX_AT, RNG, Crash, FakeMachine
 from uvirtio.bus.uio import UIO_DRIVER, UioFunction, bind, open_uio, pending, restore
 from uvirtio.bus.uio.hugepages import HugePageArena
-from uvirtio.bus.uio.journal import Journal, Reservation
+from uvirtio.bus.uio.journal import Entry, Journal, Reservation
 from uvirtio.errors import CannotRun, DeviceBusy, DeviceGone, DeviceMisbehaved, LocatorError, PrivilegeMissing
 from uvirtio.spec.pci import Command
 
@@ -105,6 +105,7 @@ def test_wherever_a_run_dies_restore_brings_the_machine_back_and_stops_the_devic
     handles: list[UioFunction] = []
     try:
         handles.append(open_uio(RNG, sysfs=machine, run=run))
+        handles[0].enable_bus_mastering()
         handles[0].dma.allocate(100)
         handles[0].bar(4).u8[STATUS] = 0x0F
     except Crash:
@@ -129,6 +130,7 @@ def test_the_next_run_cleans_up_after_one_that_died_before_the_device_can_reach_
 ) -> None:
     machine.modprobe(UIO_DRIVER)
     first = open_uio(RNG, sysfs=machine, run=run)
+    first.enable_bus_mastering()
     first.dma.allocate(100)
     first.bar(4).u8[STATUS] = 0x0F
     first._close_bars()
@@ -141,9 +143,9 @@ def test_the_next_run_cleans_up_after_one_that_died_before_the_device_can_reach_
     assert pending(run) == []
 
 
-def test_a_driver_that_forgets_to_reset_is_made_up_for(machine: FakeMachine, run: Path, memory: Memory) -> None:
+def test_a_driver_that_forgets_to_reset_is_made_up_for(machine: FakeMachine, run: Path) -> None:
     with open_uio(RNG, sysfs=machine, run=run) as function:
-        function.dma.allocate(100)
+        function.enable_bus_mastering()
         function.bar(4).u8[STATUS] = 0x0F
     assert bar4(machine)[STATUS] == 0
 
@@ -155,19 +157,40 @@ def test_looking_at_a_function_neither_resets_it_nor_lets_it_reach_memory(machin
     assert bar4(machine)[STATUS] == 0x0F
 
 
-def test_bus_mastering_comes_with_the_first_memory_and_goes_before_anything_else(
+def test_bus_mastering_comes_when_it_is_asked_for_and_goes_before_anything_else(
     machine: FakeMachine, run: Path, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
     unmap = HugePageArena.close
     monkeypatch.setattr(HugePageArena, "close", lambda arena: (seen.append(machine.command()), unmap(arena)))
     with open_uio(RNG, sysfs=machine, run=run) as function:
-        assert not machine.command() & Command.BUS_MASTER
         function.dma.allocate(64)
+        assert not machine.command() & Command.BUS_MASTER, "memory alone does not let the device reach it"
+        function.enable_bus_mastering()
         assert machine.command() & Command.BUS_MASTER
         machine.before_write.append(lambda: seen.append(machine.command()))
     assert len(seen) > 3
     assert not any(command & Command.BUS_MASTER for command in seen)
+
+
+def test_the_journal_says_that_a_device_is_driven_before_it_is(
+    machine: FakeMachine, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+    write = Journal.write
+
+    def watched(journal: Journal, entry: Entry) -> None:
+        write(journal, entry)
+        if entry.opened is not None:
+            seen.append((entry.opened.driven, bool(machine.command() & Command.BUS_MASTER)))
+
+    monkeypatch.setattr(Journal, "write", watched)
+    with open_uio(RNG, sysfs=machine, run=run) as function:
+        seen.clear()
+        function.enable_bus_mastering()
+        function.enable_bus_mastering()
+        assert seen == [(True, False)]
+        assert machine.command() & Command.BUS_MASTER
 
 
 def test_msix_is_disabled_while_open_and_put_back(machine: FakeMachine, run: Path) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio.bus.uio import UIO_DRIVER, bind, open_uio, pending
-from uvirtio.bus.uio.journal import Journal, Opened
 from uvirtio.errors import CannotRun, NotOffered
 from uvirtio.spec.pci import Command
 from uvirtio_tools.supervisor import supervise
@@ -23,15 +22,11 @@ LONG = 20.0
 
 
 def driving(machine: FakeMachine, run: Path, then: Callable[[], object]) -> Callable[[], int]:
-    """Work that opens the function, lets it reach memory as far as a fake can, and does something."""
+    """Work that opens the function, lets it reach memory, and does something."""
 
     def work() -> int:
         with open_uio(RNG, sysfs=machine, run=run) as function:
-            machine.poke(RNG, 4, 2, function.config.u16[2] | Command.BUS_MASTER)
-            entry = Journal(run).read(RNG)
-            assert entry is not None
-            assert entry.opened is not None
-            Journal(run).change(RNG, opened=Opened(entry.opened.command, True, entry.opened.msix))
+            function.enable_bus_mastering()
             assert machine.driver(RNG) == UIO_DRIVER
             then()
         return 0

@@ -70,9 +70,11 @@ def test_it_opens_through_the_locator_and_reads_and_writes_with_the_width_that_w
     assert server.of(WRITE)[-1] == struct.pack("=QIIB", 0x14, 4, 1, 0x1F)
 
 
-def test_it_switches_decoding_and_bus_mastering_on_and_lets_intx_through(server: FakeServer) -> None:
-    struct.pack_into("<H", server.config, 4, 0x400)
-    with opened(server):
+def test_it_switches_decoding_on_lets_intx_through_and_masters_the_bus_once_it_is_asked_to(server: FakeServer) -> None:
+    struct.pack_into("<H", server.config, 4, 0x404)
+    with opened(server) as function:
+        assert struct.unpack_from("<H", server.config, 4)[0] == 0x3
+        function.enable_bus_mastering()
         assert struct.unpack_from("<H", server.config, 4)[0] == 0x7
 
 

@@ -11,8 +11,9 @@ from ...access.dma import Arena, DmaMemory
 from ...access.interrupt import InterruptLine, NoLine
 from ...access.view import Region
 from ...errors import CannotRun, DeviceMisbehaved, NoSuchDevice
+from ...pci.command import change_command
 from ...spec.ids import is_virtio
-from ...spec.pci import Header
+from ...spec.pci import Command, Header
 from .. import Triggers
 from ..control import ControlTriggers
 from ..locator import Locator
@@ -136,6 +137,10 @@ class QemuFunction:
             lambda offset, width, value: write(bar.address + offset, width, value),
             bar.size,
         )
+
+    def enable_bus_mastering(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
+        change_command(self.config, set_bits=Command.BUS_MASTER)
 
     def facts(self) -> dict[str, str]:
         """QEMU's version and path, the machine, and how the device is reached."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...access.view import Region
 from ...errors import CannotRun
+from ...pci.command import change_command
 from ...spec.pci import BarFlag, Command, ConfigPort, Header
 from .qtest import Qtest
 
@@ -89,7 +90,7 @@ class Slot:
         self._qtest.write_port(ConfigPort.DATA + (offset & 3), width, value)
 
     def set_up(self) -> dict[int, PlacedBar]:
-        """Size and place the BARs, then switch decoding and bus mastering on and let INTx through."""
+        """Size and place the BARs, then switch decoding on and let INTx through."""
         ports, low, high = _Allocator(_PORTS), _Allocator(_LOW), _Allocator(_HIGH)
         bars: dict[int, PlacedBar] = {}
         number = 0
@@ -118,8 +119,7 @@ class Slot:
                 words[index] = bar.address
                 number += 1
             bars[bar.number] = bar
-        command = self.config.u16[Header.COMMAND // 2] & ~Command.INTX_DISABLE
-        self.config.u16[Header.COMMAND // 2] = command | Command.IO | Command.MEMORY | Command.BUS_MASTER
+        change_command(self.config, set_bits=Command.IO | Command.MEMORY, clear_bits=Command.INTX_DISABLE)
         self.config.u8[Header.INTERRUPT_LINE] = _ISA_INTERRUPT
         return bars
 

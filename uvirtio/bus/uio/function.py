@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -13,6 +14,7 @@ from ...access.interrupt import InterruptLine, NoLine
 from ...access.view import Region
 from ...errors import LocatorError
 from ...pci.capabilities import msix_offset, walk
+from ...pci.command import change_command
 from ...spec.pci import Command, Header, MsixControl
 from .. import Triggers
 from ..locator import Locator
@@ -53,8 +55,8 @@ class UioFunction:
     """A :class:`~uvirtio.bus.Function` of this machine.
 
     ``/dev/uioN`` stays open all the time: the kernel turns bus mastering off at its last close, whatever happened to
-    the process. Bus mastering is turned on when DMA memory is first handed out, so that a function that is only looked
-    at, or that an earlier driver left running, does not reach memory.
+    the process. Bus mastering is off until :meth:`enable_bus_mastering`, so that a function that is only looked at, or
+    that an earlier driver left running, does not reach memory.
     """
 
     bus: str = "uio"
@@ -96,9 +98,9 @@ class UioFunction:
         self.config = port_region(config, max(Header.SIZE, os.fstat(config).st_size))
         self._prepare_registers()
         self.line: InterruptLine = self._interrupt(handle)
-        self._arena = HugePageArena(sysfs, journal, bdf, prepare=self._start_bus_mastering)
+        self._arena = HugePageArena(sysfs, journal, bdf)
         self.dma: DmaMemory = self._arena
-        self._closers += [self._arena.close, self._close_bars, self._stop_bus_mastering]
+        self._closers += [self._arena.close, self._close_bars, self._disable_bus_mastering]
 
     def _keep_open(self, path: Path) -> int:
         try:
@@ -118,11 +120,8 @@ class UioFunction:
         # With MSI-X enabled ISR is unused (virtio 1.4, 4.1.4.5), and nobody here would see its messages.
         if at is not None and control & MsixControl.ENABLE:
             self.config.u16[at // 2] = control & ~MsixControl.ENABLE
-        wanted = (command | Command.MEMORY) & ~Command.BUS_MASTER
-        if any(bar.io for bar in self.description.bars):
-            wanted |= Command.IO
-        if wanted != command:
-            self.config.u16[Header.COMMAND // 2] = wanted
+        decoding = Command.MEMORY | (Command.IO if any(bar.io for bar in self.description.bars) else 0)
+        change_command(self.config, set_bits=decoding, clear_bits=Command.BUS_MASTER)
         self._opened = opened
 
     def _interrupt(self, handle: int) -> InterruptLine:
@@ -133,19 +132,15 @@ class UioFunction:
         total = self._sysfs.number(self._sysfs.function(self.locator) / "uio" / self.uio / "event")
         return UioLine(handle, self.uio, self.config, total)
 
-    def _start_bus_mastering(self) -> None:
-        self._opened = Opened(self._opened.command, True, self._opened.msix)
-        self._journal.change(self.locator, opened=self._opened)
-        self._command(set_bits=Command.BUS_MASTER)
+    def enable_bus_mastering(self) -> None:
+        """See :class:`~uvirtio.bus.Function`. The journal says first that the device is driven."""
+        if not self._opened.driven:
+            self._opened = replace(self._opened, driven=True)
+            self._journal.change(self.locator, opened=self._opened)
+        change_command(self.config, set_bits=Command.BUS_MASTER)
 
-    def _stop_bus_mastering(self) -> None:
-        self._command(clear_bits=Command.BUS_MASTER)
-
-    def _command(self, *, set_bits: int = 0, clear_bits: int = 0) -> None:
-        before = self.config.u16[Header.COMMAND // 2]
-        after = (before | set_bits) & ~clear_bits
-        if before not in (0xFFFF, after):
-            self.config.u16[Header.COMMAND // 2] = after
+    def _disable_bus_mastering(self) -> None:
+        change_command(self.config, clear_bits=Command.BUS_MASTER)
 
     def bar(self, number: int) -> Region:
         """The registers of a BAR. Raises :class:`DeviceMisbehaved` where there is none, :class:`CannotRun`."""

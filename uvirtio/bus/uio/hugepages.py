@@ -10,7 +10,6 @@ import errno
 import mmap
 import os
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -109,20 +108,16 @@ def _pool(sysfs: Sysfs) -> Path:
 
 
 class HugePageArena(Arena):
-    """DMA memory in huge pages; a chunk of several is contiguous for the device.
-
-    ``prepare`` is called before the first memory is handed out: from then on the device may reach it.
-    """
+    """DMA memory in huge pages; a chunk of several is contiguous for the device."""
 
     page = HUGE_PAGE
     flags = getattr(os, "MFD_HUGETLB", 4) | _MFD_HUGE_2MB
 
-    def __init__(self, sysfs: Sysfs, journal: Journal, bdf: str, prepare: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, sysfs: Sysfs, journal: Journal, bdf: str) -> None:
         super().__init__()
         self._sysfs = sysfs
         self._journal = journal
         self._bdf = bdf
-        self._prepare: Callable[[], None] | None = prepare
         self._maps: list[tuple[mmap.mmap, list[int]]] = []
 
     def grow(self, size: int) -> tuple[memoryview, int]:
@@ -147,9 +142,6 @@ class HugePageArena(Arena):
                 f"{size} contiguous bytes of DMA memory are {pages} neighbouring huge pages, and the kernel gave none that "
                 "are neighbours; use smaller queues or buffers, or reserve huge pages at boot (hugepages=64)"
             )
-        if self._prepare is not None:
-            prepare, self._prepare = self._prepare, None
-            prepare()
         self._maps.append((mapping, addresses))
         return memoryview(mapping), addresses[0]
 

@@ -13,6 +13,7 @@ from ...access.dma import Arena, DmaMemory
 from ...access.interrupt import InterruptLine, NoLine
 from ...access.view import Region
 from ...errors import CannotRun, DeviceMisbehaved, NotVirtio, UvirtioError
+from ...pci.command import change_command
 from ...spec.pci import Command, Header, MsixControl
 from ...vfio_user.wire import CONFIG_REGION, INTX, MAX_FDS, MSIX
 from .. import Triggers
@@ -131,8 +132,9 @@ class VfioUserFunction:
         if self._sizes.get(CONFIG_REGION, 0) < Header.SIZE:
             raise NotVirtio(f"{self.locator}: configuration space has {self._sizes.get(CONFIG_REGION, 0)} bytes")
         self.config = self._region(CONFIG_REGION)
-        command = self.config.u16[Header.COMMAND // 2] & ~Command.INTX_DISABLE
-        self.config.u16[Header.COMMAND // 2] = command | Command.IO | Command.MEMORY | Command.BUS_MASTER
+        change_command(
+            self.config, set_bits=Command.IO | Command.MEMORY, clear_bits=Command.INTX_DISABLE | Command.BUS_MASTER
+        )
         self.dma: DmaMemory = _SharedMemory(client)
         self.line: InterruptLine = self._intx()
 
@@ -174,6 +176,10 @@ class VfioUserFunction:
         self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))
         self.config.u16[(capability + MsixControl.OFFSET) // 2] = MsixControl.ENABLE
         return lines
+
+    def enable_bus_mastering(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
+        change_command(self.config, set_bits=Command.BUS_MASTER)
 
     def facts(self) -> dict[str, str]:
         """Where the socket is and how memory is shared."""

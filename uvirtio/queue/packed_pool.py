@@ -24,8 +24,9 @@ _INDIRECT = spec.DESC_F_INDIRECT << FLAGS_SHIFT
 class PackedPool(Pool):
     """See :class:`Pool`. Buffer n has id n.
 
-    ``_prepared[w]`` are the descriptors of all buffers for wrap counter w, in the order of the circle; ``_each`` is how many
-    descriptors a buffer takes in the ring.
+    ``_prepared[w]`` are the descriptors of all buffers for wrap counter w, in the order of their numbers, and ``_lines[w]``
+    those of each buffer by itself; ``_each`` is how many descriptors a buffer takes in the ring. As long as the circle has its
+    natural order, by number, descriptors are copied by the stretch; afterwards they are gathered first.
     """
 
     queue: PackedQueue
@@ -56,8 +57,7 @@ class PackedPool(Pool):
         """Prepare the descriptors of all buffers, and write the indirect tables."""
         parts = len(self.parts)
         self._prepared = [memoryview(bytearray(spec.DESC_SIZE * self._each * self.count)).cast("Q") for _ in (0, 1)]
-        for place in range(self.count):
-            number = self._ids[place]
+        for number in range(self.count):
             words = [
                 (self.address(part, number), self.parts[part] | (_WRITE if part >= self.readable else 0))
                 for part in range(parts)
@@ -71,10 +71,16 @@ class PackedPool(Pool):
             for step, (address, rest) in enumerate(words):
                 more = _NEXT if step + 1 < self._each else 0
                 for wrap in (0, 1):
-                    at = 2 * (place * self._each + step)
+                    at = 2 * (number * self._each + step)
                     self._prepared[wrap][at] = address
                     self._prepared[wrap][at + 1] = rest | more | number << ID_SHIFT | AVAILABLE[wrap] << FLAGS_SHIFT
         self._written = bytes(self._tables.memory) if self._tables is not None else b""
+        size = spec.DESC_SIZE * self._each
+        self._lines = [
+            [bytes(prepared.cast("B")[size * number : size * (number + 1)]) for number in range(self.count)]
+            for prepared in self._prepared
+        ]
+        self._natural = True
         #: Flags of the first descriptor of a buffer as the driver writes them, by wrap counter.
         self._available = [prepared[1] >> FLAGS_SHIFT for prepared in self._prepared]
 
@@ -91,21 +97,39 @@ class PackedPool(Pool):
     def _supply(self, count: int) -> None:
         """Write the descriptors of all of them, and the flags of the first one last (2.8.21.1)."""
         queue, each = self.queue, self._each
-        first, start = queue.following, self._next * each
-        prepared = self._prepared[queue.following_wrap]
-        word = prepared[2 * start + 1]
-        queue.descriptors[2 * first] = prepared[2 * start]
-        left, total = count * each - 1, self.count * each
-        start = (start + 1) % total
+        first, prepared = queue.following, self._prepared[queue.following_wrap]
+        start = 2 * self._ids[self._next] * each
+        queue.descriptors[2 * first] = prepared[start]
         queue.advance(1)
+        if count * each > 1:
+            self._copy_rest(count)
+        queue.expose(first, prepared[start + 1], count * each, count)
+
+    def _copy_rest(self, count: int) -> None:
+        """Copy all descriptors but the first into the ring, in as many pieces as ring and circle wrap."""
+        queue, each = self.queue, self._each
+        left = count * each - 1
+        if self._natural:
+            prepared, total, start = self._prepared, self.count * each, self._next * each + 1
+        else:
+            prepared, total, start = self._gathered(count), count * each, 1
         while left:
+            start %= total
             some = min(left, queue.size - queue.following, total - start)
             at, end = 2 * queue.following, 2 * (queue.following + some)
-            queue.descriptors[at:end] = self._prepared[queue.following_wrap][2 * start : 2 * (start + some)]
+            queue.descriptors[at:end] = prepared[queue.following_wrap][2 * start : 2 * (start + some)]
             queue.advance(some)
             left -= some
-            start = (start + some) % total
-        queue.expose(first, word, count * each, count)
+            start += some
+
+    def _gathered(self, count: int) -> list[memoryview]:
+        """The descriptors of the next ``count`` buffers in the order of the circle, for the wrap counters that they need."""
+        queue, gathered = self.queue, list(self._prepared)
+        crossing = queue.following + count * self._each > queue.size
+        for wrap in (0, 1) if crossing else (queue.following_wrap,):
+            lines = self._lines[wrap]
+            gathered[wrap] = memoryview(b"".join([lines[number] for number in self.upcoming(count)])).cast("Q")
+        return gathered
 
     def _used(self, ahead: int) -> bool:
         """Whether the used descriptor ``ahead`` buffers from the next one is there, if all are used one by one."""
@@ -150,12 +174,12 @@ class PackedPool(Pool):
         found[:] = queue.descriptors[first : first + step * (count - 1) + 1 : step]
         return found == expected[oldest : oldest + count]
 
-    def _in_turn(self, at: int, oldest: int, count: int) -> bool:
+    def _in_flight(self, at: int, oldest: int, count: int) -> bool:
         wrap = self.queue.seen_wrap
         flags = set(self._flags[at : at + count].tolist())
         if not all(flag & USED_MASK == USED[wrap] and flag & spec.DESC_F_WRITE for flag in flags):
             return False
-        return super()._in_turn(at, oldest, count)
+        return super()._in_flight(at, oldest, count)
 
     def _sort_out(self, at: int, count: int) -> int:
         wrap = self.queue.seen_wrap
@@ -180,16 +204,7 @@ class PackedPool(Pool):
 
     def _exchange(self, one: int, other: int) -> None:
         super()._exchange(one, other)
-        if one != other:
-            # Word by word: slices of the two that a descriptor has would take twice as long.
-            width = 2 * self._each
-            first, second = self._prepared
-            here, there = one * width, other * width
-            for _ in range(width):
-                first[here], first[there] = first[there], first[here]
-                second[here], second[there] = second[there], second[here]
-                here += 1
-                there += 1
+        self._natural = self._natural and one == other
 
     def restart(self) -> None:
         """See :meth:`Pool.restart`."""

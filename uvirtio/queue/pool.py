@@ -149,7 +149,7 @@ class Pool:
         """Take a stretch of at most ``most`` used buffers into ``numbers`` and ``lengths`` from ``at`` on; how many."""
         oldest = self._oldest
         count = most if most == 1 else min(most, self.count - oldest, self._stretch())
-        if not self._as_expected(at, oldest, count) and not self._in_turn(at, oldest, count):
+        if not self._as_expected(at, oldest, count) and not self._in_flight(at, oldest, count):
             count = self._sort_out(at, count)
         self._oldest = (oldest + count) % self.count
         self.queue.consume(count, count * self._each)
@@ -163,12 +163,28 @@ class Pool:
         """Copy used entries out of the ring, once: what is checked is what is used. Whether they are as the circle has them."""
         raise NotImplementedError
 
-    def _in_turn(self, at: int, oldest: int, count: int) -> bool:
-        """Whether the copied entries are the oldest buffers in flight, with lengths that fit."""
-        return bool(
-            self.numbers[at : at + count] == self._ids[oldest : oldest + count]
-            and max(self.lengths[at : at + count].tolist()) <= self.capacity
-        )
+    def _in_flight(self, at: int, oldest: int, count: int) -> bool:
+        """Whether the copied entries are so many different buffers in flight, with lengths that fit.
+
+        In any order: the front of the circle only has to hold the same ones. Those that came from further back change places
+        with those that stay.
+        """
+        if max(self.lengths[at : at + count].tolist()) > self.capacity:
+            return False
+        numbers, front = self.numbers[at : at + count].tolist(), self._ids[oldest : oldest + count].tolist()
+        if numbers == front:
+            return True
+        came, position, size, outstanding = set(numbers), self._position, self.count, self.queue.outstanding
+        if self.queue.in_order or len(came) < count:
+            return False
+        overtaking = came.difference(front)
+        for number in overtaking:
+            if number >= size or (position[number] - oldest) % size >= outstanding:
+                return False
+        if overtaking:
+            for number, overtaken in zip(overtaking, set(front).difference(came), strict=True):
+                self._exchange(position[number], position[overtaken])
+        return True
 
     def _sort_out(self, at: int, count: int) -> int:
         """Check a stretch number by number and put the circle in order; how many are good. Raises if the first is bad."""

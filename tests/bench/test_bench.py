@@ -11,7 +11,7 @@ import pytest
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio_tools.bench import BENCHES, SCHEMA, compare
 from uvirtio_tools.benches.measure import Runner, interleave
-from uvirtio_tools.benches.queue import measure_endurance
+from uvirtio_tools.benches.queue import QUEUES, SIZES, measure_endurance
 from uvirtio_tools.benches.ring import BATCHES, FORMATS
 from uvirtio_tools.cli import main
 
@@ -60,6 +60,28 @@ def test_poll_reads_the_status_of_a_device_and_nothing_else(
     (entries,) = logs
     assert {entry.kind for entry in entries} == {"read"}
     assert {entry.name for entry in entries if entry.space != "pci"} == {"device_status"}
+
+
+def test_queues_of_all_sizes_and_numbers_are_measured_in_either_format(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = document(capsys, "queue", "--turns", "1", "--buffers", "6400")["rows"]
+    for format_ in FORMATS:
+        mine = [row for row in rows if row["format"] == format_ and row.get("ns_per_buffer")]
+        assert [row["size"] for row in mine if "queues" not in row] == list(SIZES)
+        several = [row for row in mine if "queues" in row]
+        assert [row["queues"] for row in several] == list(QUEUES)
+        assert all(row["us_set_up_per_queue"] > 0 for row in several)
+
+
+def test_rows_of_different_kinds_stand_in_tables_of_their_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["bench", "queue", "--turns", "1", "--buffers", "6400"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("bench queue") == 3
+    assert "queues" in shown
+    assert "split" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_many_buffers_leave_the_process_as_large_as_it_was() -> None:

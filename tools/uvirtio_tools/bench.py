@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from uvirtio.device import Device
 from uvirtio.errors import UsageError
@@ -26,7 +27,7 @@ ALONE = ("ring", "queue")
 WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
 BENCHES = (*ALONE, *WITH_DEVICE)
 #: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
-_KEYS = ("bench", "format", "batch", "size")
+_KEYS = ("bench", "format", "batch", "size", "queues")
 _RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
 _TOLERANCE = 1.5
 
@@ -81,9 +82,9 @@ def _measure(args: argparse.Namespace) -> list[Row]:
 
         return measure_ring(args.turns)
     if args.bench == "queue":
-        from .benches.queue import measure_endurance, measure_sizes
+        from .benches.queue import measure_endurance, measure_queues, measure_sizes
 
-        return measure_sizes(args.turns) + measure_endurance(args.buffers)
+        return measure_sizes(args.turns) + measure_queues(args.turns) + measure_endurance(args.buffers)
     if args.bench == "poll" and not args.locator:
         from .benches.poll import measure_poll
 
@@ -149,6 +150,7 @@ def _hidden(rows: list[Row]) -> set[str]:
 
 
 def _show(bench: str, rows: list[Row]) -> None:
+    """A table for each kind of rows: those that have the same columns."""
     from rich import box
     from rich.table import Table
 
@@ -157,16 +159,20 @@ def _show(bench: str, rows: list[Row]) -> None:
     if not rows:
         print(f"uvirtio: bench {bench}: there was nothing to measure", file=sys.stderr)
         return
-    hidden = _hidden(rows)
-    columns = list(dict.fromkeys(key for row in rows for key in row if key not in hidden))
     title = f"bench {bench}" + (f" {rows[0]['locator']}" if "locator" in rows[0] else "")
     if rows[0].get("simulated_time"):
         title += " (simulated time; ns are real)"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    for column in columns:
-        table.add_column(
-            column.replace("_", " "), overflow="fold", justify="left" if column in ("format", "frames") else "right"
-        )
+    kinds: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
-    console().print(table)
+        kinds.setdefault(tuple(row), []).append(row)
+    screen = console()
+    for columns, alike in kinds.items():
+        hidden = _hidden(alike)
+        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        for column in columns:
+            if column not in hidden:
+                justify: Literal["left", "right"] = "left" if column in ("format", "frames") else "right"
+                table.add_column(column.replace("_", " "), overflow="fold", justify=justify)
+        for row in alike:
+            table.add_row(*(str(row[column]) for column in columns if column not in hidden))
+        screen.print(table)

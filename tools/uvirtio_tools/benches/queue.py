@@ -1,17 +1,23 @@
-"""That a queue's cost grows with the work and with nothing else: sizes from 1 to 32768, and millions of buffers."""
+"""That a queue's cost grows with the work and with nothing else: 1 to 32768 entries, 1 to 64 queues, millions of buffers."""
 
 from __future__ import annotations
 
 import gc
 import sys
+import time
 from resource import RUSAGE_SELF, getrusage
+from statistics import median
 
-from .measure import interleave
-from .ring import FORMATS, pool_runner, queue_runner
+from uvirtio.spec.features import Features
 
-__all__ = ["SIZES", "measure_endurance", "measure_sizes"]
+from ..session import open_device
+from .measure import Runner, interleave
+from .ring import FORMATS, Heap, pool_runner, queue_runner
+
+__all__ = ["QUEUES", "SIZES", "measure_endurance", "measure_queues", "measure_sizes"]
 
 SIZES = (1, 2, 16, 256, 4096, 32768)
+QUEUES = (1, 2, 4, 8, 16, 32, 64)
 #: Largest batch; smaller queues move what they hold.
 _BATCH = 64
 
@@ -39,6 +45,61 @@ def measure_sizes(turns: int = 7) -> list[dict[str, object]]:
                 "ns_single": round(timing.nanoseconds(f"queue {size}"), 1),
             }
             for size in SIZES
+        ]
+    return rows
+
+
+def _round_robin(runners: list[Runner]) -> Runner:
+    """One batch through each of these queues, over and over."""
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            for runner in runners:
+                runner.run(1)
+
+    def overhead(times: int) -> None:
+        for _ in range(times):
+            for runner in runners:
+                if runner.overhead is not None:
+                    runner.overhead(1)
+
+    return Runner(run, _BATCH * len(runners), max(1, 64 // len(runners)), overhead)
+
+
+def _set_up(queues: int) -> float:
+    """Nanoseconds per queue to set up so many queues of an emulated disk, until it could be started."""
+    with open_device(f"emulated:blk?queues={queues}") as device:
+        device.reset()
+        device.begin()
+        device.negotiate(Features())
+        started = time.thread_time_ns()
+        for index in range(queues):
+            device.set_up_queue(index, _BATCH)
+        return (time.thread_time_ns() - started) / queues
+
+
+def measure_queues(turns: int = 7) -> list[dict[str, object]]:
+    """Rows per format and number of queues: a batch through each in turn, and what it takes to set one up."""
+    rows: list[dict[str, object]] = []
+    set_up = {queues: median(_set_up(queues) for _ in range(turns)) for queues in QUEUES}
+    for format_ in FORMATS:
+        runners = {}
+        for queues in QUEUES:
+            heap = Heap()
+            runners[str(queues)] = _round_robin([pool_runner(format_, _BATCH, heap=heap) for _ in range(queues)])
+        timing = interleave(runners, turns)
+        rows += [
+            {
+                "bench": "queue",
+                "format": format_,
+                "queues": queues,
+                "size": 256,
+                "batch": _BATCH,
+                "ratio_to_1": round(timing.ratio(str(queues), "1"), 2),
+                "ns_per_buffer": round(timing.nanoseconds(str(queues)), 1),
+                "us_set_up_per_queue": round(set_up[queues] / 1000),
+            }
+            for queues in QUEUES
         ]
     return rows
 

@@ -32,7 +32,17 @@ Run = Callable[[int], None]
 
 
 class Heap(Arena):
-    """DMA memory that no device sees."""
+    """DMA memory that no device sees. ``areas`` are what was allocated, by address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.areas: dict[int, Dma] = {}
+
+    def allocate(self, size: int, alignment: int = 64) -> Dma:
+        """See :class:`~uvirtio.access.dma.Arena`."""
+        dma = super().allocate(size, alignment)
+        self.areas[dma.address] = dma
+        return dma
 
     def grow(self, size: int) -> tuple[memoryview, int]:
         """A chunk of ordinary memory."""
@@ -81,28 +91,19 @@ def _packed_device(ring_memory: memoryview, event_memory: memoryview, size: int,
     return use
 
 
-def _queue(format_: str, batch: int, size: int) -> tuple[SplitQueue | PackedQueue, Callable[[], Run], Heap]:
+def _queue(format_: str, batch: int, size: int, heap: Heap) -> tuple[SplitQueue | PackedQueue, Callable[[], Run]]:
     """A queue, and a function that makes one more device for it."""
-    areas: dict[int, Dma] = {}
-
-    class Watched(Heap):
-        def allocate(self, size: int, alignment: int = 64) -> Dma:
-            dma = super().allocate(size, alignment)
-            areas[dma.address] = dma
-            return dma
-
-    heap = Watched()
     queue = SplitQueue(0, size, heap) if format_ == "split" else PackedQueue(0, size, heap)
     queue.interrupts(False)
-    device_memory = areas[queue.device_address].memory
-    ring_memory = areas[queue.descriptor_address].memory
+    device_memory = heap.areas[queue.device_address].memory
+    ring_memory = heap.areas[queue.descriptor_address].memory
 
     def device() -> Run:
         if format_ == "split":
             return _split_device(device_memory, size, batch)
         return _packed_device(ring_memory, device_memory, size, batch)
 
-    return queue, device, heap
+    return queue, device
 
 
 def _overhead(device: Run) -> Run:
@@ -113,9 +114,20 @@ def _overhead(device: Run) -> Run:
     return run
 
 
-def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None, *, full: bool = False) -> Runner:
-    """Publish and reap batches from a pool that fills the queue; ``full``: the rest of it is in flight all the time."""
-    queue, device, _ = _queue(format_, batch, size)
+def pool_runner(
+    format_: str,
+    batch: int,
+    size: int = SIZE,
+    times: int | None = None,
+    *,
+    full: bool = False,
+    heap: Heap | None = None,
+) -> Runner:
+    """Publish and reap batches from a pool that fills the queue; ``full``: the rest of it is in flight all the time.
+
+    Queues that are measured together share their ``heap``, as those of a device do.
+    """
+    queue, device = _queue(format_, batch, size, heap or Heap())
     pool = queue.pool(size, writable=(LENGTH,))
     publish, reap, use = pool.publish, pool.reap, device()
     if full and size > batch:
@@ -129,13 +141,14 @@ def pool_runner(format_: str, batch: int, size: int = SIZE, times: int | None = 
             reaped += reap()
         assert reaped == times * batch
 
-    _, other, _ = _queue(format_, batch, size)
+    _, other = _queue(format_, batch, size, Heap())
     return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
 
 
 def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None, *, full: bool = False) -> Runner:
     """Add single buffers, publish them together, and reap their tokens. ``full`` as with :func:`pool_runner`."""
-    queue, device, heap = _queue(format_, batch, size)
+    heap = Heap()
+    queue, device = _queue(format_, batch, size, heap)
     add, publish, completed, use = queue.add, queue.publish, queue.completed, device()
     writable = (heap.allocate(LENGTH),)
     if full:
@@ -152,7 +165,7 @@ def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None =
             done = completed()
             assert len(done) == batch
 
-    _, other, _ = _queue(format_, batch, size)
+    _, other = _queue(format_, batch, size, Heap())
     return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
 
 
@@ -176,7 +189,7 @@ def naive_runner(format_: str, batch: int) -> Runner:
             use(1)
             assert len(naive.completed()) == batch
 
-    _, other, _ = _queue(format_, batch, SIZE)
+    _, other = _queue(format_, batch, SIZE, Heap())
     return Runner(run, batch, -(-PER_TURN // batch), _overhead(other()))
 
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from uvirtio.emulated.types import TYPES
+from uvirtio.emulated.types import MODELLED
 
 from .raw import NOTIFY, Raw
 
@@ -74,7 +74,7 @@ def rough_start(raw: Raw, choose: random.Random, base: int) -> None:
     raw.set_status(0x0F)
 
 
-@pytest.mark.parametrize("type_name", sorted(TYPES))
+@pytest.mark.parametrize("type_name", [*sorted(MODELLED), "vsock", "fs"])
 @pytest.mark.parametrize(
     "fault", ["depth=4", "fault=V4,V10,V11,V13", "profile=crosvm", "profile=qemu-store&instant=on"]
 )
@@ -96,7 +96,8 @@ def test_nothing_that_a_driver_does_breaks_the_device(type_name: str, fault: str
         raw.set_status(0)
         assert raw.status() == 0
         raw.bring_up()
-    assert consumed, "the scribbling was too wild to reach the rings"
+    # A device that is described only leaves all buffers where they are.
+    assert bool(consumed) is (type_name in MODELLED), "the scribbling was too wild to reach the rings"
 
 
 def test_descriptors_that_add_up_to_more_than_memory_are_refused() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uvirtio.emulated.faults import FAULTS
 from uvirtio.emulated.options import COMMON_PARAMETERS
 from uvirtio.emulated.profiles import PROFILES
-from uvirtio.emulated.types import TYPES
+from uvirtio.emulated.types import DESCRIBED, MODELLED
 
 __all__ = ["emulated_devices"]
 
@@ -22,12 +22,26 @@ def _first_line(thing: type) -> str:
     return (thing.__doc__ or "").partition("\n")[0].replace("``", "`")
 
 
+def _names(parameters: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in parameters) or "-"
+
+
 def emulated_devices() -> str:
     """The parameters of ``emulated:`` and ``serve``, the profiles and the faults, as Markdown."""
     parameters = [(f"`{name}`", meaning) for name, meaning in COMMON_PARAMETERS.items()]
-    for type_name, model in sorted(TYPES.items()):
+    for type_name, model in sorted(MODELLED.items()):
         parameters += [(f"`{name}` ({type_name})", meaning) for name, meaning in model.PARAMETERS.items()]
     profiles = ((f"`{name}`", _first_line(profile)) for name, profile in PROFILES.items())
     faults = ((f"`{name}`", _first_line(fault)) for name, fault in FAULTS.items())
-    lines = _table(("parameter", "meaning"), parameters) + _table(("profile", "how it behaves"), profiles)
+    lines = _table(("parameter", "meaning"), parameters)
+    lines += [
+        "The other types that virtio 1.4 has a section about are *described only*: their id, feature bits, configuration and",
+        "queues are there, they negotiate, suspend and resume, but their queues take buffers and return none, because what",
+        "such a device is for is not modelled. Their configuration fields are parameters (`emulated:vsock?guest_cid=42`); those",
+        "that are not given have values that can be recognised, and what a driver believes in promises little.",
+        "",
+    ]
+    described = ((f"`{name}`", _names(model.PARAMETERS)) for name, model in sorted(DESCRIBED.items()))
+    lines += _table(("described only", "configuration fields"), described)
+    lines += _table(("profile", "how it behaves"), profiles)
     return "\n".join(lines + _table(("fault", "what it does wrong"), faults)).rstrip() + "\n"

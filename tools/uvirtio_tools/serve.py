@@ -23,7 +23,11 @@ _DIRECT = ("profile", "fault", "latency", "delay", "seed")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``uvirtio serve``."""
-    parser.add_argument("type", metavar="TYPE", help="rng, blk, net, console, balloon, input")
+    parser.add_argument(
+        "type",
+        metavar="TYPE",
+        help="rng, blk, net, console, balloon, input; described only: vsock, fs, rtc, scsi, gpu ...",
+    )
     parser.add_argument("--socket", required=True, metavar="PATH", help="where to listen for the vfio-user client")
     parser.add_argument("--profile", metavar="P", help="how it suspends: virtio-1.4 (default), rfc, crosvm, slow ...")
     parser.add_argument("--fault", metavar="F", help="duties that it breaks, comma-separated: V4, R6, C2 ...")

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cycles", metavar="N", type=positive_integer, default=1, help="how often (default: 1)")
     parser.add_argument(
         "--workload", default="auto", choices=("auto", "none"),
-        help="traffic during the cycles: the device type's own, or none (default: auto)",
+        help="traffic during the cycles: the device type's own, or none, which judges the status alone (default: auto)",
     )  # fmt: skip
     add_workload_options(parser)
     add_common(parser)

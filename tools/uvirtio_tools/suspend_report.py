@@ -54,7 +54,7 @@ class TerminalReport:
         for remark in dict.fromkeys(run.remarks + [remark for cycle in run.cycles for remark in cycle.remarks]):
             if remark not in run.reason:
                 console.print(f"  note: {remark}", markup=False)
-        styles = {"PASS": "bold green", "FAIL": "bold red", "SKIP": "bold yellow"}
+        styles = {"PASS": "bold green", "FAIL": "bold red", "WARN": "bold yellow", "SKIP": "bold yellow"}
         from rich.text import Text
 
         # Why nothing was judged is a message, and goes to stderr.

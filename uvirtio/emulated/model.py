@@ -26,6 +26,8 @@ class DeviceModel:
     CLASS: ClassVar[int] = 0x00FF00
     #: Parameters of the type, with what they mean; ``make`` takes them.
     PARAMETERS: ClassVar[Mapping[str, str]] = {}
+    #: What a reader of results has to know about the type, for a description in words.
+    NOTE: ClassVar[str] = ""
     #: Numbers of the feature bits of the type that are offered.
     features: tuple[int, ...] = ()
     #: How many queues there are; those in ``waiting`` hold buffers until data comes in.

@@ -63,6 +63,8 @@ class Options:
         if self.given.get("fault"):
             words.append(f"fault {self.given['fault']}")
         words.append(f"latency {self.latency:g} s" if self.latency else "completes within the kick")
+        if TYPES[self.type_name].NOTE:
+            words[-1] = TYPES[self.type_name].NOTE
         return ", ".join(words)
 
     def offered(self, model: DeviceModel) -> int:

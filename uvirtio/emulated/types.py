@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from ..spec.devices import TYPES as SPECIFIED
+from ..spec.devices import device_spec
+from ..spec.ids import DeviceType, type_name
 from .balloon import Balloon
 from .blk import Blk
 from .console import Console
+from .described import described
 from .input import Input
 from .model import DeviceModel
 from .net import Net
 from .rng import Rng
 
-__all__ = ["TYPES"]
+__all__ = ["DESCRIBED", "MODELLED", "TYPES"]
 
-TYPES: dict[str, type[DeviceModel]] = {
+#: Those that do what the type is for.
+MODELLED: dict[str, type[DeviceModel]] = {
     "rng": Rng,
     "blk": Blk,
     "net": Net,
@@ -20,3 +25,10 @@ TYPES: dict[str, type[DeviceModel]] = {
     "balloon": Balloon,
     "input": Input,
 }
+#: The others that the specification has a section about; see :mod:`uvirtio.emulated.described`.
+DESCRIBED: dict[str, type[DeviceModel]] = {
+    type_name(number): described(DeviceType(number))
+    for number in SPECIFIED
+    if device_spec(number).section and type_name(number) not in MODELLED
+}
+TYPES: dict[str, type[DeviceModel]] = MODELLED | DESCRIBED

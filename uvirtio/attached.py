@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from enum import Enum
 
 from .access.interrupt import IsrOwner
+from .access.steady import read_steady
 from .access.trace import Recorder
 from .access.wait import CEILING, Polled, poll
 from .bus import Function
@@ -184,34 +185,28 @@ class Attached:
             return int.from_bytes(self.config_bytes(offset, 8), "little")
         return self.transport.read_config(offset, width)
 
-    def config_bytes(self, offset: int = 0, length: int | None = None) -> bytes:
+    def config_bytes(self, offset: int = 0, length: int | None = None, *, what: str = "the configuration") -> bytes:
         """A consistent piece of device-specific configuration (2.5.1): read again while the generation moves.
 
-        The legacy interface has no generation: there it is read until it reads the same twice (2.5.4).
-        Raises :class:`ConfigurationUnstable` when it never holds still.
+        The legacy interface has no generation: there it is read until it reads the same twice (2.5.4). What is one
+        access is consistent by itself. Raises :class:`ConfigurationUnstable`, about ``what``, when it never holds still.
         """
         length = self.transport.config_length - offset if length is None else length
-        if not length:
-            return b""
-        deadline = self.clock.now() + self.timeout
-        pause = 1e-4
-        legacy = self.transport.kind == "legacy"
-        previous: bytearray | None = None
-        while True:
-            before = self.transport.generation()
-            data = bytearray()
-            for at, width in self._config_accesses(offset, length):
-                data += self.transport.read_config(at, width).to_bytes(width, "little")
-            if self.transport.generation() == before and (not legacy or data == previous):
-                return bytes(data)
-            previous = data
-            if self.clock.now() >= deadline:
-                raise ConfigurationUnstable(
-                    f"{self.function.locator}: the configuration kept changing for {self.timeout:g} s; "
-                    f"last config_generation {before}"
-                )
-            self.clock.sleep(pause)
-            pause = min(2 * pause, CEILING)
+        accesses = list(self._config_accesses(offset, length))
+
+        def read() -> bytes:
+            return b"".join(self.transport.read_config(at, width).to_bytes(width, "little") for at, width in accesses)
+
+        if len(accesses) < 2:
+            return read()
+        generation = None if self.transport.kind == "legacy" else self.transport.generation
+        data, steady = read_steady(read, generation, self.clock, self.timeout)
+        if not steady:
+            raise ConfigurationUnstable(
+                f"{self.function.locator}: {what} kept changing for {self.timeout:g} s, so it could not be read as a whole; "
+                f"the last reading is {data.hex()}"
+            )
+        return data
 
     def _config_accesses(self, offset: int, length: int) -> Iterator[tuple[int, int]]:
         """Accesses (offset, width) that read these bytes, each as wide as the field it falls into (4.1.3.1)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from uvirtio.device import Device
-from uvirtio.errors import ConfigurationUnstable, DeviceMisbehaved, NotOffered
+from uvirtio.errors import DeviceMisbehaved, NotOffered
 from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
 
 __all__ = ["Fields"]
@@ -22,7 +22,6 @@ class Fields:
         self._device = device
         self._by_name = {field.name: field for field in spec.fields}
         self._type = spec.number
-        self._last = b""
 
     def __contains__(self, name: str) -> bool:
         """Whether the field exists with what was negotiated."""
@@ -52,36 +51,12 @@ class Fields:
         """The field's bytes as they stand in the configuration; of an array only the first ``count`` elements.
 
         Raises :class:`NotOffered` for a field that does not exist without a feature, :class:`DeviceMisbehaved` when it lies
-        outside, :class:`ConfigurationUnstable`.
+        outside, :class:`ConfigurationUnstable` when it does not hold still within the device's time limit.
         """
         field = self._field(name)
         if count is not None and count < field.count:
             field = replace(field, count=count)
-        if field.size == field.width and field.width <= 4:
-            return self._elements(field)
-        clock, deadline = self._device.clock, self._device.clock.now() + self._device.timeout
-        while not self._steady(field):
-            if clock.now() >= deadline:
-                raise ConfigurationUnstable(
-                    f"{self._device.function.locator}: {name} kept changing for {self._device.timeout:g} s"
-                )
-            clock.sleep(1e-4)
-        return self._last
-
-    def _steady(self, field: Field) -> bool:
-        """Read the field into ``_last``; whether it held still meanwhile."""
-        transport = self._device.transport
-        before = transport.generation()
-        self._last = self._elements(field)
-        if transport.kind == "modern":
-            return transport.generation() == before
-        # The legacy interface has no generation: two readings have to agree (2.5.4).
-        return self._elements(field) == self._last
-
-    def _elements(self, field: Field) -> bytes:
-        width = min(field.width, 4)
-        places = range(field.offset, field.offset + field.size, width)
-        return b"".join(self._device.transport.read_config(at, width).to_bytes(width, "little") for at in places)
+        return self._device.config_bytes(field.offset, field.size, what=f"the field {name}")
 
     def number(self, name: str) -> int:
         """A field that is one number. Raises like :meth:`data`."""

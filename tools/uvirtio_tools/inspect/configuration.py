@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from uvirtio.access.clock import Clock
+from uvirtio.access.steady import read_steady
 from uvirtio.access.view import Region
 from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
 from uvirtio.spec.status import Status
@@ -48,16 +49,10 @@ def read_configuration(
     if offered is not None:
         # A driver must not read what no offered feature makes valid (2.5.1).
         skipped |= {field.name: "not there" for field in spec.fields if not _exists(field, offered)}
-    deadline = clock.now() + _PATIENCE
-    while True:
-        before = generation()
-        raw = _read(region, spec, min(wanted, region.length), skipped)
-        if generation() == before:
-            break
-        if clock.now() >= deadline:
-            problems.append(f"config_generation kept changing for {_PATIENCE:g} s; the configuration may be torn")
-            break
-        clock.sleep(1e-4)
+    length = min(wanted, region.length)
+    raw, steady = read_steady(lambda: _read(region, spec, length, skipped), generation, clock, _PATIENCE)
+    if not steady:
+        problems.append(f"config_generation kept changing for {_PATIENCE:g} s; the configuration may be torn")
     fields = decode_fields(raw, spec, offered, skipped)
     for field in fields:
         if field.valid and field.offset + field.width * field.count > region.length:

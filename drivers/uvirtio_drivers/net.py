@@ -1,13 +1,14 @@
-"""Network device (virtio 1.4, 5.1): raw Ethernet frames over one pair of queues, and the control queue."""
+"""Network device (virtio 1.4, 5.1): raw Ethernet frames over one or several pairs of queues, and the control queue."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from random import Random
 from typing import ClassVar
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceMisbehaved, FrameTooLong, NotOffered, UsageError
+from uvirtio.errors import DeviceMisbehaved, FrameTooLong, NotOffered, RequestFailed, SuspendedError, UsageError
 from uvirtio.spec.devices import net as spec
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.formats.net import (
@@ -17,28 +18,31 @@ from uvirtio.spec.formats.net import (
     HEADER_LEGACY,
     MAC_LENGTH,
     MTU_MINIMUM,
+    PAIRS_SET,
     STATUS_ANNOUNCE,
     STATUS_LINK_UP,
     AnnounceCommand,
     CommandClass,
     MacCommand,
+    MqCommand,
     RxCommand,
 )
 from uvirtio.spec.ids import DeviceType
 
 from .backing import echoes
-from .buffers import ReceiveBuffers, SendBuffers
+from .buffers import SendBuffers
 from .fields import Fields
 from .net_control import ControlQueue
-from .net_frames import FrameReader
+from .net_pair import Layout, Pair, pairs_there
 from .net_pool import FramePool
 from .net_workload import NetWorkload
 from .workload import ConfigField
 
 __all__ = ["Net"]
 
-RECEIVEQ, TRANSMITQ, CONTROLQ = 0, 1, 2
-#: Buffers of each direction, fewer where they are large: at most so many bytes together.
+#: Most queue pairs that are used.
+PAIRS = 4
+#: Buffers of each direction of a pair, fewer where they are large: at most so many bytes of all pairs together.
 DEPTH = 64
 _MEMORY = 1 << 20
 
@@ -46,17 +50,19 @@ _MEMORY = 1 << 20
 class Net:
     """The driver: ``transmit(frame)``, ``receive()``, ``link_up``, ``mac``, and a few commands of the control queue.
 
-    Frames are whole Ethernet frames without their checksum, as bytes. No offload is negotiated.
+    Frames are whole Ethernet frames without their checksum, as bytes. No offload is negotiated. With multiqueue (MQ) up to
+    :data:`PAIRS` queue pairs are set up as ``pairs``, of which the first ``used`` carry frames: one until :meth:`start`, then
+    all, or as many as :meth:`use_pairs` says. Frames are received from all of them; a batch goes out on one.
     """
 
     TYPE: ClassVar[int] = DeviceType.NET
     FEATURES: ClassVar[Features] = Features.of(
         spec.MTU, spec.MAC, spec.MRG_RXBUF, spec.STATUS, spec.CTRL_VQ, spec.CTRL_RX, spec.CTRL_MAC_ADDR,
-        spec.GUEST_ANNOUNCE, spec.SPEED_DUPLEX,
+        spec.GUEST_ANNOUNCE, spec.SPEED_DUPLEX, spec.MQ,
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     WRITABLE: ClassVar[ConfigField | None] = None
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer"})
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer", "pairs"})
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for an MTU below 68."""
@@ -68,41 +74,62 @@ class Net:
         merged = spec.MRG_RXBUF in self._accepted
         #: Longest frame in bytes, Ethernet header included.
         self.longest = self._longest()
-        receive, transmit = device.queue(RECEIVEQ), device.queue(TRANSMITQ)
         header = HEADER_LEGACY if legacy and not merged else HEADER
         size = header.size + self.longest
+        control = 2 * pairs_there(device)
+        count = sum(index < control for index in device.queues) // 2
         # One stretch of memory per direction, which on a real machine has to fit into a huge page.
-        depth = max(4, min(DEPTH, _MEMORY // size))
+        depth = max(4, min(DEPTH, _MEMORY // count // size))
         self._header = bytes(header.size)
         # Legacy devices may insist on a header in a descriptor of its own (5.1.6.6).
         self._head = head = header.size if legacy and Feature.ANY_LAYOUT not in self._accepted else 0
-        self._receiving = ReceiveBuffers(device, receive, size, depth, head=head)
-        self._reader = FrameReader(header, merged=merged, buffers=self._receiving.count, where=device.function.locator)
-        self.sending = SendBuffers(device, transmit, size, depth, head=head)
-        self._control = ControlQueue(device, device.queue(CONTROLQ)) if CONTROLQ in device.queues else None
+        layout = Layout(header, size, depth, head, merged)
+        self.pairs = [Pair(device, number, layout) for number in range(count)]
+        #: How many pairs are in use, from the first one on.
+        self.used = 1
+        #: Why fewer pairs are in use than were set up; empty when they are not.
+        self.refused = ""
+        self._turn = 0
+        self._arrived: deque[bytes] = deque()
+        self._control = ControlQueue(device, device.queue(control)) if control in device.queues else None
         self.mac = self._own_mac()
 
     @classmethod
     def queues(cls, device: Device) -> dict[int, int | None]:
-        """Receive and transmit queue, and the control queue where it was negotiated."""
+        """Receive and transmit queue of each pair, and the control queue where it was negotiated.
+
+        Raises :class:`DeviceMisbehaved` for a ``max_virtqueue_pairs`` that cannot be.
+        """
         assert device.negotiated is not None, "queues are chosen after negotiation"
-        queues: dict[int, int | None] = {RECEIVEQ: 128, TRANSMITQ: 128}
+        there = pairs_there(device)
+        queues: dict[int, int | None] = dict.fromkeys(range(2 * min(there, PAIRS)), 128)
         if spec.CTRL_VQ in device.negotiated.accepted:
-            queues[CONTROLQ] = 16
+            queues[2 * there] = 16
         return queues
 
     def start(self) -> None:
-        """Give the device its receive buffers."""
-        self._receiving.post()
+        """Give the device its receive buffers, and have it use all pairs; where it refuses, go on with the first."""
+        for pair in self.pairs:
+            pair.receiving.post()
+        if len(self.pairs) > 1:
+            try:
+                self.use_pairs(len(self.pairs))
+            except RequestFailed as error:
+                self.refused = str(error)
 
-    def workload(self, *, peer: str | None = None) -> NetWorkload:
-        """Numbered frames with checksums. ``peer``: ``echo`` where every frame comes back; None: what the bus knows."""
+    def workload(self, *, peer: str | None = None, pairs: int | None = None) -> NetWorkload:
+        """Numbered frames with checksums, over all pairs in use.
+
+        ``peer``: ``echo`` where every frame comes back; None: what the bus knows. ``pairs``: see :meth:`use_pairs`.
+        """
+        if pairs is not None:
+            self.use_pairs(pairs)
         return NetWorkload(self, echoed=peer == "echo" if peer else echoes(self.device.function))
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""
-        self._receiving.close()
-        self.sending.close()
+        for pair in self.pairs:
+            pair.close()
 
     def _longest(self) -> int:
         if "mtu" not in self.fields:
@@ -122,14 +149,24 @@ class Net:
 
     # -- frames ------------------------------------------------------------------------------------------------
 
-    def enqueue(self, frame: bytes) -> int:
-        """Put a frame into a transmit buffer; ``sending.publish`` shows it to the device. Returns the buffer's number.
+    @property
+    def sending(self) -> SendBuffers:
+        """Transmit buffers of the first pair, which is always in use."""
+        return self.pairs[0].sending
 
-        Raises :class:`FrameTooLong`, :class:`UsageError` for one without an Ethernet header, :class:`QueueFull`,
-        :class:`SuspendedError`.
+    def enqueue(self, frame: bytes, pair: int = 0) -> int:
+        """Put a frame into a transmit buffer of a pair; ``pairs[pair].sending.publish`` shows it to the device.
+
+        Returns the buffer's number. Raises :class:`FrameTooLong`, :class:`UsageError` for one without an Ethernet header or a
+        pair that is not in use, :class:`QueueFull`, :class:`SuspendedError`.
         """
         self._check(frame)
-        return self.sending.put(self._header + frame)
+        return self._pair(pair).sending.put(self._header + frame)
+
+    def _pair(self, number: int) -> Pair:
+        if not 0 <= number < self.used:
+            raise UsageError(f"queue pair {number}: pairs 0 to {self.used - 1} are in use")
+        return self.pairs[number]
 
     def _check(self, frame: bytes) -> None:
         if len(frame) > self.longest:
@@ -140,61 +177,64 @@ class Net:
         if len(frame) < ETHERNET_HEADER:
             raise UsageError(f"a frame of {len(frame)} bytes has no whole Ethernet header ({ETHERNET_HEADER} bytes)")
 
-    def transmit(self, frame: bytes, timeout: float | None = None) -> None:
+    def transmit(self, frame: bytes, timeout: float | None = None, *, pair: int | None = None) -> None:
         """Send one frame and wait until the device has given its buffer back. Raises like :meth:`transmit_batch`."""
-        self.transmit_batch([frame], timeout)
+        self.transmit_batch([frame], timeout, pair=pair)
 
-    def transmit_batch(self, frames: Sequence[bytes], timeout: float | None = None) -> None:
+    def transmit_batch(self, frames: Sequence[bytes], timeout: float | None = None, *, pair: int | None = None) -> None:
         """Send frames in order, as many at once as there are buffers, and wait until all buffers are back.
 
-        Raises :class:`FrameTooLong` (nothing is sent then), :class:`DeviceTimeout`, :class:`SuspendedError`.
+        They go out on one ``pair``; None: on the pairs in use in turn, one batch each.
+        Raises :class:`FrameTooLong` (nothing is sent then), :class:`UsageError`, :class:`DeviceTimeout`, :class:`SuspendedError`.
         """
         for frame in frames:
             self._check(frame)
+        if pair is None:
+            pair = self._turn % self.used
+            self._turn += 1
+        sending = self._pair(pair).sending
         position = 0
 
         def sent() -> bool:
             nonlocal position
-            self.sending.reap()
-            while position < len(frames) and self.sending.room:
-                self.enqueue(frames[position])
+            sending.reap()
+            while position < len(frames) and sending.room:
+                sending.put(self._header + frames[position])
                 position += 1
-            self.sending.publish()
-            return position == len(frames) and not self.sending.outstanding
+            sending.publish()
+            return position == len(frames) and not sending.outstanding
 
         self.device.wait_for(sent, timeout, doing=f"transmitting {len(frames)} frames")
 
-    def prepare(self, frames: Sequence[bytes]) -> FramePool:
-        """Frames of one length, written once, to be sent in batches again and again. Close it to transmit others.
+    def prepare(self, frames: Sequence[bytes], *, pair: int = 0) -> FramePool:
+        """Frames of one length, written once, to be sent on a pair in batches again and again. Close it to transmit others there.
 
         Raises :class:`FrameTooLong`, :class:`UsageError`, :class:`DriverMisuse` while frames are in flight.
         """
         for frame in frames:
             self._check(frame)
-        return FramePool(self, frames, self._header, self._head)
+        return FramePool(self, self._pair(pair).sending.queue, frames, self._header, self._head)
 
     def received(self) -> list[bytes]:
         """Frames that have arrived, without waiting; receive buffers go back to the device while it is running.
 
-        Raises :class:`DeviceMisbehaved` for a header that lies.
+        Frames of one pair are in their order. Raises :class:`DeviceMisbehaved` for a header that lies.
         """
-        self._reader.feed(self._receiving.take())
-        self._receiving.post()
-        frames = list(self._reader.frames)
-        self._reader.frames.clear()
+        self._collect()
+        frames = list(self._arrived)
+        self._arrived.clear()
         return frames
+
+    def _collect(self) -> bool:
+        """Take what has arrived on any pair, used or not: a pair may still have frames when it is given up."""
+        for pair in self.pairs:
+            self._arrived += pair.receive()
+        return bool(self._arrived)
 
     def receive(self, timeout: float | None = None) -> bytes:
         """The next frame. Raises :class:`DeviceTimeout`, :class:`DeviceMisbehaved`."""
-        waiting = self._reader.frames
-
-        def arrived() -> bool:
-            self._reader.feed(self._receiving.take())
-            self._receiving.post()
-            return bool(waiting)
-
-        self.device.wait_for(arrived, timeout, doing="receiving a frame")
-        return waiting.popleft()
+        self.device.wait_for(self._collect, timeout, doing="receiving a frame")
+        return self._arrived.popleft()
 
     # -- configuration -----------------------------------------------------------------------------------------
 
@@ -223,6 +263,41 @@ class Net:
         return self.device.isr.config != before
 
     # -- control queue -----------------------------------------------------------------------------------------
+
+    def use_pairs(self, count: int) -> None:
+        """Have frames go over the first ``count`` pairs from now on (5.1.6.5.6), once what is under way on others is sent.
+
+        Raises :class:`UsageError` for more than were set up, :class:`RequestFailed` where the device refuses,
+        :class:`DeviceTimeout`.
+        """
+        if not 1 <= count <= len(self.pairs):
+            raise UsageError(
+                f"{count} queue pairs cannot be used: 1 to {len(self.pairs)} can"
+                + (
+                    f" (of those that the device has, at most {PAIRS} are set up)"
+                    if spec.MQ in self._accepted
+                    else ": NET_F_MQ was not negotiated"
+                )
+            )
+        if len(self.pairs) == 1:
+            return
+        leaving, before = self.pairs[count:], self.used
+
+        def sent() -> bool:
+            for pair in leaving:
+                pair.sending.reap()
+            return not any(pair.sending.outstanding for pair in leaving)
+
+        # Nothing may be queued on a pair once the command that gives it up is there, whatever becomes of the command.
+        self.used = min(before, count)
+        words = f"use {count} queue pairs"
+        try:
+            self.device.wait_for(sent, doing=f"sending what is under way before it is told to {words}")
+            self._command(spec.MQ, CommandClass.MQ, MqCommand.VQ_PAIRS_SET, PAIRS_SET.pack(count), words)
+        except (RequestFailed, SuspendedError):
+            self.used = before
+            raise
+        self.used = count
 
     def promiscuous(self, on: bool) -> None:
         """Receive everything, or only what is addressed to this device. Raises :class:`NotOffered` without CTRL_RX."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from uvirtio.errors import UsageError
+from uvirtio.queue import Queue
 
 if TYPE_CHECKING:
     from .net import Net
@@ -17,16 +18,15 @@ __all__ = ["FramePool"]
 class FramePool:
     """``count`` transmit buffers that hold ``frames``, all of one length, over and over; made by :meth:`Net.prepare`.
 
-    It has the transmit queue to itself until it is closed. Frames go out in the order of the buffers, round and round, as
+    It has the transmit queue of a pair to itself until it is closed. Frames go out in the order of the buffers, round and round, as
     long as the device gives buffers back in order.
     """
 
-    def __init__(self, net: Net, frames: Sequence[bytes], header: bytes, head: int) -> None:
+    def __init__(self, net: Net, queue: Queue, frames: Sequence[bytes], header: bytes, head: int) -> None:
         """Raises :class:`UsageError` for frames of different lengths, :class:`DriverMisuse` while frames are in flight."""
         if len({len(frame) for frame in frames}) != 1:
             raise UsageError("prepared frames are at least one, and all of one length")
         self._net = net
-        queue = net.sending.queue
         size = len(header) + len(frames[0])
         parts = (head, size - head) if head else (size,)
         each = 1 if len(parts) == 1 else 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
 
 if TYPE_CHECKING:
     from .net import Net
+    from .net_pair import Pair
 
 __all__ = ["NetWorkload"]
 
@@ -22,23 +24,26 @@ _HEAD = Struct("<8sIQH")
 _MAGIC = b"uvirtnet"
 _CHECK = 4
 _SHORTEST = 60
+#: Frames in flight at once, over all pairs.
+DEPTH = 64
 
 
 class NetWorkload:
-    """Frames to the device's own address, each numbered; sizes from 60 bytes to the longest.
+    """Frames to the device's own address, each numbered; sizes from 60 bytes to the longest; over all pairs in use, in turn.
 
     Other frames that come in are counted and left alone.
     """
 
     def __init__(self, net: Net, *, echoed: bool, seed: int = 1) -> None:
         self._net = net
-        self._sending = net.sending
         self._random = Random(seed)
         self._run = Random().getrandbits(32)
         #: Whether every frame has to come back.
         self.echoed = echoed
         self._number = 0
-        self._flying: set[int] = set()
+        #: Numbers of the buffers that each pair's transmit queue has.
+        self._flying: list[set[int]] = [set() for _ in net.pairs]
+        self._turn = 0
         self._waited: set[int] = set()
         self._seen: set[int] = set()
         self.submitted = 0
@@ -52,33 +57,47 @@ class NetWorkload:
     @property
     def outstanding(self) -> int:
         """Transmit buffers that the device has; receive buffers are owed nothing."""
-        return len(self._flying)
+        return sum(map(len, self._flying))
 
     @property
     def room(self) -> int:
-        """Idle transmit buffers that fit into the queue."""
-        return self._sending.room
+        """Idle transmit buffers that fit into the queues of the pairs in use; as many as one pair has, over all of them."""
+        free = sum(pair.sending.room for pair in self._net.pairs[: self._net.used])
+        return max(0, min(free, DEPTH - self.outstanding))
 
     def submit(self, count: int | None = None) -> int:
-        """Make frames available for transmission; one index store for all of them."""
+        """Make frames available for transmission, over the pairs in turn; one index store for each."""
         count = self.room if count is None else min(count, self.room)
+        pairs = self._net.pairs[: self._net.used]
+        touched = set()
         for _ in range(count):
+            number = self._next(pairs)
             self._number += 1
-            self._flying.add(self._net.enqueue(self._frame(self._number)))
+            self._flying[number].add(self._net.enqueue(self._frame(self._number), number))
+            touched.add(number)
             if self.echoed:
                 self._waited.add(self._number)
-        if count:
-            self._sending.publish(notify=False)
+        for number in touched:
+            pairs[number].sending.publish(notify=False)
         self.submitted += count
         return count
 
+    def _next(self, pairs: Sequence[Pair]) -> int:
+        """The next pair with room; there is one."""
+        turns = ((self._turn + step) % len(pairs) for step in range(1, len(pairs) + 1))
+        self._turn = next(turn for turn in turns if pairs[turn].sending.room)
+        return self._turn
+
     def kick(self) -> None:
-        """Notify the transmit queue, if the device wants it."""
-        self._sending.publish()
+        """Notify the transmit queues, if the device wants it."""
+        for pair in self._net.pairs[: self._net.used]:
+            pair.sending.publish()
 
     def reap(self) -> int:
         """Take back transmit buffers, and look at what was received. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
-        done = len(self._sending.returned_of(self._flying))
+        done = 0
+        for pair, flying in zip(self._net.pairs, self._flying, strict=True):
+            done += len(pair.sending.returned_of(flying))
         self.completed += done
         for frame in self._net.received():
             self._look_at(frame)
@@ -118,14 +137,17 @@ class NetWorkload:
 
     def proves(self) -> str:
         """One sentence."""
+        over = f" over {self._net.used} queue pairs" if self._net.used > 1 else ""
+        if self._net.refused:
+            over += f"; more queue pairs were not used: {self._net.refused}"
         if self.echoed:
             return (
                 "every transmit buffer came back exactly once, and every frame returned from the echoing peer exactly once and "
-                "undamaged"
+                "undamaged" + over
             )
         return (
             "every transmit buffer came back exactly once; no peer that echoes is known here, so whether frames arrive, and "
-            "reception, were not tested"
+            "reception, were not tested" + over
         )
 
     def _frame(self, number: int) -> bytes:

@@ -20,6 +20,7 @@ LOCATORS = {
     "blk": "emulated:blk?size=4M&",
     "blk, four queues": "emulated:blk?size=4M&queues=4&",
     "net": "emulated:net?",
+    "net, three pairs": "emulated:net?queues=3&",
     "net, no peer": "emulated:net?peer=sink&",
     "net, large frames": "emulated:net?mtu=9000&",
     "console": "emulated:console?ports=3&",
@@ -127,4 +128,4 @@ def test_every_built_in_driver_is_found_and_says_what_it_is() -> None:
     for number in BUILT_IN:
         driver = find_driver(number)
         assert number == driver.TYPE
-        assert {"scratch", "peer"} >= driver.OPTIONS
+        assert {"scratch", "peer", "pairs"} >= driver.OPTIONS

@@ -250,7 +250,7 @@ def test_frames_over_several_buffers_are_put_together_whatever_arrives_at_once(
 def test_buffers_are_fewer_where_the_mtu_makes_them_large() -> None:
     with running(net_type(features=(spec.MTU, spec.MAC), mtu=65535), Net) as (net, _, bus):
         assert net.longest == 65549
-        assert 4 <= net._receiving.count < 64
+        assert 4 <= net.pairs[0].receiving.count < 64
         net.transmit_batch([bytes(65549)] * 40)
         assert len(bus.function.device.model.seen) == 40
 
@@ -374,7 +374,7 @@ def test_nothing_is_given_to_a_suspended_device_and_receive_buffers_come_back_af
         drain(device, workload)
         workload.verify()
         net.received()
-        assert net._receiving.posted == 64
+        assert net.pairs[0].receiving.posted == 64
         assert bus.log.faults() == []
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "add_suspend_options",
     "add_without",
     "add_workload_options",
+    "machine_device",
     "positive_integer",
     "sectors",
     "seconds",
@@ -56,6 +57,23 @@ def sectors(text: str) -> range:
     if int(last) < int(first):
         raise argparse.ArgumentTypeError(f"{text}: the last sector lies before the first")
     return range(int(first), int(last) + 1)
+
+
+def machine_device(text: str) -> str:
+    """What ``uio:`` or no scheme at all names, for commands that concern this machine's own devices alone.
+
+    Raises :class:`LocatorError` for a locator of another bus.
+    """
+    from uvirtio.bus.locator import SCHEMES
+    from uvirtio.errors import LocatorError
+
+    scheme, colon, target = text.partition(":")
+    if colon and scheme in SCHEMES and scheme != "uio":
+        raise LocatorError(
+            f"{text} is not a device of this machine's PCI bus: there is no driver that it could be taken from or given "
+            "back to; name it as `uvirtio list` does"
+        )
+    return target if scheme == "uio" else text
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

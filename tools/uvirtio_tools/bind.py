@@ -9,7 +9,7 @@ import sys
 from uvirtio.errors import UvirtioError
 
 from . import exits
-from .arguments import add_common, add_force
+from .arguments import add_common, add_force, machine_device
 
 __all__ = ["add_arguments", "run"]
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     devices: list[dict[str, object]] = []
     for text in args.devices:
         try:
-            bound = bind(resolve(text, sysfs), force=args.force, sysfs=sysfs)
+            bound = bind(resolve(machine_device(text), sysfs), force=args.force, sysfs=sysfs)
             rule = persist(sysfs, describe(sysfs, bound.bdf)) if args.persist else None
         except UvirtioError as error:
             print(f"uvirtio: {error}", file=sys.stderr)

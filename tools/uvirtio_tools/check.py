@@ -14,13 +14,14 @@ from . import exits
 from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
 from .checks import CheckResult, CheckRun, run_checks
 from .checks.registry import select
+from .named_files import STANDARD_OUTPUT, check_writable, write_text
 from .reports import FORMATS, render
 from .session import feature_bits, open_device
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["add_arguments", "add_report_options", "check_output", "emit", "format_of", "run", "show"]
+__all__ = ["add_arguments", "add_report_options", "emit", "format_of", "output_of", "run", "show"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--trigger-command", metavar="CMD",
-        help="how the host side is asked for something: the shell runs CMD NAME JSON, where NAME is change_config, set_link ...",
+        help="how the host side is asked for something: the shell runs CMD NAME JSON, where NAME is change_config, set_link, "
+        'send_traffic, delay (JSON {"seconds": S}; null instead of S: as when the device was started) ...',
     )  # fmt: skip
     add_workload_options(parser)
     parser.add_argument(
@@ -61,31 +63,22 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", "-o", metavar="FILE", help="where it is written (default: standard output)")
 
 
-def check_output(path: str | None) -> None:
-    """Raise :class:`UsageError` now, not after the work, when a file cannot be written."""
-    if path is None:
-        return
-    new = not os.path.exists(path)
-    try:
-        with open(path, "a", encoding="utf-8"):
-            pass
-    except OSError as error:
-        raise UsageError(f"--output {path}: {error.strerror}") from error
-    if new:
-        os.unlink(path)
+def output_of(args: argparse.Namespace) -> str | None:
+    """The file that ``--output`` names, None for standard output. Raises now, not after the work, if it cannot be written."""
+    path: str | None = args.output
+    if path is None or path == STANDARD_OUTPUT:
+        return None
+    check_writable("--output", path)
+    return path
 
 
 def emit(text: str, path: str | None) -> None:
     """Write a report to its file, or to standard output."""
-    if path is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    if path is not None:
+        write_text("--output", path, text)
         return
-    try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"--output {path}: {error.strerror}") from error
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def format_of(args: argparse.Namespace) -> str:
@@ -111,7 +104,7 @@ def show(documents: list[dict[str, object]], format_: str, path: str | None) -> 
     emit(text, path)
 
 
-def _list(args: argparse.Namespace) -> int:
+def _list(args: argparse.Namespace, output: str | None) -> int:
     """The catalogue."""
     if args.json or args.format == "json":
         import json
@@ -124,9 +117,7 @@ def _list(args: argparse.Namespace) -> int:
             }
             for row in STATEMENTS.values()
         ]  # fmt: skip
-        emit(
-            json.dumps({"schema": "uvirtio/statements", "version": 1, "statements": rows}, indent=2) + "\n", args.output
-        )
+        emit(json.dumps({"schema": "uvirtio/statements", "version": 1, "statements": rows}, indent=2) + "\n", output)
         return exits.HOLDS
     lines = []
     for row in STATEMENTS.values():
@@ -139,16 +130,16 @@ def _list(args: argparse.Namespace) -> int:
         if row.deviates:
             details.append(f"the driver deviates: {', '.join(row.deviates)}")
         lines.append(f"{'':24}{'; '.join(details)}")
-    emit("\n".join(lines) + "\n", args.output)
+    emit("\n".join(lines) + "\n", output)
     return exits.HOLDS
 
 
 def run(args: argparse.Namespace) -> int:
     """The command."""
     format_ = format_of(args)
-    check_output(args.output)
+    output = output_of(args)
     if args.list:
-        return _list(args)
+        return _list(args, output)
     if args.locator is None:
         raise UsageError("check needs a LOCATOR, or --list")
     only = [word for words in args.only for word in words.split(",") if word.strip()]
@@ -157,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     select(only)
     without = feature_bits(args.without)
     triggers = None
-    if args.trigger_command:
+    if args.trigger_command is not None:
         from .checks.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
@@ -181,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
         result.stopped = result.stopped or str(error)
     finally:
         progress.close()
-    show([result.to_json()], format_, args.output)
+    show([result.to_json()], format_, output)
     if result.not_offered:
         print(f"uvirtio: {result.not_offered}", file=sys.stderr)
     elif result.interrupted:

@@ -6,15 +6,15 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
-from uvirtio.errors import CannotRun, UsageError
+from uvirtio.errors import UsageError
 
 from . import exits
 from .arguments import add_common
 from .inspect.output import add_from, add_intrusive, load_all, one_device, print_json, warn
 from .inspect.snapshot import Snapshot
 from .machine import describe_machine
+from .named_files import STANDARD_OUTPUT, check_writable, write_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -22,7 +22,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``dump``."""
     parser.add_argument("locators", metavar="LOCATOR", nargs="*", help="devices (or --all)")
-    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write (default: stdout)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default=STANDARD_OUTPUT, help="where to write (default: stdout)"
+    )
     parser.add_argument("--all", action="store_true", help="every virtio function of this machine")
     add_intrusive(parser)
     add_from(parser)
@@ -33,20 +35,18 @@ def run(args: argparse.Namespace) -> int:
     """Write the snapshot, and return the exit status."""
     if bool(args.locators) == args.all:
         raise UsageError("name devices, or give --all (not both); `uvirtio list` shows the devices")
+    if args.output != STANDARD_OUTPUT:
+        check_writable("--output", args.output)
     if args.all:
         devices = load_all(args.snapshot)
     else:
         devices = [one_device(locator, args.snapshot, intrusive=args.intrusive) for locator in args.locators]
     taken = datetime.now(UTC).isoformat(timespec="seconds")
     document = Snapshot(tuple(devices), describe_machine(), taken).document()
-    if args.output == "-":
+    if args.output == STANDARD_OUTPUT:
         print_json(document)
         return exits.HOLDS
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    try:
-        Path(args.output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CannotRun(f"cannot write {args.output}: {error.strerror}") from error
+    write_text("--output", args.output, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     warn(f"{len(devices)} device{'s' * (len(devices) != 1)} written to {args.output}")
     if args.json:
         json.dump({"schema": "uvirtio/dump", "version": 1, "file": args.output, "devices": len(devices)}, sys.stdout)

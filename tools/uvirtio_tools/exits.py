@@ -1,4 +1,8 @@
-"""Exit statuses, and which of the library's errors ends with which."""
+"""Exit statuses, and which of the library's errors ends with which.
+
+What the words on the command line ask for cannot be done by anybody: USAGE, an input or output file that cannot be opened
+included. It could be done elsewhere or later: CANNOT_RUN, a full disk included.
+"""
 
 from __future__ import annotations
 

@@ -30,13 +30,18 @@ PARTS = ("parser", "emulated devices")
 _STATUS = (
     ("0", "it holds (also: a check that was refused conformingly, and doctor with findings)"),
     ("1", "a verdict failed, a suspend did not come about, the device went away, a check broke"),
-    ("2", "the request cannot be understood; an unreadable or newer snapshot or result"),
+    (
+        "2",
+        "the request cannot be understood, or names a file that cannot be read or opened for writing; a snapshot or result "
+        "that is damaged or newer",
+    ),
     (
         "3",
-        "cannot run here: not root, no such device, busy, a module missing, a terminal unfit; the message says what to do",
+        "cannot run here: not root, no such device, busy, a module missing, a terminal unfit, a disk full; the message says "
+        "what to do",
     ),
     ("4", "the device does not offer SUSPEND in this dialect, so there was nothing to judge"),
-    ("130", "interrupted, after cleaning up"),
+    ("130", "interrupted, after cleaning up; also when nobody reads on what is printed"),
 )
 _FILES = (
     ("/run/uvirtio/", "journals of what has to be undone, and a lock for each function; gone after a reboot"),

@@ -62,7 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
     )
     group.addoption(
-        "--uvirtio-provoke", action="store_true", help="make a device of this machine fail by an impossible address (V14)"
+        "--uvirtio-provoke",
+        action="store_true",
+        help="make a device of this machine fail by an impossible address (V14)",
     )
     group.addoption("--uvirtio-force", action="store_true", help="take a device although something uses it")
 
@@ -155,7 +157,7 @@ class StatementItem(pytest.Item):
         parent = self.parent
         assert isinstance(parent, DeviceNode)
         triggers = None
-        if command := option("--uvirtio-trigger-command"):
+        if (command := option("--uvirtio-trigger-command")) is not None:
             from .checks.triggers import CommandTriggers
 
             triggers = CommandTriggers(command)
@@ -164,7 +166,11 @@ class StatementItem(pytest.Item):
             hold=option("--uvirtio-hold"), only=[self.name],
         )  # fmt: skip
         scratch = option("--uvirtio-scratch")
-        told = {"scratch": sectors(scratch) if scratch else None, "peer": option("--uvirtio-peer"), "provoke": option("--uvirtio-provoke")}
+        told = {
+            "scratch": sectors(scratch) if scratch else None,
+            "peer": option("--uvirtio-peer"),
+            "provoke": option("--uvirtio-provoke"),
+        }
         deadline = time.monotonic() + BUSY
         while True:
             try:

@@ -6,7 +6,7 @@ import argparse
 
 from . import exits
 from .arguments import add_common
-from .check import add_report_options, check_output, format_of, show
+from .check import add_report_options, format_of, output_of, show
 from .reports import load
 
 __all__ = ["add_arguments", "run"]
@@ -25,6 +25,5 @@ def run(args: argparse.Namespace) -> int:
     """The command: 0 whatever the verdicts are, 2 for a file that is none, is damaged, or is newer."""
     format_ = format_of(args)
     documents = [load(path) for path in args.results]
-    check_output(args.output)
-    show(documents, format_, args.output)
+    show(documents, format_, output_of(args))
     return exits.HOLDS

@@ -9,7 +9,7 @@ import sys
 from uvirtio.errors import UsageError, UvirtioError
 
 from . import exits
-from .arguments import add_common
+from .arguments import add_common, machine_device
 
 __all__ = ["add_arguments", "run"]
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         for text in args.devices:
             try:
                 # A device that was unplugged resolves no more, but what it left behind is still to be given back.
-                bdf = text if text in pending() else resolve(text)
+                bdf = text if text in pending() else resolve(machine_device(text))
                 if forget(sysfs, bdf):
                     forgotten.append(bdf)
                 results.append(restore(bdf))

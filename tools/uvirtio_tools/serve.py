@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TextIO
 
-from uvirtio.errors import CannotRun, LocatorError
+from uvirtio.errors import LocatorError
 
 from . import exits
+from .named_files import open_for_writing
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -59,11 +60,7 @@ def _opened(path: str | None) -> Iterator[TextIO | None]:
     if path is None:
         yield None
         return
-    try:
-        file = open(path, "w", buffering=1)  # noqa: SIM115  # closed below; a line at a time, so that readers see it
-    except OSError as error:
-        raise CannotRun(f"cannot write {path}: {error.strerror}; choose another --log") from error
-    with file:
+    with open_for_writing("--log", path, buffering=1) as file:  # a line at a time, so that readers see it
         yield file
 
 

@@ -15,6 +15,8 @@ from uvirtio.device import Device
 from uvirtio.errors import UsageError
 from uvirtio.spec.features import Feature, Features
 
+from .named_files import open_for_writing
+
 __all__ = ["feature_bits", "open_device"]
 
 
@@ -40,11 +42,7 @@ def _trace_sink(path: str | None) -> Iterator[TextIO | None]:
     elif path == "-":
         yield sys.stderr
     else:
-        try:
-            file = open(path, "w", encoding="utf-8", buffering=1 << 16)  # noqa: SIM115
-        except OSError as error:
-            raise UsageError(f"--trace {path}: {error.strerror}") from error
-        with file:
+        with open_for_writing("--trace", path, buffering=1 << 16) as file:
             yield file
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import LocatorError
 from . import Function
 
-__all__ = ["GRAMMAR", "Locator", "open_function", "parse"]
+__all__ = ["GRAMMAR", "SCHEMES", "Locator", "open_function", "parse"]
 
 GRAMMAR = """a device is named by one of
   0000:00:05.0  00:05.0  5.0             a PCI address (through uio_pci_generic)
@@ -20,7 +20,8 @@ GRAMMAR = """a device is named by one of
 
 _ADDRESS = re.compile(r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")
 _KERNEL_NAME = re.compile(r"(?:virtio\d+|(?:vd|sd|hd|xvd)[a-z]+|[a-z][a-z0-9_-]*\d[a-z0-9]*)")
-_SCHEMES = ("emulated", "qemu", "vfio-user", "uio")
+#: What stands before the colon: the buses.
+SCHEMES = ("emulated", "qemu", "vfio-user", "uio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def parse(text: str) -> Locator:
     if _ADDRESS.fullmatch(body) or _KERNEL_NAME.fullmatch(body):
         return Locator("uio", body, parameters)
     scheme, colon, target = body.partition(":")
-    if not colon or scheme not in _SCHEMES:
+    if not colon or scheme not in SCHEMES:
         raise LocatorError(f"{text!r} does not name a device; {GRAMMAR}")
     if not target:
         raise LocatorError(f"{text}: nothing stands behind {scheme}:\n{GRAMMAR}")

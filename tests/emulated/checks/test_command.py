@@ -81,6 +81,8 @@ def test_only_judges_what_was_asked_for(capsys: pytest.CaptureFixture[str]) -> N
         (("emulated:rng", "--only", "V99"), "no statement 'V99'"),
         (("emulated:rng", "--only", ","), "names no statement"),
         (("emulated:rng", "--output", "/nowhere/at/all.json"), "--output /nowhere/at/all.json"),
+        (("emulated:rng", "--trace", "/nowhere/at/all.json"), "--trace /nowhere/at/all.json"),
+        (("emulated:rng", "--trigger-command", " "), "the trigger command is empty"),
         (("emulated:rng", "--json", "--format", "tap"), "exclude each other"),
         (("emulated:rng", "--scratch", "0-7"), "--scratch is for the workloads of block devices"),
         ((), "needs a LOCATOR"),

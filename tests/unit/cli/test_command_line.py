@@ -120,6 +120,8 @@ def test_the_report_for_people_names_device_dialect_and_verdict(run: Run) -> Non
         (("suspend", "ffff:1f.0"), 2, "does not name a device"),
         (("suspend", "ffff:ff:1f.0"), 3, "no PCI function"),
         (("bind", "ffff:ff:1f.0"), 3, "no PCI function"),
+        (("bind", "emulated:rng"), 2, "not a device of this machine's PCI bus"),
+        (("restore", "vfio-user:/run/x.sock"), 2, "not a device of this machine's PCI bus"),
         (("restore", "--all", "00:05.0"), 2, "not both"),
     ],
 )
@@ -129,6 +131,42 @@ def test_bad_input_is_told_on_stderr_with_its_status(run: Run, words: tuple[str,
     assert said in messages
     assert "Traceback" not in messages
     assert output == ""
+
+
+WRITING = [
+    ("suspend", "emulated:rng", "--trace"),
+    ("check", "emulated:rng", "--trace"),
+    ("check", "emulated:rng", "--only", "V8", "--output"),
+    ("check", "--list", "-o"),
+    ("dump", "emulated:rng", "--output"),
+    ("serve", "rng", "--socket", "/nowhere/socket", "--log"),
+]
+
+
+@pytest.mark.parametrize("words", WRITING, ids=" ".join)
+@pytest.mark.parametrize("place", ["/nowhere/at/all", "/", ""])
+def test_a_file_that_cannot_be_opened_for_writing_is_a_wrong_request_with_every_command(
+    run: Run, words: tuple[str, ...], place: str
+) -> None:
+    status, output, messages = run(*words, place)
+    assert (status, output) == (2, "")
+    assert f"{place}: cannot be written: " in messages
+
+
+@pytest.mark.parametrize("words", WRITING[2:5], ids=" ".join)
+def test_a_disk_that_is_full_by_the_time_of_writing_is_the_machines_doing(run: Run, words: tuple[str, ...]) -> None:
+    status, output, messages = run(*words, "/dev/full")
+    assert (status, output) == (3, "")
+    assert "/dev/full: cannot be written: No space left on device" in messages
+
+
+def test_a_dash_is_standard_output_for_every_output(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (("check", "emulated:rng", "--only", "V8", "--json"), ("dump", "emulated:rng")):
+        status, output, _messages = run(*words, "-o", "-")
+        assert status == 0
+        assert json.loads(output)["schema"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_trace_has_one_line_for_each_register_access(run: Run, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import shlex
 import subprocess
 
-from uvirtio.errors import CannotRun
+from uvirtio.errors import CannotRun, UsageError
 
 __all__ = ["CommandTriggers"]
 
@@ -17,10 +17,14 @@ _USUAL = frozenset({"change_config"})
 class CommandTriggers:
     """Runs ``command NAME JSON`` by the shell; status 0 is done, anything else is "cannot".
 
-    Asked for ``available``, the command may print the names that it knows, separated by white space.
+    Asked for ``available``, the command may print the names that it knows, separated by white space. ``delay`` comes with
+    ``{"seconds": S}``, and at the end with ``{"seconds": null}``: as when the device was started. Raises
+    :class:`UsageError` for an empty command.
     """
 
     def __init__(self, command: str, timeout: float = 10.0) -> None:
+        if not command.strip():
+            raise UsageError("the trigger command is empty; name one, or leave the option out to ask the bus itself")
         self._command = command
         self._timeout = timeout
         self._known: frozenset[str] | None = None

@@ -32,14 +32,15 @@ class Qtest:
     """The text protocol, and configuration space through ports 0xcf8 and 0xcfc."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.file = sock.makefile("rw")
+        self.socket = sock
+        # For reading alone: a text file for both drops what it has read ahead whenever it writes, interrupts among it.
+        self.lines = sock.makefile("r")
         self.irqs: list[str] = []
 
     def ask(self, line: str) -> str:
-        self.file.write(line + "\n")
-        self.file.flush()
+        self.socket.sendall(f"{line}\n".encode())
         while True:
-            answer = self.file.readline()
+            answer = self.lines.readline()
             assert answer, "QEMU is gone"
             if answer.startswith("IRQ"):
                 self.irqs.append(answer.strip())

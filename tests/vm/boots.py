@@ -73,8 +73,8 @@ BOOTS: dict[str, Boot] = {
     "types": Boot(
         (
             Served("blk", "blk", options=("--latency", "0.01", "--set", "queues=2")),
-            Served("net", "net", options=("--latency", "0.01")),
-            Served("net-station", "net", options=("--set", "peer=responder")),
+            Served("net", "net", options=("--latency", "0.01", "--set", "queues=2")),
+            Served("net-station", "net", options=("--set", "peer=responder", "--set", "queues=2")),
             Served("console", "console", options=("--latency", "0.01")),
             Served("balloon", "balloon", options=("--latency", "0.01")),
             Served("input", "input", options=("--latency", "0.01")),
@@ -132,6 +132,12 @@ BOOTS: dict[str, Boot] = {
             Stock("qemu-rtc", "virtio-rtc-pci"),
             Stock("legacy-rng", "virtio-rng-pci,disable-modern=on,disable-legacy=off"),
             Served("rng-1.4", "rng"),
+            Served("vsock", "vsock", options=("--set", "guest_cid=0x01234567")),
+            Served(
+                "fs",
+                "fs",
+                options=("--set", "tag=zoo", "--set", "num_request_queues=2", "--set", "notify_buf_size=4096"),
+            ),
         )
     ),
     "unplug": Boot(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
+import json
 import os
 import random
 import select
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,6 +82,58 @@ def test_a_station_on_the_network_answers_to_ping(devices: dict[str, str]) -> No
     finally:
         _run("ip", "link", "set", interface, "down")
         _run("ip", "address", "flush", "dev", interface)
+
+
+#: The ioctl for all of ethtool, and its command that sets the numbers of queues (linux/sockios.h, linux/ethtool.h).
+_SIOCETHTOOL, _SCHANNELS = 0x8946, 0x3D
+
+
+def _set_pairs(interface: str, count: int) -> None:
+    """Have the kernel use so many queue pairs, as ``ethtool -L INTERFACE combined COUNT`` does."""
+    # struct ethtool_channels: the command, four maxima, then receive, transmit, other and combined queues.
+    channels = ctypes.create_string_buffer(struct.pack("9I", _SCHANNELS, 0, 0, 0, 0, 0, 0, 0, count))
+    # struct ifreq: the interface's name and a pointer.
+    request = struct.pack("16sP", interface.encode(), ctypes.addressof(channels)).ljust(40, b"\0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCETHTOOL, request)
+
+
+def _used_by_queue(log: str, start: int) -> dict[int, int]:
+    """How many buffers of each queue the server of a device has used since that place in its log."""
+    counts: dict[int, int] = {}
+    for line in Path(log).read_text(encoding="utf-8").splitlines()[start:]:
+        row: dict[str, Any] = json.loads(line) if line.endswith("}") else {}
+        if row.get("event") == "request completed":
+            queue = int(row["detail"].split(",")[0].removeprefix("queue "))
+            counts[queue] = counts.get(queue, 0) + 1
+    return counts
+
+
+def test_the_kernel_asks_for_a_second_queue_pair_and_gets_what_it_sends_there_back_on_it(
+    devices: dict[str, str], boot: dict[str, Any]
+) -> None:
+    _run("modprobe", "virtio_net")
+    interface = _made(devices["net-station"], "net")
+    log, queues = boot["devices"]["net-station"]["log"], Path("/sys/class/net") / interface / "queues"
+    start = len(Path(log).read_text(encoding="utf-8").splitlines())
+    _set_pairs(interface, 2)
+    assert sorted(path.name for path in queues.iterdir()) == ["rx-0", "rx-1", "tx-0", "tx-1"]
+    _run("ip", "address", "add", f"{_HERE}/24", "dev", interface)
+    _run("ip", "link", "set", interface, "up")
+    try:
+        # All that is sent goes to the second transmit queue.
+        (queues / "tx-0" / "xps_cpus").write_text("0")
+        (queues / "tx-1" / "xps_cpus").write_text("1")
+        said = _run("busybox", "ping", "-c", "5", "-W", "5", "-s", "1400", _THERE)
+        assert "5 packets received, 0% packet loss" in said
+    finally:
+        _run("ip", "link", "set", interface, "down")
+        _run("ip", "address", "flush", "dev", interface)
+        _set_pairs(interface, 1)
+    used = _used_by_queue(log, start)
+    assert used.get(4, 0) >= 2, "the commands went to the control queue behind both pairs"
+    assert used.get(3, 0) >= 5
+    assert used.get(2, 0) >= 5
 
 
 def test_bytes_come_back_from_the_echoing_port(devices: dict[str, str]) -> None:

@@ -81,7 +81,7 @@ def _print_head(console: Console, run: SuspendRun) -> None:
         table.add_row("dialect", f"{run.dialect.name} (feature bit {run.dialect.feature}; {run.dialect.origin})")
     table.add_row("features", f"offered {run.offered}, accepted {run.accepted}")
     if run.warm_up:
-        table.add_row("workload", f"{run.workload}: {run.warm_up} requests completed before the first suspend")
+        table.add_row("workload", f"{run.workload}: {run.warm_up} completed before the first suspend")
     console.print(table)
 
 

@@ -177,7 +177,8 @@ def _start(
         driver = driver_class(device)
         driver.start()
         workload = driver.workload(**options)
-        run.workload, run.proves = type(workload).__name__, workload.proves()
+        run.workload = f"requests of the {device.identity.type_name} driver"
+        run.proves = workload.proves()
     runner = CycleRunner(device, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)
     run.warm_up = runner.warm_up()
     if not runner.isr_clears:

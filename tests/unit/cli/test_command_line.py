@@ -72,6 +72,7 @@ def test_each_profile_ends_with_its_verdict_and_status(
 def test_the_rings_are_shown_to_work_where_suspend_is_not_offered(run: Run) -> None:
     _status, result, _messages = suspend(run, "emulated:rng?profile=qemu-store")
     assert result["workload"]["warm_up"] == 16
+    assert result["workload"]["description"] == "requests of the rng driver"
 
 
 def test_every_cycle_is_reported_with_times_reads_and_what_was_in_flight(run: Run) -> None:

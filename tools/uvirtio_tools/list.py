@@ -52,15 +52,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List, and return the exit status."""
-    devices = load_all(args.snapshot)
     if args.json:
-        print_json({"schema": SCHEMA, "version": VERSION, "devices": [_row(device) for device in devices]})
+        devices = load_all(args.snapshot, raw=False)
+        rows = [_row(device) for device in devices]
+        print_json({"schema": SCHEMA, "version": VERSION, "devices": rows})
         return exits.HOLDS
+    screen = console()
+    wide = args.verbose or screen.width >= _WIDE
+    devices = load_all(args.snapshot, raw=False, used=wide)
     if not devices:
         warn("there is no virtio PCI function here; `uvirtio show emulated:rng` shows a device of this process")
         return exits.HOLDS
-    screen = console()
-    screen.print(list_table(devices, wide=args.verbose or screen.width >= _WIDE))
+    table = list_table(devices, wide=wide)
+    if args.verbose or not screen.is_terminal:
+        screen = console(width=max(screen.width, table.width))  # a line per device, however long
+    screen.print(table)
     for device in devices:
         for problem in device.problems:
             warn(f"{device.locator}: {problem}")
@@ -68,5 +74,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(device: Description) -> dict[str, object]:
-    document = encode(device)
+    document = encode(device, _MEMBERS)
     return {member: document[member] for member in _MEMBERS}

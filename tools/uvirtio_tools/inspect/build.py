@@ -14,7 +14,7 @@ from uvirtio.pci.header import read_bars, read_identity
 from uvirtio.queue import QueueState
 from uvirtio.spec.devices import device_spec, queue_name
 from uvirtio.spec.features import Features
-from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureType
+from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureCap, StructureType
 from uvirtio.spec.registers import COMMON, LEGACY_CONFIG
 from uvirtio.spec.status import GONE, Status
 from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_modern
@@ -54,7 +54,7 @@ class Place:
     """How a function is reached for a look. ``bar`` raises where a BAR cannot be reached.
 
     ``registers`` False leaves the BARs alone: a kernel driver holds the device. ``sizes`` gives BAR sizes in bytes
-    where the bus knows them without touching anything.
+    where the bus knows them without touching anything; ``raw`` configuration space where it has been read.
     """
 
     locator: str
@@ -66,6 +66,7 @@ class Place:
     registers: bool = True
     sizes: Mapping[int, int] | None = None
     rings: Mapping[int, QueueState] | None = None
+    raw: bytes | None = None
 
 
 def describe_place(place: Place) -> Description:
@@ -95,6 +96,12 @@ def describe_place(place: Place) -> Description:
     if identity.transitional_id:
         interface = "transitional" if has_common else "legacy"
     command = place.config.u16[Header.COMMAND // 2]
+    entries = tuple(_capability(capability) for capability in capabilities)
+    problems += [
+        f"capability at {entry.at:#x} ({entry.structure or entry.name}): {problem}"
+        for entry in entries
+        for problem in entry.problems
+    ]
     description = Description(
         locator=place.locator,
         bus=place.bus,
@@ -112,23 +119,29 @@ def describe_place(place: Place) -> Description:
         section=spec.section,
         interface=interface,
         suspend_known=False,
-        interrupt=_interrupt(place.config, capabilities, identity.interrupt_pin, command),
+        interrupt=_interrupt(capabilities, identity.interrupt_pin, command),
         bars=tuple(Bar(bar.number, bar.kind, bar.address, bar_length(bar.number)) for bar in read_bars(place.config)),
-        capabilities=tuple(_capability(place.config, capability) for capability in capabilities),
-        pci_raw=b"".join(
-            place.config.u32[at].to_bytes(4, "little") for at in range(min(place.config.length, 256) // 4)
-        ).hex(),
+        capabilities=entries,
+        pci_raw=(_raw(place.config, capabilities) if place.raw is None else place.raw).hex(),
+        problems=tuple(dict.fromkeys(problems)),
     )
-    if place.registers:
-        description = _with_registers(description, place, capabilities, command, problems, notes)
-    problems += [
-        f"capability at {entry.at:#x} ({entry.structure or entry.name}): {problem}"
-        for entry in description.capabilities
-        for problem in entry.problems
-    ]
+    if not place.registers:
+        return description
+    description = _with_registers(description, place, capabilities, command, problems, notes)
     problems += [f"feature {row.bit} {row.name}: {problem}" for row in description.features for problem in row.problems]
     problems += [f"queue {row.index}: {problem}" for row in description.queues for problem in row.problems]
     return replace(description, problems=tuple(dict.fromkeys(problems)), notes=tuple(notes))
+
+
+def _raw(config: Region, capabilities: list[Capability]) -> bytes:
+    # Reading the window's data is an access to a BAR (4.1.4.9): ISR, say, which loses its bits.
+    windows = {
+        (entry.at + StructureCap.PCI_CFG_DATA) // 4
+        for entry in capabilities
+        if entry.structure is not None and entry.structure.type == StructureType.PCI_CFG
+    }
+    words = (0 if at in windows else config.u32[at] for at in range(min(config.length, Header.SIZE) // 4))
+    return b"".join(word.to_bytes(4, "little") for word in words)
 
 
 def _overlaps(capabilities: list[Capability]) -> list[str]:
@@ -152,7 +165,7 @@ def _overlaps(capabilities: list[Capability]) -> list[str]:
     return found
 
 
-def _interrupt(config: Region, capabilities: list[Capability], pin: int, command: int) -> Interrupt:
+def _interrupt(capabilities: list[Capability], pin: int, command: int) -> Interrupt:
     vectors, enabled = 0, False
     for capability in capabilities:
         if capability.id == CapabilityId.MSIX:
@@ -161,7 +174,7 @@ def _interrupt(config: Region, capabilities: list[Capability], pin: int, command
     return Interrupt(pin, vectors, enabled, disabled=bool(command & Command.INTX_DISABLE))
 
 
-def _capability(config: Region, capability: Capability) -> CapabilityEntry:
+def _capability(capability: Capability) -> CapabilityEntry:
     name = _CAPABILITY_NAMES.get(capability.id, f"capability {capability.id:#04x}")
     detail = ""
     if capability.id == CapabilityId.MSIX:
@@ -178,23 +191,20 @@ def _capability(config: Region, capability: Capability) -> CapabilityEntry:
         return CapabilityEntry(
             capability.at, capability.id, name, detail=detail, raw=capability.raw.hex(), problems=capability.problems
         )
-    entry = CapabilityEntry(
+    vendor = structure.type == StructureType.VENDOR
+    return CapabilityEntry(
         capability.at,
         capability.id,
         "VirtIO",
         structure.type_name,
+        bar=None if vendor else structure.bar,
+        structure_id=None if vendor else structure.id,
+        offset=None if vendor else structure.offset,
+        length=None if vendor else structure.length,
+        notify_off_multiplier=structure.multiplier if structure.type == StructureType.NOTIFY else None,
+        vendor=structure.vendor if vendor else None,
         raw=capability.raw.hex(),
         problems=capability.problems,
-    )
-    if structure.type == StructureType.VENDOR:
-        return replace(entry, vendor=structure.vendor)
-    return replace(
-        entry,
-        bar=structure.bar,
-        structure_id=structure.id,
-        offset=structure.offset,
-        length=structure.length,
-        notify_off_multiplier=structure.multiplier if structure.type == StructureType.NOTIFY else None,
     )
 
 

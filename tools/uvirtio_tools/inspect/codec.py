@@ -6,7 +6,7 @@ Masks and addresses are hex strings, as ``ip -j`` and ``nvme -o json`` have them
 from __future__ import annotations
 
 import types
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -29,10 +29,11 @@ def _hints(kind: Hashable) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def encode(value: Any) -> Any:
-    """What ``json.dumps`` takes, in the order of the fields."""
+def encode(value: Any, members: Collection[str] | None = None) -> Any:
+    """What ``json.dumps`` takes, in the order of the fields; of a dataclass only these ``members`` (None: all)."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _encode_field(item, getattr(value, item.name)) for item in fields(value)}
+        wanted = (item for item in fields(value) if members is None or item.name in members)
+        return {item.name: _encode_field(item, getattr(value, item.name)) for item in wanted}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value

@@ -17,6 +17,7 @@ import uvirtio
 from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, open_function, parse
 from uvirtio.bus.uio.discovery import describe, discover, resolve
+from uvirtio.bus.uio.inuse import Tables
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
 
@@ -249,12 +250,13 @@ class LiveMachine:
             self.error = str(error)
             return self.rows
         rows = []
+        tables = Tables(sysfs)
         for function in functions:
             known = self._known.get(function.address)
             try:
                 # Registers are read once for each driver: the list shall not be in the way of a run.
                 fresh = known is None or known[0] != function.driver
-                found = describe_sysfs(function, sysfs, registers=fresh and self._sysfs is None)
+                found = describe_sysfs(function, sysfs, registers=fresh and self._sysfs is None, tables=tables)
                 if known is not None and not fresh and known[1].suspend_known:
                     found = _keep_suspend(found, known[1])
                 self._known[function.address] = (function.driver, found)

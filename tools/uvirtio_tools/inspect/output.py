@@ -46,8 +46,11 @@ def one_device(locator: str | None, snapshot: str | None, *, intrusive: bool = F
     return describe_locator(locator, intrusive=intrusive)
 
 
-def load_all(snapshot: str | None) -> list[Description]:
-    """Every device of a snapshot, or of this machine; what fails is told on stderr and left out."""
+def load_all(snapshot: str | None, *, raw: bool = True, used: bool = True) -> list[Description]:
+    """Every device of a snapshot, or of this machine; what fails is told on stderr and left out.
+
+    ``raw`` and ``used`` as in :func:`~uvirtio_tools.inspect.sources.describe_sysfs`; a snapshot has what it has.
+    """
     if snapshot is not None:
         from .snapshot import load
 
@@ -55,7 +58,7 @@ def load_all(snapshot: str | None) -> list[Description]:
     from .sources import describe_all
 
     found = []
-    for item in describe_all():
+    for item in describe_all(raw=raw, used=used):
         if isinstance(item, Description):
             found.append(item)
         else:

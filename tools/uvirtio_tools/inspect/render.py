@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from .columns import Columns, empty_table
 from .model import CapabilityEntry, Description, FeatureRow, Interrupt, QueueRow
 
 if TYPE_CHECKING:
@@ -31,17 +32,6 @@ def mark(state: bool | None) -> str:
     return "?" if state is None else "yes" if state else "-"
 
 
-def _table(*columns: str, numbers: Iterable[str] = ()) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    right = set(numbers)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    return table
-
-
 def interrupt_text(interrupt: Interrupt | None) -> str:
     """``INTA (irq 11), MSI-X 3 vectors on``."""
     if interrupt is None:
@@ -57,12 +47,12 @@ def interrupt_text(interrupt: Interrupt | None) -> str:
     return f"{pin}, MSI-X {interrupt.msix_vectors} vectors {'on' if interrupt.msix_enabled else 'off'}{used}"
 
 
-def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None) -> Table:
+def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None) -> Columns:
     """One row per device; ``wide`` adds what does not fit into 80 columns; ``marked`` is pointed at."""
     columns = ["address", "type", "interface", "driver", "is", "SUSPEND"]
     if wide:
         columns += ["name", "interrupt", "IOMMU", "NUMA", "used by"]
-    table = _table(*columns)
+    rows = []
     for device in devices:
         driver = device.driver or "-"
         if device.driver_override:
@@ -80,8 +70,8 @@ def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None
             group = "-" if device.iommu_group is None else f"{device.iommu_group} {device.iommu_type}".strip()
             node = "-" if device.numa_node is None else str(device.numa_node)
             row += [device.name, interrupt_text(device.interrupt), group, node, "; ".join(device.used_by) or "-"]
-        table.add_row(*row)
-    return table
+        rows.append(row)
+    return Columns(columns, rows)
 
 
 def identity_rows(device: Description) -> Iterator[tuple[str, str]]:
@@ -115,7 +105,7 @@ def identity_rows(device: Description) -> Iterator[tuple[str, str]]:
 
 def features_table(device: Description, *, sentences: bool = True) -> Table:
     """The matrix: bit, name, offered, accepted, and what it means with what is wrong."""
-    table = _table("bit", "feature", "offered", "accepted", *(["meaning"] if sentences else []), numbers=["bit"])
+    table = empty_table("bit", "feature", "offered", "accepted", *(["meaning"] if sentences else []), numbers=["bit"])
     for row in device.features:
         cells = [str(row.bit), row.name, mark(row.offered), mark(row.accepted)]
         if sentences:
@@ -130,7 +120,7 @@ def _feature_text(row: FeatureRow) -> str:
 
 def capabilities_table(device: Description, *, raw: bool = False) -> Table:
     """Capabilities of all kinds in list order."""
-    table = _table("at", "capability", "BAR", "offset", "length", "more", *(["raw"] if raw else []))
+    table = empty_table("at", "capability", "BAR", "offset", "length", "more", *(["raw"] if raw else []))
     for entry in device.capabilities:
         cells = [
             f"{entry.at:#04x}",
@@ -157,7 +147,7 @@ def _capability_text(entry: CapabilityEntry) -> str:
 
 def bars_table(device: Description) -> Table:
     """Base address registers."""
-    table = _table("BAR", "kind", "address", "size")
+    table = empty_table("BAR", "kind", "address", "size")
     for bar in device.bars:
         table.add_row(str(bar.number), bar.kind, f"{bar.address:#x}", "?" if bar.size is None else f"{bar.size:#x}")
     return table
@@ -169,7 +159,7 @@ def queues_table(device: Description) -> Table:
     columns = ["queue", "name", "num", "enabled", "vector", "notify", "desc", "avail", "used"]
     if driven:
         columns += ["avail idx", "used idx", "in flight", "notes"]
-    table = _table(*columns, numbers=["queue", "num", "avail idx", "used idx", "in flight"])
+    table = empty_table(*columns, numbers=["queue", "num", "avail idx", "used idx", "in flight"])
     for queue in device.queues:
         table.add_row(*_queue_cells(queue, driven))
     return table
@@ -204,7 +194,7 @@ def _queue_cells(queue: QueueRow, driven: bool) -> list[str]:
 
 def configuration_table(device: Description) -> Table:
     """Configuration fields by name; those that no offered feature makes valid are marked, and their bytes left out."""
-    table = _table("offset", "field", "value", "", "exists", numbers=["offset"])
+    table = empty_table("offset", "field", "value", "", "exists", numbers=["offset"])
     table.columns[1].no_wrap = True
     for field in device.config:
         absent = field.valid is False

@@ -5,17 +5,19 @@ A function that a kernel driver holds is told from sysfs and configuration space
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from uvirtio.access.clock import RealClock
 from uvirtio.access.view import Region
 from uvirtio.bus import Function
 from uvirtio.bus.locator import open_function, parse
-from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve
-from uvirtio.bus.uio.inuse import OpenFiles, uses
+from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve, whole_config
+from uvirtio.bus.uio.inuse import Tables, uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.errors import (
@@ -25,7 +27,6 @@ from uvirtio.errors import (
     UvirtioError,
 )
 from uvirtio.queue import QueueState
-from uvirtio.spec.ids import device_type
 from uvirtio.spec.pci import CapabilityId, Header, PciStatus, StructureType
 
 from .build import Place, describe_place
@@ -33,6 +34,8 @@ from .findings import feature_rows, offered_dialects
 from .model import Description
 
 __all__ = ["describe_all", "describe_locator", "describe_open", "describe_sysfs"]
+
+_ALL_ONES = b"\xff" * 4
 
 
 def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None = None) -> Description:
@@ -49,14 +52,19 @@ def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None 
         return describe_open(function)
 
 
-def describe_all(sysfs: Sysfs | None = None, *, registers: bool = True) -> Iterator[Description | UvirtioError]:
-    """Every virtio function of this machine; one that fails is its error, and the rest goes on."""
+def describe_all(
+    sysfs: Sysfs | None = None, *, raw: bool = True, used: bool = True
+) -> Iterator[Description | UvirtioError]:
+    """Every virtio function of this machine; one that fails is its error, and the rest goes on.
+
+    ``raw`` and ``used`` as in :func:`describe_sysfs`.
+    """
 
     sysfs = sysfs or Sysfs()
-    files = OpenFiles(sysfs)
+    tables = Tables(sysfs)
     for function in discover(sysfs):
         try:
-            yield describe_sysfs(function, sysfs, registers=registers, files=files)
+            yield describe_sysfs(function, sysfs, tables=tables, raw=raw, used=used)
         except UvirtioError as error:
             yield error
 
@@ -76,15 +84,19 @@ def describe_sysfs(
     intrusive: bool = False,
     registers: bool = True,
     run: Path = RUN,
-    files: OpenFiles | None = None,
+    tables: Tables | None = None,
+    raw: bool = True,
+    used: bool = True,
 ) -> Description:
     """Describe a function of this machine. ``registers`` False leaves its BARs alone in any case.
 
-    ``run`` is where the locks are: a function that another uvirtio drives is left alone too.
+    ``run`` is where the locks are: a function that another uvirtio drives is left alone too. ``tables``: one for many
+    functions. Without ``raw`` configuration space is not read between the capabilities, and without ``used`` nobody is
+    asked what uses the function.
     """
     held = function.driver is not None and function.driver != UIO_DRIVER
     notes: list[str] = []
-    data = _read_config(sysfs, function.address)
+    data = _identified(function)
     if len(data) < Header.SIZE:
         notes.append("only root can read configuration space beyond the header: no capabilities, no registers")
     if held and not intrusive:
@@ -92,34 +104,37 @@ def describe_sysfs(
             f"{function.driver} holds the device: offered features, queues and configuration are not read, so as not to "
             "disturb it; --intrusive reads them through the PCI_CFG window"
         )
+    quiet = _quiet_place(function, data, whole_config(sysfs, function) if raw else function.config)
     description = None
     if len(data) == Header.SIZE and registers and (intrusive or not held):
         try:
-            with _registers(function, sysfs, held, run) as place:
+            with _registers(quiet, sysfs, held, run) as place:
                 description = describe_place(place)
         except (CannotRun, DeviceMisbehaved) as error:
             notes.append(f"the registers were not read: {error}")
     if description is None:
-        description = describe_place(_quiet_place(function, data))
-        description = replace(description, source="sysfs")
-    return _with_sysfs(description, function, sysfs, data, notes, files)
+        description = describe_place(quiet)
+    return _with_sysfs(description, function, notes, tuple(uses(sysfs, function, tables)) if used else ())
 
 
-def _read_config(sysfs: Sysfs, bdf: str) -> bytes:
-    try:
-        data = (sysfs.function(bdf) / "config").read_bytes()
-    except OSError as error:
-        raise NoSuchDevice(f"{bdf} disappeared while it was read ({error.strerror})") from error
+def _identified(function: PciFunction) -> bytes:
+    """The configuration space of a function, with its ids. Raises :class:`NoSuchDevice`."""
+    data = function.config
     if len(data) < Header.FIRST_CAPABILITY:
-        raise NoSuchDevice(f"{bdf}: configuration space gives {len(data)} bytes; the device is going away")
-    return data[: Header.SIZE]
+        raise NoSuchDevice(
+            f"{function.address} disappeared while it was read: configuration space gives {len(data)} bytes"
+        )
+    if data[: Header.COMMAND] == _ALL_ONES != data[Header.REVISION : Header.REVISION + 4]:
+        # A virtual function has no ids of its own in configuration space (PCIe SR-IOV); the kernel knows them.
+        data = struct.pack("<HH", function.vendor & 0xFFFF, function.device & 0xFFFF) + data[Header.COMMAND :]
+    return data
 
 
 def _unreachable(number: int) -> Region:
     raise CannotRun(f"BAR {number} is left alone")
 
 
-def _quiet_place(function: PciFunction, data: bytes) -> Place:
+def _quiet_place(function: PciFunction, data: bytes, raw: bytes) -> Place:
     """Configuration space as it was read once, and nothing else."""
     image = bytearray(data.ljust(Header.SIZE, b"\0"))
     if len(data) < Header.SIZE:
@@ -134,41 +149,42 @@ def _quiet_place(function: PciFunction, data: bytes) -> Place:
         RealClock(),
         registers=False,
         sizes={bar.number: bar.size for bar in function.bars},
+        raw=raw,
     )
 
 
 @contextmanager
-def _registers(function: PciFunction, sysfs: Sysfs, held: bool, run: Path) -> Iterator[Place]:
-    """The way to the registers: mapped BARs, or the PCI_CFG window where a driver holds the function."""
+def _registers(quiet: Place, sysfs: Sysfs, held: bool, run: Path) -> Iterator[Place]:
+    """The way to the registers as well: mapped BARs, or the PCI_CFG window where a driver holds the function."""
     from uvirtio.bus.uio.bars import OpenBar, open_bar
     from uvirtio.bus.uio.quiesce import config_region
 
-    config = config_region(sysfs, function.address)
-    sizes = {bar.number: bar.size for bar in function.bars}
     opened: dict[int, OpenBar] = {}
 
     def mapped(number: int) -> Region:
         if number not in opened:
-            opened[number] = open_bar(sysfs, function.address, number)
+            opened[number] = open_bar(sysfs, quiet.locator, number)
         return opened[number].region
 
     # Somebody else's uvirtio selects queues and features of its own.
-    lock = FunctionLock(function.address, run)
+    lock = FunctionLock(quiet.locator, run)
     try:
-        bar = _window(config, sizes) if held else mapped
-        source = "PCI_CFG window" if held else "registers"
-        yield Place(function.address, "uio", source, config, bar, RealClock(), sizes=sizes)
+        if held:
+            bar = _window(quiet.config, config_region(sysfs, quiet.locator), quiet.sizes or {})
+            yield replace(quiet, source="PCI_CFG window", bar=bar, registers=True)
+        else:
+            yield replace(quiet, source="registers", bar=mapped, registers=True)
     finally:
         for each in opened.values():
             each.close()
         lock.release()
 
 
-def _window(config: Region, sizes: Mapping[int, int]) -> Callable[[int], Region]:
+def _window(image: Region, config: Region, sizes: Mapping[int, int]) -> Callable[[int], Region]:
     from uvirtio.pci.capabilities import walk
     from uvirtio.pci.window import window_bar
 
-    capabilities, _ = walk(config, sizes.get)
+    capabilities, _ = walk(image, sizes.get)
     for capability in capabilities:
         structure = capability.structure
         if capability.id == CapabilityId.VENDOR and structure is not None and structure.type == StructureType.PCI_CFG:
@@ -178,44 +194,35 @@ def _window(config: Region, sizes: Mapping[int, int]) -> Callable[[int], Region]
 
 
 def _with_sysfs(
-    description: Description,
-    function: PciFunction,
-    sysfs: Sysfs,
-    data: bytes,
-    notes: list[str],
-    files: OpenFiles | None,
+    description: Description, function: PciFunction, notes: list[str], used_by: tuple[str, ...]
 ) -> Description:
     """Add what the kernel knows about the function."""
 
     if function.driver == UIO_DRIVER and description.source == "sysfs" and not notes:
         notes.append("the registers were not read")
+    known: dict[str, Any] = {}
     child = next((child for child in function.virtio if child.features is not None), None)
-    interrupt = description.interrupt and replace(
-        description.interrupt, linux_irq=function.irq, vectors_in_use=function.msi
-    )
-    description = replace(
+    if child is not None and description.source == "sysfs":
+        negotiated, legacy = child.features or 0, description.interface == "legacy"
+        dialects = offered_dialects(description.type, negotiated, legacy=legacy)
+        known = {
+            "status": child.status,
+            "accepted": negotiated,
+            "features": feature_rows(description.type, None, negotiated, legacy=legacy),
+            "suspend": dialects,
+            "suspend_known": bool(dialects),
+        }
+    return replace(
         description,
         driver=function.driver,
         driver_override=function.driver_override,
         kernel_names=function.kernel_names,
-        used_by=tuple(uses(sysfs, function.address, files)),
+        used_by=used_by,
         iommu_group=function.iommu_group,
         iommu_type=function.iommu_type,
         numa_node=function.numa_node if function.numa_node >= 0 else None,
-        interrupt=interrupt,
-        pci_raw=data.hex(),
+        interrupt=description.interrupt
+        and replace(description.interrupt, linux_irq=function.irq, vectors_in_use=function.msi),
         notes=(*notes, *description.notes),
-    )
-    if child is None or description.source != "sysfs":
-        return description
-    number = device_type(function.device, function.subsystem)
-    negotiated = child.features or 0
-    dialects = offered_dialects(number, negotiated, legacy=description.interface == "legacy")
-    return replace(
-        description,
-        status=child.status if child.status is not None and child.status >= 0 else None,
-        accepted=negotiated,
-        features=feature_rows(number, None, negotiated, legacy=description.interface == "legacy"),
-        suspend=dialects,
-        suspend_known=bool(dialects),
+        **known,
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ...access.view import Region, View
 from ...errors import CannotRun, DeviceMisbehaved, PrivilegeMissing
-from .discovery import describe
+from .discovery import bars_of
 from .sysfs import Sysfs, explain
 
 __all__ = ["OpenBar", "open_bar", "port_region"]
@@ -31,7 +31,7 @@ class OpenBar:
 
 def open_bar(sysfs: Sysfs, bdf: str, number: int) -> OpenBar:
     """Open a BAR. Raises :class:`DeviceMisbehaved` where there is none, :class:`CannotRun` where it cannot be reached."""
-    bars = {bar.number: bar for bar in describe(sysfs, bdf).bars}
+    bars = {bar.number: bar for bar in bars_of(sysfs, bdf)}
     if number not in bars:
         there = ", ".join(map(str, bars)) or "none"
         raise DeviceMisbehaved(f"{bdf}: BAR {number} was asked for, but the function has {there}")

@@ -8,23 +8,25 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from ...errors import CannotRun, LocatorError, NoSuchDevice
 from ...spec.ids import VENDOR, device_type, is_transitional_id, is_virtio, type_name
 from ...spec.pci import Header
-from .sysfs import Sysfs
+from .image import read_image, read_rest
+from .sysfs import Directory, Sysfs
 
 __all__ = [
     "BarResource",
     "KernelDevice",
     "PciFunction",
     "VirtioChild",
+    "bars_of",
     "describe",
     "discover",
     "kernel_devices",
     "resolve",
+    "whole_config",
 ]
 
 _IORESOURCE_IO = 0x0100
@@ -53,6 +55,12 @@ _CLASSES = frozenset(
 _SLOT = re.compile(
     r"(?:(?:(?P<domain>[0-9a-f]{1,8}):)?(?P<bus>[0-9a-f]{1,2}):)?(?P<slot>[0-9a-f]{1,2})\.(?P<function>[0-7])"
 )
+_CHILD = re.compile(r"virtio\d+")
+_BITS = re.compile("[01]+")
+#: Directories that stand below devices and have none below them.
+_NO_DEVICES = frozenset(
+    ("power", "queue", "queues", "mq", "statistics", "integrity", "holders", "slaves", "trace", "link", "msi_irqs")
+)
 _FULL = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
@@ -74,7 +82,7 @@ class KernelDevice:
 
     kind: str
     name: str
-    path: Path
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class VirtioChild:
 
     name: str
     driver: str | None
-    #: Negotiated feature bits; None where the kernel does not say.
+    #: Negotiated feature bits, and the status; None where the kernel does not say.
     features: int | None
     status: int | None
     devices: tuple[KernelDevice, ...]
@@ -114,6 +122,8 @@ class PciFunction:
     bars: tuple[BarResource, ...]
     virtio: tuple[VirtioChild, ...]
     uio: str | None
+    #: Configuration space: the header and the capabilities, 0 between them; 64 bytes without root, less when it vanishes.
+    config: bytes = field(repr=False)
 
     @property
     def is_virtio(self) -> bool:
@@ -149,55 +159,67 @@ class PciFunction:
         return (*names, self.uio) if self.uio else tuple(names)
 
 
-def _addresses(sysfs: Sysfs) -> list[str]:
-    directory = sysfs.sys / "bus/pci/devices"
-    if sysfs.root == Path("/"):
-        try:
-            import pyudev
-
-            return sorted(device.sys_name for device in pyudev.Context().list_devices(subsystem="pci"))
-        except (ImportError, OSError):
-            pass  # no libudev on this machine: sysfs has the same names
-    return sysfs.names(directory)
-
-
 def discover(sysfs: Sysfs | None = None) -> list[PciFunction]:
     """All virtio PCI functions of this machine, in the order of their addresses; those that vanish are left out."""
     sysfs = sysfs or Sysfs()
     found: list[PciFunction] = []
-    for address in _addresses(sysfs):
-        if sysfs.number(sysfs.function(address) / "vendor", -1) != VENDOR:
-            continue
-        function = describe(sysfs, address)
-        if function.is_virtio:
-            found.append(function)
+    for address in sysfs.names(sysfs.sys / "bus/pci/devices"):
+        with sysfs.directory(address) as directory:
+            vendor = directory.number("vendor", -1)
+            if vendor == VENDOR and is_virtio(vendor, device := directory.number("device", -1)):
+                found.append(_describe(directory, address, vendor, device))
     return found
 
 
 def describe(sysfs: Sysfs, bdf: str) -> PciFunction:
     """What sysfs says about one function, virtio or not; it may vanish while it is read."""
-    at = sysfs.function(bdf)
-    group = sysfs.link(at / "iommu_group")
+    with sysfs.directory(bdf) as directory:
+        return _describe(directory, bdf, directory.number("vendor", -1), directory.number("device", -1))
+
+
+def _describe(directory: Directory, bdf: str, vendor: int, device: int) -> PciFunction:
+    there = directory.names()
+    group = directory.link("iommu_group") if "iommu_group" in there else None
+    override = directory.read("driver_override")
+    with directory.file("config") as handle:
+        config = read_image(handle)
     return PciFunction(
         address=bdf,
-        vendor=sysfs.number(at / "vendor", -1),
-        device=sysfs.number(at / "device", -1),
-        subsystem_vendor=sysfs.number(at / "subsystem_vendor", -1),
-        subsystem=sysfs.number(at / "subsystem_device", -1),
-        revision=sysfs.number(at / "revision", -1),
-        class_code=sysfs.number(at / "class", -1),
-        driver=sysfs.driver(bdf),
-        driver_override=sysfs.override(bdf),
-        irq=sysfs.number(at / "irq"),
-        interrupt_pin=sysfs.peek(bdf, Header.INTERRUPT_PIN, 1) % 0xFF,  # all-ones: it cannot be read
-        msi=tuple(sorted(int(name) for name in sysfs.names(at / "msi_irqs") if name.isdigit())),
+        vendor=vendor,
+        device=device,
+        subsystem_vendor=directory.number("subsystem_vendor", -1),
+        subsystem=directory.number("subsystem_device", -1),
+        revision=directory.number("revision", -1),
+        class_code=directory.number("class", -1),
+        driver=directory.link("driver"),
+        driver_override="" if override == "(null)" else override,
+        irq=directory.number("irq"),
+        interrupt_pin=config[Header.INTERRUPT_PIN] % 0xFF if len(config) >= Header.FIRST_CAPABILITY else 0,
+        msi=tuple(sorted(int(name) for name in directory.names("msi_irqs") if name.isdigit()))
+        if "msi_irqs" in there
+        else (),
         iommu_group=int(group) if group is not None and group.isdigit() else None,
-        iommu_type=sysfs.read(at / "iommu_group/type"),
-        numa_node=sysfs.number(at / "numa_node", -1),
-        bars=_bars(sysfs.read(at / "resource")),
-        virtio=tuple(_child(sysfs, at / name) for name in sysfs.names(at) if re.fullmatch(r"virtio\d+", name)),
-        uio=sysfs.uio(bdf),
+        iommu_type=directory.read("iommu_group/type") if group is not None else "",
+        numa_node=directory.number("numa_node", -1),
+        bars=_bars(directory.read("resource")),
+        virtio=tuple(_child(directory, name) for name in there if _CHILD.fullmatch(name)),
+        uio=next((name for name in directory.names("uio") if name.startswith("uio")), None) if "uio" in there else None,
+        config=config,
     )
+
+
+def bars_of(sysfs: Sysfs, bdf: str) -> tuple[BarResource, ...]:
+    """The base address registers of a function alone."""
+    with sysfs.directory(bdf) as directory:
+        return _bars(directory.read("resource"))
+
+
+def whole_config(sysfs: Sysfs, function: PciFunction) -> bytes:
+    """``function.config`` with what lies between the capabilities."""
+    if len(function.config) < Header.SIZE:
+        return function.config
+    with sysfs.directory(function.address) as directory, directory.file("config") as handle:
+        return read_rest(handle, function.config)
 
 
 def _bars(resource: str) -> tuple[BarResource, ...]:
@@ -214,33 +236,42 @@ def _bars(resource: str) -> tuple[BarResource, ...]:
     return tuple(bars)
 
 
-def _child(sysfs: Sysfs, at: Path) -> VirtioChild:
-    bits = sysfs.read(at / "features")  # one character a bit, bit 0 first
-    driver = sysfs.link(at / "driver")
+def _child(directory: Directory, name: str) -> VirtioChild:
+    at = f"{directory.path}/{name}"
+    bits = directory.read(f"{name}/features")  # one character a bit, bit 0 first
+    driver = directory.link(f"{name}/driver")
+    status = directory.number(f"{name}/status", -1)
     devices = list(kernel_devices(at))
     if driver == "virtio_rng":
         # hw_random has one character device for whichever source is current, and no link back to its sources.
         devices.append(KernelDevice("hw_random", "hwrng", at))
     return VirtioChild(
-        name=at.name,
+        name=name,
         driver=driver,
-        features=int(bits[::-1], 2) if re.fullmatch("[01]+", bits) else None,
-        status=sysfs.number(at / "status", -1) if (at / "status").exists() else None,
+        features=int(bits[::-1], 2) if _BITS.fullmatch(bits) else None,
+        status=status if status >= 0 else None,
         devices=tuple(devices),
     )
 
 
-def kernel_devices(at: Path) -> Iterator[KernelDevice]:
+def kernel_devices(at: str) -> Iterator[KernelDevice]:
     """The devices of the interesting classes below a device directory, disks behind a SCSI host included."""
-    for where, directories, _ in os.walk(at):
-        directories[:] = sorted(name for name in directories if name not in ("power", "msi_irqs"))
-        directory = Path(where)
-        try:
-            kind = os.path.basename(os.readlink(directory / "subsystem"))
-        except OSError:
+    try:
+        with os.scandir(at) as entries:
+            below = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return
+    for name in below:
+        if name in _NO_DEVICES:
             continue
-        if directory != at and kind in _CLASSES:
-            yield KernelDevice(kind, directory.name, directory)
+        path = f"{at}/{name}"
+        try:
+            kind = os.path.basename(os.readlink(f"{path}/subsystem"))
+        except OSError:
+            kind = ""  # a directory that groups what is of one class, or something that is no device
+        if kind in _CLASSES:
+            yield KernelDevice(kind, name, path)
+        yield from kernel_devices(path)
 
 
 def resolve(text: str, sysfs: Sysfs | None = None) -> str:

@@ -11,7 +11,7 @@ from ...spec.pci import Command, Header, StructureType
 from ...spec.registers import COMMON, LEGACY
 from ...spec.status import GONE, describe
 from .bars import OpenBar, open_bar
-from .discovery import describe as describe_function
+from .discovery import bars_of
 from .sysfs import Sysfs
 
 __all__ = ["config_region", "stop"]
@@ -41,7 +41,7 @@ def stop(sysfs: Sysfs, bdf: str) -> str:
     config.u16[Header.COMMAND // 2] = (command & ~Command.BUS_MASTER) | Command.MEMORY | Command.IO
     if sysfs.dry_run:
         return ""
-    sizes = {bar.number: bar.size for bar in describe_function(sysfs, bdf).bars}
+    sizes = {bar.number: bar.size for bar in bars_of(sysfs, bdf)}
     bar: OpenBar | None = None
     try:
         common = first_usable(walk(config, sizes.get)[0], StructureType.COMMON, bdf, required=False)

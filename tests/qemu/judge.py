@@ -70,6 +70,9 @@ _ALWAYS = {
     "sound": _LEGACY,
 }  # fmt: skip
 
+#: The monitor's letters for bytes that are read at once.
+_WIDTHS = {1: "b", 2: "h", 4: "w"}
+
 
 class Judge:
     """What QEMU says of the device at ``path``, a QOM path of a PCI device."""
@@ -97,7 +100,7 @@ class Judge:
         if type_name == "mem" and said["unplugged-inaccessible"] == "on":
             names |= {"MEM_F_UNPLUGGED_INACCESSIBLE"}
         if interface == "legacy":
-            return names | {"F_UNUSED"} - {"F_RING_RESET", "F_RING_PACKED"}
+            return (names | {"F_UNUSED"}) - {"F_RING_RESET", "F_RING_PACKED"}
         return {"F_VERSION_1"} | names - (_LEGACY - _ALWAYS.get(type_name, set()))
 
     def fields(self, type_name: str) -> dict[str, object]:
@@ -187,13 +190,13 @@ class Judge:
         return {name: said[name] for name in ("jacks", "streams", "chmaps")}
 
 
-def memory_as_qemu_reads_it(ask: Ask, address: int, length: int) -> bytes:
-    """Bytes at a guest physical address, read by QEMU's monitor a byte at a time: of a BAR, what the device answers."""
-    lines = ask("human-monitor-command", **{"command-line": f"xp /{length}bx {address:#x}"}).split("\n")
-    return bytes(int(word, 16) for line in lines for word in line.partition(":")[2].split())
+def memory_as_qemu_reads_it(ask: Ask, address: int, width: int) -> int:
+    """1, 2 or 4 bytes at a guest physical address, read by QEMU's monitor at once: in a BAR, what the device answers."""
+    said = ask("human-monitor-command", **{"command-line": f"xp /1{_WIDTHS[width]}x {address:#x}"})
+    return int(said.partition(":")[2], 16)
 
 
 def port_as_qemu_reads_it(ask: Ask, port: int, width: int) -> int:
     """An I/O port of 1, 2 or 4 bytes, read by QEMU's monitor."""
-    said = ask("human-monitor-command", **{"command-line": f"i /{ {1: 'b', 2: 'h', 4: 'w'}[width] }x {port:#x}"})
+    said = ask("human-monitor-command", **{"command-line": f"i /{_WIDTHS[width]}x {port:#x}"})
     return int(re.sub(r".*=", "", said), 16)

@@ -9,9 +9,11 @@ from urllib.parse import quote
 import pytest
 
 from tests.lab import distro_qemu, modern_qemu
+from tests.qemu.conftest import Served
 from tests.qemu.judge import Judge
 from uvirtio.bus.locator import open_function
 from uvirtio.device import Device
+from uvirtio.emulated.types import DESCRIBED
 from uvirtio.errors import QemuDied
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.status import Status
@@ -166,6 +168,23 @@ def test_the_description_equals_what_qemu_says_and_names_everything(name: str, q
         if answers:
             _compare(after, _qmp(function, "x-query-virtio-status", path=path))
         assert all((field.value is not None) is field.valid for field in after.config)
+
+
+@pytest.mark.needs("modern-qemu")
+@pytest.mark.parametrize("name", sorted(DESCRIBED))
+def test_a_type_that_is_described_only_is_a_device_of_qemu_with_its_id_bits_and_fields(
+    name: str, recent_qemu: str, serve: Served
+) -> None:
+    with open_function(f"emulated:{name}") as function:
+        alone = describe_open(function)
+    socket, _ = serve(name)
+    with open_function(f"qemu:vfio-user-pci?socket={socket}&qemu={recent_qemu}") as function:
+        device = describe_open(function)
+        ids = [row["id"] for bus in _qmp(function, "query-pci") for row in bus["devices"] if row["qdev_id"]]
+    assert [(row["vendor"], row["device"]) for row in ids] == [(0x1AF4, 0x1040 + DESCRIBED[name].TYPE)]
+    assert (device.type_name, device.problems) == (name, ())
+    assert (device.features, device.config) == (alone.features, alone.config)
+    assert [(queue.name, queue.num) for queue in device.queues] == [(queue.name, 256) for queue in alone.queues]
 
 
 def test_properties_of_the_command_line_show_in_the_configuration_and_the_queues(qemu: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from tests.emulated.checks.judging import judge, results, with_verdict, words
@@ -76,9 +78,11 @@ class ForgetsNotifications(Behaviour):
 class BreaksDownAsleep(Behaviour):
     """Fails while it is suspended."""
 
+    after: ClassVar[float] = 0.05
+
     def present_suspended(self) -> None:
         super().present_suspended()
-        self.device.clock.call_at(self.device.clock.now() + 0.05, self._break)
+        self.device.clock.call_at(self.device.clock.now() + self.after, self._break)
 
     def _break(self) -> None:
         if self.phase is Phase.SUSPENDED:
@@ -192,6 +196,19 @@ def test_one_that_breaks_down_while_suspended_passes_nothing_that_needs_it_to_sl
     assert {words(run)[id_] for id_ in ("V3", "V4", "V10", "V11")} == {"SKIP"}
     assert "failed while it was suspended" in results(run)["V4"].finding.summary
     assert with_verdict(run, "FAIL", "ERROR") == set()
+    assert run.verdict.value == "WARN"
+
+
+def test_one_that_never_sleeps_through_is_no_pass_and_is_not_said_to_refuse_what_it_was_not_asked() -> None:
+    class BreaksDownAtOnce(BreaksDownAsleep):
+        after = 0.001
+
+    run = judge("emulated:rng", behaviour=BreaksDownAtOnce)
+    assert (run.verdict.value, words(run)["V8"], words(run)["V9"]) == ("WARN", "WARN", "SKIP")
+    assert "failed by itself" in results(run)["V8"].finding.summary
+    assert {results(run)[id_].finding.summary.partition(",")[0] for id_ in ("V9", "V16", "S1")} == {
+        "the device failed while it was suspended"
+    }
 
 
 def test_one_that_sets_both_bits_for_everything_and_notifies_while_suspended_is_found() -> None:

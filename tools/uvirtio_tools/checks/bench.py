@@ -21,7 +21,7 @@ from uvirtio_drivers.workload import Driver, Workload
 
 from ..notified import isr_count, shows_in_isr, shows_on_the_line
 from .look import Look, WatchedQueue, take_look, watch
-from .outcomes import Control, NotResumed, NotSuspended, NotWorking, Overdue, Refused, Window
+from .outcomes import Control, FailedAsleep, NotResumed, NotSuspended, NotWorking, Overdue, Refused, Window
 from .verdict import Skip
 
 if TYPE_CHECKING:
@@ -451,7 +451,10 @@ class Bench:
                 self.seen_broken.setdefault("V4", f"queue {index}: used index {used} -> {now} while suspended")
 
     def resume(self, *, kick: bool = True, fallback: bool = True) -> Transition:
-        """Resume; where the specified byte does not do it, 0x0f, tagged. Raises :class:`Refused`, :class:`NotResumed`."""
+        """Resume; where the specified byte does not do it, 0x0f, tagged.
+
+        Raises :class:`Refused`, :class:`FailedAsleep` where it had failed before it was asked, :class:`NotResumed`.
+        """
         suspender = self.suspender
         suspender.timeout = self.limit()
         status = self.device.transport.status()
@@ -470,6 +473,8 @@ class Bench:
                 transition = suspender.await_running()
                 self.falls_back = transition.done
         self.transitions.append(transition)
+        if transition.outcome is Outcome.REFUSED and status & Status.DEVICE_NEEDS_RESET:
+            raise FailedAsleep(transition)
         self._raise_for(transition)
         if kick:
             suspender.kick_outstanding()

@@ -7,7 +7,7 @@ from uvirtio.spec.status import describe
 
 from .asleep import judge_loads, moved_indices
 from .bench import Bench
-from .outcomes import NotResumed, NotSuspended, Refused
+from .outcomes import FailedAsleep, NotResumed, NotSuspended, Refused
 from .registry import check
 from .verdict import Finding, Skip, failed, passed
 
@@ -39,6 +39,8 @@ def resumes_by_clearing(bench: Bench) -> Finding:
     bench.suspend()
     try:
         transition = bench.resume()
+    except FailedAsleep:
+        raise
     except Refused as refusal:
         return passed(f"refused: status {describe(refusal.transition.status)}")
     except NotResumed as late:

@@ -12,7 +12,7 @@ from uvirtio.suspend import Transition
 from .look import Look
 from .verdict import Skip
 
-__all__ = ["Control", "NotResumed", "NotSuspended", "NotWorking", "Overdue", "Refused", "Window"]
+__all__ = ["Control", "FailedAsleep", "NotResumed", "NotSuspended", "NotWorking", "Overdue", "Refused", "Window"]
 
 
 class Refused(Skip):
@@ -23,6 +23,14 @@ class Refused(Skip):
         super().__init__(
             f"the device refused to {transition.kind} (DEVICE_NEEDS_RESET, status {describe(transition.status)}), which it may"
         )
+
+
+class FailedAsleep(Refused):
+    """DEVICE_NEEDS_RESET was set before the device was asked to resume: that is no answer to it."""
+
+    def __init__(self, transition: Transition) -> None:
+        super().__init__(transition)
+        self.args = (f"the device failed while it was suspended, which it may: status {describe(transition.status)}",)
 
 
 class NotSuspended(Skip):

@@ -52,6 +52,8 @@ class Finding:
     observed: str = ""
     evidence: dict[str, object] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    #: A warning about what no statement forbids: ``strict`` does not make a failure of it.
+    allowed: bool = False
 
 
 class Skip(Exception):
@@ -101,6 +103,6 @@ def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: b
     if dialect is CHROMIUM and CHROMIUM.name not in statement.dialects and verdict in _UNBOUND:
         finding.summary = _UNBOUND[verdict](finding)
         finding.verdict = Verdict.INFO
-    elif verdict is Verdict.WARN and strict:
+    elif verdict is Verdict.WARN and strict and not finding.allowed:
         finding.verdict = Verdict.FAIL
     return finding

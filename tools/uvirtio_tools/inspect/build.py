@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
 from uvirtio.errors import UvirtioError
 from uvirtio.pci.capabilities import Capability, first_usable, walk
 from uvirtio.pci.header import read_bars, read_identity
-from uvirtio.queue import QueueState
 from uvirtio.spec.devices import device_spec, queue_name
 from uvirtio.spec.features import Features
 from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureCap, StructureType
@@ -23,6 +23,9 @@ from .configuration import read_configuration
 from .findings import feature_rows, offered_dialects
 from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
 from .pciids import device_name
+
+if TYPE_CHECKING:
+    from uvirtio.queue import QueueState
 
 __all__ = ["Place", "describe_place", "ring_of"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvirtio.access.clock import RealClock
 from uvirtio.access.view import Region
@@ -26,12 +26,14 @@ from uvirtio.errors import (
     NoSuchDevice,
     UvirtioError,
 )
-from uvirtio.queue import QueueState
 from uvirtio.spec.pci import CapabilityId, Header, PciStatus, StructureType
 
 from .build import Place, describe_place
 from .findings import feature_rows, offered_dialects
 from .model import Description
+
+if TYPE_CHECKING:
+    from uvirtio.queue import QueueState
 
 __all__ = ["describe_all", "describe_locator", "describe_open", "describe_sysfs"]
 

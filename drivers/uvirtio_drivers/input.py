@@ -105,12 +105,12 @@ class Input:
     @property
     def name(self) -> str:
         """The device's name."""
-        return self.query(Select.ID_NAME).decode(errors="replace")
+        return _text(self.query(Select.ID_NAME))
 
     @property
     def serial(self) -> str:
         """The device's serial number, empty where it has none."""
-        return self.query(Select.ID_SERIAL).decode(errors="replace")
+        return _text(self.query(Select.ID_SERIAL))
 
     @property
     def ids(self) -> DeviceIds | None:
@@ -191,6 +191,11 @@ class Input:
         """Give the buffers back, once the device has been reset."""
         self._receiving.close()
         self.sending.close()
+
+
+def _text(data: bytes) -> str:
+    """What a device calls itself; QEMU counts the NUL at the end of its names too."""
+    return data.rstrip(b"\0").decode(errors="replace")
 
 
 def _bits(data: bytes) -> frozenset[int]:

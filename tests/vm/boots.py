@@ -110,6 +110,13 @@ BOOTS: dict[str, Boot] = {
             Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on,deflate-on-oom=on,free-page-reporting=on"),
             Stock("qemu-input", "virtio-keyboard-pci,serial=keys-1"),
             Stock("qemu-tablet", "virtio-tablet-pci,serial=tablet-1"),
+            Stock("qemu-mouse", "virtio-mouse-pci"),
+            Stock("qemu-multitouch", "virtio-multitouch-pci"),
+            Stock(
+                "qemu-9p",
+                "virtio-9p-pci,disable-legacy=on,fsdev=folder,mount_tag=zoo-folder",
+                ("-fsdev", "local,id=folder,path={shared},security_model=none,readonly=on"),
+            ),
             Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=2,max_sectors=512,cmd_per_lun=7"),
             Stock("qemu-gpu", "virtio-gpu-pci,max_outputs=3"),
             Stock(

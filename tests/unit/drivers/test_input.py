@@ -53,6 +53,11 @@ def test_answers_are_as_long_as_their_size_says() -> None:
         assert bus.log.faults() == []
 
 
+def test_the_nul_behind_a_name_is_no_part_of_it() -> None:
+    with running(input_type({(1, 0): b"a keyboard\0", (2, 0): b"7\0"}), Input) as (device, _, _bus):
+        assert (device.name, device.serial) == ("a keyboard", "7")
+
+
 @pytest.mark.parametrize(
     ("size", "act", "says"),
     [

@@ -6,14 +6,14 @@ import hashlib
 import os
 import random
 import struct
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.lab import IN_GUEST
 from tests.qemu.driven import driven
+from tests.vm.guest.host import Host
+from tests.vm.guest.inspected import within
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.console import Console
 from uvirtio_drivers.net import Net
@@ -23,21 +23,14 @@ pytestmark = [pytest.mark.boot("zoo"), pytest.mark.timeout(120)]
 _PATIENCE = 20.0
 #: QEMU's user network: the gateway, and the address that its DHCP server would give to a guest.
 _GATEWAY, _GUEST = bytes([10, 0, 2, 2]), bytes([10, 0, 2, 15])
+#: Of the Linux input layer.
+_KEY, _KEY_A = 1, 30
 _BROADCAST = b"\xff" * 6
 
 
 def _of_the_host(name: str) -> Path:
     """A file that the host's QEMU reads or writes, in the folder that both see."""
     return Path(os.environ[IN_GUEST], name)
-
-
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return condition()
-        time.sleep(0.05)
-    return True
 
 
 def test_a_disk_reads_as_the_hosts_image_and_what_is_written_arrives_in_it(devices: dict[str, str]) -> None:
@@ -72,9 +65,9 @@ def test_the_user_network_answers_to_arp_and_the_hosts_dump_has_every_frame(devi
             answers.extend(net.received())
             return any(_is_answer(frame, net.mac) for frame in answers)
 
-        assert _within(_PATIENCE, answered), answers
+        assert within(_PATIENCE, answered), answers
     (answer,) = [frame for frame in answers if _is_answer(frame, bytes.fromhex("5254000a0b0c"))]
-    assert _within(_PATIENCE, lambda: answer in _frames(dump))
+    assert within(_PATIENCE, lambda: answer in _frames(dump))
     seen = [frame for frame in _frames(dump) if frame in (question, *odd)]
     assert seen == [question, *odd]
 
@@ -108,5 +101,20 @@ def test_lines_that_are_written_to_a_port_arrive_in_the_hosts_file(devices: dict
         assert (port.number, port.name) == (1, "org.uvirtio.lines")
         port.write(lines, _PATIENCE)
     said = _of_the_host("qemu-console.out")
-    assert _within(_PATIENCE, lambda: len(said.read_bytes()) >= len(lines))
+    assert within(_PATIENCE, lambda: len(said.read_bytes()) >= len(lines))
     assert said.read_bytes() == lines
+
+
+def test_a_keyboard_says_its_serial_number_and_a_stroke_from_the_host_arrives(
+    devices: dict[str, str], host: Host
+) -> None:
+    with driven(devices["qemu-tablet"]) as tablet:
+        assert (tablet.name, tablet.serial) == ("QEMU Virtio Tablet", "tablet-1")
+    with driven(devices["qemu-input"]) as keyboard:
+        assert (keyboard.name, keyboard.serial) == ("QEMU Virtio Keyboard", "keys-1")
+        key = {"type": "qcode", "data": "a"}
+        strokes = [{"type": "key", "data": {"down": down, "key": key}} for down in (True, False)]
+        host.qmp("input-send-event", events=strokes)
+        events = [keyboard.read_event(_PATIENCE) for _ in range(3)]
+    # Linux's KEY_A, pressed, and released; a report ends in between or behind, as QEMU cuts them.
+    assert [(event.code, event.value) for event in events if event.type == _KEY] == [(_KEY_A, 1), (_KEY_A, 0)]

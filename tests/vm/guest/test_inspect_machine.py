@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import shown
+from tests.vm.guest.inspected import shown, within
 from uvirtio_tools.cli import main
 from uvirtio_tools.inspect.live import LiveDevice, LiveMachine
 
@@ -25,6 +24,9 @@ _TYPES = {
     "qemu-balloon": "balloon",
     "qemu-input": "input",
     "qemu-tablet": "input",
+    "qemu-mouse": "input",
+    "qemu-multitouch": "input",
+    "qemu-9p": "9p",
     "qemu-scsi": "scsi",
     "qemu-gpu": "gpu",
     "qemu-crypto": "crypto",
@@ -38,15 +40,6 @@ _TYPES = {
     "vsock": "vsock",
     "fs": "fs",
 }
-
-
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return condition()
-        time.sleep(0.05)
-    return True
 
 
 @pytest.mark.boot("zoo")
@@ -81,7 +74,7 @@ def test_a_look_at_a_device_of_the_kernel_writes_no_selector(
     assert document["source"] == "sysfs"
     assert _selections(log) == before
     assert shown(capsys, address, "--intrusive")["source"] == "PCI_CFG window"
-    assert _within(5, lambda: _selections(log) > before)
+    assert within(5, lambda: _selections(log) > before)
 
 
 def _selections(log: Path) -> int:
@@ -112,7 +105,7 @@ def test_a_device_that_is_unplugged_while_it_is_shown_says_gone_and_the_list_goe
     assert device.description.source == "registers"
     assert address in [row.locator for row in machine.rows if not row.gone]
     host.unplug("shown")
-    assert _within(10, lambda: not Path("/sys/bus/pci/devices", address).exists())
+    assert within(10, lambda: not Path("/sys/bus/pci/devices", address).exists())
     device.refresh()
     machine.refresh()
     assert device.gone

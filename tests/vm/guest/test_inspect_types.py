@@ -20,7 +20,7 @@ import pytest
 
 from tests.qemu.judge import Judge, memory_as_qemu_reads_it, port_as_qemu_reads_it
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import shown
+from tests.vm.guest.inspected import shown, within
 from uvirtio_tools.cli import main
 
 pytestmark = [pytest.mark.boot("zoo"), pytest.mark.timeout(120)]
@@ -36,6 +36,9 @@ _QEMU: dict[str, tuple[str, dict[str, object]]] = {
     "qemu-balloon": ("balloon", {"num_pages": 0, "actual": 0}),
     "qemu-input": ("input", {}),
     "qemu-tablet": ("input", {}),
+    "qemu-mouse": ("input", {}),
+    "qemu-multitouch": ("input", {}),
+    "qemu-9p": ("9p", {"tag_len": len("zoo-folder")}),
     "qemu-scsi": ("scsi", {"num_queues": 2, "max_sectors": 512, "cmd_per_lun": 7}),
     "qemu-gpu": ("gpu", {"num_scanouts": 3}),
     "qemu-crypto": ("crypto", {"max_dataqueues": 1}),
@@ -134,7 +137,9 @@ def test_every_bit_queue_and_field_is_named_and_is_what_qemu_and_its_command_lin
         # The system uses the memory that the kernel's driver has plugged: nobody takes it away.
         assert main(["bind", address]) == 3
         assert "has plugged memory that the system uses" in capsys.readouterr().err
-        return
+        said = said | {"requested_size": 0, "plugged_size": 0}
+        host.qmp("qom-set", path=f"/machine/peripheral/{name}", property="requested-size", value=0)
+        assert within(20, lambda: judge.fields("mem")["plugged_size"] == 0), "the kernel keeps the memory"
     with _bound(address):
         mapped = shown(capsys, address)
         assert mapped["source"] == "registers"

@@ -166,9 +166,9 @@ class PackedQueue(PackedRing):
             if word >> FLAGS_SHIFT & USED_MASK != USED[self.seen_wrap]:
                 self.check_untouched(word, self.written[self.seen])
                 break
-            token = word >> ID_SHIFT & 0xFFFF
-            # Without the write flag the length is reserved (2.8.4).
-            length = word & _LOW32 if word & _WRITE else 0
+            token, length = word >> ID_SHIFT & 0xFFFF, word & _LOW32
+            if not word & _WRITE:
+                length = self.unflagged(length, self._chains[token][1] if token in self._chains else 0)
             if self.in_order:
                 self._reap_through(token, length, done)
             else:

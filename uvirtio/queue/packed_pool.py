@@ -50,7 +50,7 @@ class PackedPool(Pool):
         self._describe()
 
     def _words(self, number: int) -> tuple[int, ...]:
-        written = _WRITE if self.capacity else 0
+        written = _WRITE if self.capacity and not self.queue.flagless else 0
         return tuple(self.capacity | number << ID_SHIFT | flags << FLAGS_SHIFT | written for flags in USED)
 
     def _describe(self) -> None:
@@ -80,7 +80,8 @@ class PackedPool(Pool):
             [bytes(prepared.cast("B")[size * number : size * (number + 1)]) for number in range(self.count)]
             for prepared in self._prepared
         ]
-        self._natural = True
+        #: Whether the circle has its natural order, and whether it expects VIRTQ_DESC_F_WRITE.
+        self._natural = self._flag_expected = True
         #: Flags of the first descriptor of a buffer as the driver writes them, by wrap counter.
         self._available = [prepared[1] >> FLAGS_SHIFT for prepared in self._prepared]
 
@@ -175,24 +176,38 @@ class PackedPool(Pool):
         return found == expected[oldest : oldest + count]
 
     def _in_flight(self, at: int, oldest: int, count: int) -> bool:
-        wrap = self.queue.seen_wrap
-        flags = set(self._flags[at : at + count].tolist())
-        if not all(flag & USED_MASK == USED[wrap] and flag & spec.DESC_F_WRITE for flag in flags):
+        queue = self.queue
+        flags = self._flags[at : at + count].tolist()
+        if any(flag & USED_MASK != USED[queue.seen_wrap] for flag in set(flags)):
             return False
+        if queue.flagless:
+            self._expect_no_flag()
+        elif not all(flag & spec.DESC_F_WRITE for flag in set(flags)):
+            for flag, length in zip(flags, self.lengths[at : at + count].tolist(), strict=True):
+                if not flag & spec.DESC_F_WRITE:
+                    queue.unflagged(length, self.capacity)
         return super()._in_flight(at, oldest, count)
 
+    def _expect_no_flag(self) -> None:
+        """From now on expect VIRTQ_DESC_F_WRITE of no used descriptor, since this device does not set it."""
+        if self._flag_expected:
+            self._flag_expected = False
+            for place, number in enumerate(self._ids.tolist()):
+                for circle, word in zip(self._expected, self._words(number), strict=True):
+                    circle[place] = word
+
     def _sort_out(self, at: int, count: int) -> int:
-        wrap = self.queue.seen_wrap
+        queue = self.queue
         for step in range(count):
             flags = self._flags[at + step]
-            if flags & USED_MASK != USED[wrap]:
+            if flags & USED_MASK != USED[queue.seen_wrap]:
                 # The search met later descriptors that are used; those in between are not yet.
                 count = step
                 break
             if not flags & spec.DESC_F_WRITE:
-                self.lengths[at + step] = 0
-        if count and self.queue.in_order:
-            return self._sort_out_batch(at, self.queue.outstanding)
+                self.lengths[at + step] = queue.unflagged(self.lengths[at + step], self.capacity)
+        if count and queue.in_order:
+            return self._sort_out_batch(at, queue.outstanding)
         return super()._sort_out(at, count)
 
     def span(self, number: int, before: int) -> tuple[int, int]:

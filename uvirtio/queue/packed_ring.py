@@ -46,6 +46,7 @@ class PackedRing(QueueBase):
         "descriptors",
         "device_address",
         "driver_address",
+        "flagless",
         "following",
         "following_wrap",
         "seen",
@@ -85,6 +86,8 @@ class PackedRing(QueueBase):
         self.following, self.following_wrap = 0, 1
         self.seen, self.seen_wrap = 0, 1
         self.outstanding = 0
+        #: Whether a buffer has come back with a length and without the flag that says so, see :meth:`unflagged`.
+        self.flagless = False
         self._unannounced = 0
         self._interrupts = True
 
@@ -162,6 +165,17 @@ class PackedRing(QueueBase):
                 f"{self.name}: descriptor {self.seen} has flags {flags:#06x}; the driver wrote {expected:#06x} and a used "
                 f"one has {USED[self.seen_wrap]:#06x} in {USED_MASK:#06x}: it is neither available nor used (virtio 1.4, 2.8.1)"
             )
+
+    def unflagged(self, length: int, capacity: int) -> int:
+        """What a used length means that comes without VIRTQ_DESC_F_WRITE, for a buffer with so many writable bytes.
+
+        Such a length is reserved (2.8.4), and nothing was written (2.8.3). But QEMU never sets the flag (7.2 to 11.1),
+        and Linux never looks at it: where data may have been written, a length that is possible is taken at its word.
+        """
+        if not 0 < length <= capacity:
+            return 0
+        self.flagless = True
+        return length
 
     def settle(self) -> bool:
         """After reaping, move the used event along. Whether there may be more that no notification told of (2.8.14)."""

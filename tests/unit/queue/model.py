@@ -180,6 +180,8 @@ class PackedDevice:
         self.next_avail = (0, 1)
         self.next_used = (0, 1)
         self._shown: list[tuple[int, int]] = []
+        #: Whether used descriptors have VIRTQ_DESC_F_WRITE where something was written, as the specification has it.
+        self.sets_write = True
 
     def _after(self, position: tuple[int, int], steps: int) -> tuple[int, int]:
         offset, wrap = position
@@ -229,7 +231,7 @@ class PackedDevice:
         offset, wrap = self.next_used
         at = self.ring + 16 * offset
         if flags is None:
-            flags = (AVAIL | USED if wrap else 0) | (WRITE if length else 0)
+            flags = (AVAIL | USED if wrap else 0) | (WRITE if length and self.sets_write else 0)
         self.memory.store(at + 8, 4, length)
         self.memory.store(at + 12, 2, id_)
         self.memory.store(at + 14, 2, flags)

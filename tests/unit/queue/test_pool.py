@@ -306,6 +306,44 @@ def test_a_packed_length_without_the_write_flag_is_none() -> None:
     assert rig.pool.completed() == [(0, 0), (1, 5)]
 
 
+@pytest.mark.parametrize("in_order", [False, True], ids=["any order", "in order"])
+@pytest.mark.parametrize("indirect", [False, True], ids=["direct", "indirect"])
+@given(operations=OPERATIONS)
+@settings(max_examples=60, deadline=None)
+def test_a_pool_takes_the_lengths_of_a_device_that_never_sets_the_write_flag(
+    indirect: bool, in_order: bool, operations: list[tuple[Any, ...]]
+) -> None:
+    rig = PoolRig("packed", 13, 4, (16,), (48, 1), indirect=indirect, in_order=in_order)
+    rig.device.sets_write = False
+    rig.run(operations)
+
+
+def test_without_the_write_flag_a_pool_is_as_fast_and_as_strict() -> None:
+    rig = PoolRig("packed", 8, 8, (), (64,))
+    rig.device.sets_write = False
+    looked_at: list[int] = []
+    closely = rig.pool._in_flight
+    rig.pool._in_flight = lambda *words: looked_at.append(words[2]) or closely(*words)
+    for _ in range(12):
+        rig.publish(4)
+        while rig.held:
+            rig.use(0, 4)
+        rig.reap()
+    assert sum(looked_at) <= 8, "each batch was still looked at buffer by buffer"
+    assert rig.queue.flagless
+    rig.queue.reset()
+    assert not rig.queue.flagless
+    rig = PoolRig("packed", 8, 8, (), (64,))
+    rig.device.sets_write = False
+    rig.publish(4)
+    claims(rig, 0)
+    claims(rig, 0)
+    rig.done = [(0, 64)]
+    rig.held.pop(0)
+    rig.reap()
+    refuses(rig, "says id 0, which is not in flight", 3)
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_in_order_a_pool_names_what_is_out_of_turn(format_: str) -> None:
     rig = PoolRig(format_, 8, 8, (), (64,), in_order=True)

@@ -151,7 +151,7 @@ def drain(
 def _wakes(device: Device, workload: Workload) -> bool:
     """Notify every queue that holds buffers, wanted or not; whether something comes back."""
     for queue in device.queues.values():
-        if queue.outstanding and not queue.held:
+        if queue.outstanding and not queue.state().held:
             queue.kick()
     before = workload.completed
 

@@ -146,14 +146,17 @@ def walk(config: Region, bar_length: Callable[[int], int | None]) -> tuple[list[
         if head[0] == 0xFF:
             problems.append(f"the capability at {at:#x} reads all-ones")
             break
-        length = 4
+        length = readable = 4
         if head[0] == CapabilityId.VENDOR:
             # What stands beyond cap_len does not belong to the capability, but reading it is harmless: missing
             # bytes are told as a problem instead of as a crash.
-            length = max(head[StructureCap.LENGTH], StructureCap.LENGTH_HI + 4)
+            length = readable = max(head[StructureCap.LENGTH], StructureCap.LENGTH_HI + 4)
+            if head[StructureCap.CFG_TYPE] == StructureType.PCI_CFG:
+                # Reading the data field is an access to wherever the window was left: ISR, say, which loses its bits.
+                readable = StructureCap.PCI_CFG_DATA
         elif head[0] == CapabilityId.MSIX:
-            length = 12
-        raw = _bytes(config, at, min(length, end - at)).ljust(length, b"\0")
+            length = readable = 12
+        raw = _bytes(config, at, min(readable, end - at)).ljust(length, b"\0")
         structure, wrong = None, []
         if head[0] == CapabilityId.VENDOR:
             structure = _structure(raw)

@@ -168,3 +168,26 @@ def test_bars_are_decoded_by_kind_and_width() -> None:
     assert (first.number, first.io, first.address) == (0, True, 0xC000)
     assert (second.number, second.kind, second.address) == (1, "memory 32-bit", 0xFEBF0000)
     assert (third.number, third.kind, third.address) == (4, "memory 64-bit prefetchable", 0x1_E000_0000)
+
+
+def test_the_data_field_of_the_window_is_not_read_as_that_would_be_an_access_to_a_bar() -> None:
+    memory = config_space(
+        {
+            0x40: structure(5, following=0x60, length=1, extra=b"\xaa" * 4),
+            0x60: structure(1),
+        }
+    )
+    read: list[int] = []
+
+    def reading(offset: int, width: int) -> int:
+        read.extend(range(offset, offset + width))
+        return memory.read(offset, width)
+
+    config = Region.calls(reading, lambda offset, width, value: None, 256)
+    found, problems = walk(config, BAR4)
+    assert [(entry.structure.type_name, entry.problems) for entry in found if entry.structure] == [
+        ("PCI_CFG", ()),
+        ("COMMON", ()),
+    ]
+    assert (problems, found[0].raw[16:]) == ([], bytes(4))
+    assert not set(read) & set(range(0x50, 0x54))

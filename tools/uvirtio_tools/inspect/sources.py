@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from uvirtio.errors import (
     NoSuchDevice,
     UvirtioError,
 )
-from uvirtio.spec.pci import CapabilityId, Header, PciStatus, StructureType
+from uvirtio.spec.pci import Header, PciStatus, StructureCap, StructureType
 
 from .build import Place, describe_place
 from .findings import feature_rows, offered_dialects
@@ -158,41 +159,60 @@ def _quiet_place(function: PciFunction, data: bytes, raw: bytes) -> Place:
 @contextmanager
 def _registers(quiet: Place, sysfs: Sysfs, held: bool, run: Path) -> Iterator[Place]:
     """The way to the registers as well: mapped BARs, or the PCI_CFG window where a driver holds the function."""
-    from uvirtio.bus.uio.bars import OpenBar, open_bar
-    from uvirtio.bus.uio.quiesce import config_region
-
-    opened: dict[int, OpenBar] = {}
-
-    def mapped(number: int) -> Region:
-        if number not in opened:
-            opened[number] = open_bar(sysfs, quiet.locator, number)
-        return opened[number].region
-
     # Somebody else's uvirtio selects queues and features of its own.
     lock = FunctionLock(quiet.locator, run)
     try:
-        if held:
-            bar = _window(quiet.config, config_region(sysfs, quiet.locator), quiet.sizes or {})
-            yield replace(quiet, source="PCI_CFG window", bar=bar, registers=True)
-        else:
-            yield replace(quiet, source="registers", bar=mapped, registers=True)
+        with _window(quiet, sysfs) if held else _mapped(quiet, sysfs) as bar:
+            source = "PCI_CFG window" if held else "registers"
+            yield replace(quiet, source=source, bar=bar, registers=True)
     finally:
-        for each in opened.values():
-            each.close()
         lock.release()
 
 
-def _window(image: Region, config: Region, sizes: Mapping[int, int]) -> Callable[[int], Region]:
+@contextmanager
+def _mapped(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
+    from uvirtio.bus.uio.bars import open_bar
+
+    with ExitStack() as opened:
+
+        @cache
+        def bar(number: int) -> Region:
+            found = open_bar(sysfs, quiet.locator, number)
+            opened.callback(found.close)
+            return found.region
+
+        yield bar
+
+
+@contextmanager
+def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
+    """The PCI_CFG window, which is aimed in the end at what it was aimed at before."""
+    from uvirtio.bus.uio.quiesce import config_region
     from uvirtio.pci.capabilities import walk
     from uvirtio.pci.window import window_bar
 
-    capabilities, _ = walk(image, sizes.get)
-    for capability in capabilities:
-        structure = capability.structure
-        if capability.id == CapabilityId.VENDOR and structure is not None and structure.type == StructureType.PCI_CFG:
+    sizes = quiet.sizes or {}
+    at = None
+    for capability in walk(quiet.config, sizes.get)[0]:
+        if at is None and capability.structure is not None and capability.structure.type == StructureType.PCI_CFG:
             at = capability.at
-            return lambda number: window_bar(config, at, number, sizes.get(number, 0))
-    raise CannotRun("the device has no PCI_CFG capability, so there is no way past its driver; `uvirtio bind` takes it")
+    if at is None:
+        raise CannotRun(
+            "the device has no PCI_CFG capability, so there is no way past its driver; `uvirtio bind` takes it"
+        )
+    window, config = at, config_region(sysfs, quiet.locator)
+    fields = (
+        (at + StructureCap.BAR, 1),
+        (at + StructureCap.STRUCTURE_OFFSET, 4),
+        (at + StructureCap.STRUCTURE_LENGTH, 4),
+    )
+    before = [(offset, width, quiet.config.read(offset, width)) for offset, width in fields]
+    try:
+        yield lambda number: window_bar(config, window, number, sizes.get(number, 0))
+    finally:
+        with suppress(CannotRun):  # a device that went away has nothing to be aimed
+            for offset, width, value in before:
+                config.write(offset, width, value)
 
 
 def _with_sysfs(

@@ -48,6 +48,7 @@ DEVICES: dict[str, tuple[str, bool]] = {
 #: What QEMU calls a feature where the specification calls it otherwise.
 _QEMU_NAMES = {
     "F_BAD_FEATURE": "F_UNUSED",
+    "VHOST_USER_F_PROTOCOL_FEATURES": "F_UNUSED",  # the same bit; QEMU takes the name that its type's table has
     "BALLOON_F_REPORTING": "BALLOON_F_PAGE_REPORTING",
     "F_IOMMU_PLATFORM": "F_ACCESS_PLATFORM",
 }
@@ -86,11 +87,13 @@ def _qmp(function: Any, command: str, **arguments: Any) -> Any:
     return function.process.qmp.execute(command, arguments)
 
 
+def _judge(function: Any) -> Judge:
+    return Judge(lambda command, **words: _qmp(function, command, **words), "/machine/peripheral/uvirtio-device")
+
+
 def _judged(function: Any, device: Description) -> None:
     """Hold a description against a QEMU that only tells the device's properties."""
-    judge = Judge(
-        lambda command, **arguments: _qmp(function, command, **arguments), "/machine/peripheral/uvirtio-device"
-    )
+    judge = _judge(function)
     assert {row.name for row in device.features if row.offered} == judge.offered(device.type_name)
     shown = {field.name: field.value for field in device.config}
     said = judge.fields(device.type_name)
@@ -125,7 +128,7 @@ def _compare(device: Description, told: dict[str, Any]) -> None:
     assert device.num_queues == told["num-vqs"]
     theirs = _names(told["host-features"])
     # Bits of the legacy interface do not show on the modern one, and old QEMU does not name all that it offers.
-    legacy = {"F_NOTIFY_ON_EMPTY", "F_ANY_LAYOUT", "F_UNUSED", "VHOST_USER_F_PROTOCOL_FEATURES", "NET_F_GSO"}
+    legacy = {"F_NOTIFY_ON_EMPTY", "F_ANY_LAYOUT", "F_UNUSED", "NET_F_GSO"}
     assert theirs - legacy <= offered
     if not _unknown(told["host-features"]):
         assert offered - theirs == set()
@@ -168,6 +171,22 @@ def test_the_description_equals_what_qemu_says_and_names_everything(name: str, q
         if answers:
             _compare(after, _qmp(function, "x-query-virtio-status", path=path))
         assert all((field.value is not None) is field.valid for field in after.config)
+
+
+def test_a_device_of_the_legacy_interface_alone_is_shown_as_qemu_has_it(qemu: str, answers: bool) -> None:
+    with open_function(f"qemu:rng?disable-modern=on&disable-legacy=off&qemu={qemu}") as function:
+        device = describe_open(function)
+        path = _qmp(function, "x-query-virtio")[0]["path"]
+        told = _qmp(function, "x-query-virtio-queue-status", path=path, queue=0)
+        if answers:
+            theirs = _names(_qmp(function, "x-query-virtio-status", path=path)["host-features"])
+        else:
+            theirs = _judge(function).offered("rng", "legacy")
+    assert (device.interface, device.type_name, device.problems) == ("legacy", "rng", ())
+    # It has 32 bits to show what it offers.
+    high = {"F_RING_RESET", "F_VERSION_1"}
+    assert {row.name for row in device.features if row.offered} == theirs - high
+    assert [(queue.name, queue.num) for queue in device.queues] == [("requestq", told["vring-num-default"])]
 
 
 @pytest.mark.needs("modern-qemu")

@@ -139,14 +139,14 @@ def execute(
 def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver] | None:
     if not traffic:
         run.workload = NO_TRAFFIC
-        run.proves = "nothing was moved: only status and rings were looked at"
+        run.proves = "nothing was moved, as asked for: no queue was set up"
         return None
     try:
         return find_driver(device.identity.type)
     except CannotRun as error:
         run.remarks.append(f"{error}; without traffic only the status can be judged")
         run.workload = NO_TRAFFIC
-        run.proves = "nothing was moved: there is no driver for this device type"
+        run.proves = "nothing was moved: there is no driver for this device type, so no queue was set up"
         return None
 
 

@@ -1,63 +1,127 @@
 # bash completion for uvirtio
-_uvirtio_devices() {
+_uvirtio_locators="emulated:rng emulated:blk emulated:net emulated:console emulated:balloon emulated:input qemu:balloon qemu:blk qemu:console qemu:input qemu:net qemu:rng"
+
+_uvirtio_functions() {
     local path
     for path in /sys/bus/pci/devices/*; do
         [ "$(cat "$path/vendor" 2>/dev/null)" = 0x1af4 ] && basename "$path"
     done
-    echo emulated:rng emulated:blk emulated:net emulated:console emulated:balloon emulated:input qemu:rng qemu:blk qemu:net
+}
+
+_uvirtio_words() {
+    COMPREPLY+=($(compgen -W "$1" -- "$cur"))
+}
+
+_uvirtio_files() {
+    local IFS=$'
+'
+    compopt -o filenames
+    COMPREPLY+=($(compgen -f -- "$cur"))
 }
 
 _uvirtio() {
-    local cur prev command words i
-    # A locator has colons, at which bash would split it.
-    if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n : cur prev
-    else
-        cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
+    # bash splits words at the colons of locators and at =, so the line is looked at instead.
+    local line="${COMP_LINE:0:COMP_POINT}" typed cur prev command word
+    COMPREPLY=()
+    read -ra typed <<<"$line"
+    [[ $line == *[[:space:]] ]] && typed+=("")
+    cur="${typed[-1]}" prev="${typed[-2]}"
+    if [[ $cur == --*=* ]]; then
+        prev="${cur%%=*}" cur="${cur#*=}"
     fi
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case "${COMP_WORDS[i]}" in
-            list|show|dump|diff|watch|tui|bind|restore|suspend|check|report|serve|bench|doctor) command="${COMP_WORDS[i]}"; break ;;
+    for word in "${typed[@]:1:${#typed[@]}-2}"; do
+        case "$word" in
+            list|show|dump|diff|watch|tui|bind|restore|suspend|check|report|serve|bench|doctor) command="$word"; break ;;
         esac
     done
-    if [ -z "$command" ]; then
-        COMPREPLY=($(compgen -W "list show dump diff watch tui bind restore suspend check report serve bench doctor --help --version" -- "$cur"))
-        return
-    fi
     case "$command:$prev" in
-        suspend:--dialect) COMPREPLY=($(compgen -W "auto 1.4 chromium rfc" -- "$cur")); return ;;
-        suspend:--workload) COMPREPLY=($(compgen -W "auto none" -- "$cur")); return ;;
-        suspend:--peer) COMPREPLY=($(compgen -W "echo none" -- "$cur")); return ;;
-        check:--dialect) COMPREPLY=($(compgen -W "auto 1.4 chromium rfc" -- "$cur")); return ;;
-        check:--peer) COMPREPLY=($(compgen -W "echo none" -- "$cur")); return ;;
-        check:--format) COMPREPLY=($(compgen -W "rich json junit tap markdown html" -- "$cur")); return ;;
-        report:--format) COMPREPLY=($(compgen -W "rich json junit tap markdown html" -- "$cur")); return ;;
-        *:--from|*:--output|*:-o|*:--trace|*:--socket|*:--log|*:--control|*:--baseline)
-            COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check report serve bench doctor --help --version" ;;
+        list:--from) _uvirtio_files ;;
+        show:--from) _uvirtio_files ;;
+        dump:-o|dump:--output) _uvirtio_files ;;
+        dump:--from) _uvirtio_files ;;
+        diff:--device) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        watch:--interval) : ;;
+        watch:--count) : ;;
+        watch:--from) _uvirtio_files ;;
+        tui:--from) _uvirtio_files ;;
+        suspend:--trace) _uvirtio_files ;;
+        suspend:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
+        suspend:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
+        suspend:--timeout) : ;;
+        suspend:--hold) : ;;
+        suspend:--cycles) : ;;
+        suspend:--workload) _uvirtio_words "auto none" ;;
+        suspend:--scratch) : ;;
+        suspend:--peer) _uvirtio_words "echo none" ;;
+        check:--trace) _uvirtio_files ;;
+        check:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
+        check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
+        check:--timeout) : ;;
+        check:--hold) : ;;
+        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2" ;;
+        check:--cycles) : ;;
+        check:--seed) : ;;
+        check:--trigger-command) : ;;
+        check:--scratch) : ;;
+        check:--peer) _uvirtio_words "echo none" ;;
+        check:--format) _uvirtio_words "rich json junit tap markdown html" ;;
+        check:--output|check:-o) _uvirtio_files ;;
+        report:--format) _uvirtio_words "rich json junit tap markdown html" ;;
+        report:--output|report:-o) _uvirtio_files ;;
+        serve:--socket) _uvirtio_files ;;
+        serve:--profile) _uvirtio_words "virtio-1.4 rfc crosvm qemu-store qemu-rfc-2025 qemu-rfc-2025-fixed slow refuses refuses-resume stuck stuck-resume" ;;
+        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3" ;;
+        serve:--latency) : ;;
+        serve:--delay) : ;;
+        serve:--seed) : ;;
+        serve:--set) : ;;
+        serve:--control) _uvirtio_files ;;
+        serve:--log) _uvirtio_files ;;
+        bench:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
+        bench:--seconds) : ;;
+        bench:--turns) : ;;
+        bench:--buffers) : ;;
+        bench:--baseline) _uvirtio_files ;;
+        *) _uvirtio_arguments "$command:$cur" ;;
     esac
-    case "$command" in
-        list) words="-v --verbose --from --json --help" ;;
-        show) words="-v --verbose --intrusive --from --json --help" ;;
-        dump) words="-o --output --all --intrusive --from --json --help" ;;
-        diff) words="--device --json --help" ;;
-        watch) words="--interval --count --from --json --help" ;;
-        tui) words="--from --json --help" ;;
-        bind) words="--force --dry-run --persist --json --help" ;;
-        restore) words="--all --json --help" ;;
-        suspend) words="--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --json --help" ;;
-        check) words="--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --provoke --format --output -o --json --help" ;;
-        report) words="--format --output -o --json --help" ;;
-        serve) words="--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
-        bench) words="--force --without --seconds --turns --buffers --baseline --json --help" ;;
-        doctor) words="--json --help" ;;
-    esac
-    if [[ "$cur" == -* ]]; then
-        COMPREPLY=($(compgen -W "$words" -- "$cur"))
-    elif [[ "$command" == diff || "$command" == report ]]; then
-        COMPREPLY=($(compgen -f -- "$cur"))
-    else
-        COMPREPLY=($(compgen -W "$(_uvirtio_devices)" -- "$cur"))
-        declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
+    if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+        # What stands before the last colon is a word of its own for bash, and stays as it is.
+        COMPREPLY=("${COMPREPLY[@]#"${cur%:*}:"}")
     fi
 }
+
+_uvirtio_arguments() {
+    case "$1" in
+        list:-*) _uvirtio_words "-v --verbose --from --json --help" ;;
+        list:*) : ;;
+        show:-*) _uvirtio_words "-v --verbose --intrusive --from --json --help" ;;
+        show:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        dump:-*) _uvirtio_words "-o --output --all --intrusive --from --json --help" ;;
+        dump:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        diff:-*) _uvirtio_words "--device --json --help" ;;
+        diff:*) _uvirtio_files ;;
+        watch:-*) _uvirtio_words "--interval --count --from --json --help" ;;
+        watch:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        tui:-*) _uvirtio_words "--from --json --help" ;;
+        tui:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        bind:-*) _uvirtio_words "--force --dry-run --persist --json --help" ;;
+        bind:*) _uvirtio_words "$(_uvirtio_functions)" ;;
+        restore:-*) _uvirtio_words "--all --json --help" ;;
+        restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
+        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --json --help" ;;
+        suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --provoke --format --output -o --json --help" ;;
+        check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        report:-*) _uvirtio_words "--format --output -o --json --help" ;;
+        report:*) _uvirtio_files ;;
+        serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
+        serve:*) _uvirtio_words "rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media" ;;
+        bench:-*) _uvirtio_words "--force --without --seconds --turns --buffers --baseline --json --help" ;;
+        bench:*) _uvirtio_words "ring queue poll net blk rng suspend"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        doctor:-*) _uvirtio_words "--json --help" ;;
+        doctor:*) : ;;
+    esac
+}
+
 complete -F _uvirtio uvirtio

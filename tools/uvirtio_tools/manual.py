@@ -11,18 +11,17 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
 
-from .cli import COMMANDS, build_parser
+from .command_table import commands
+from .completion import bash_completion, zsh_completion
 from .inspect.schema import device_schema, snapshot_schema
 from .manual_devices import emulated_devices
 
-__all__ = ["PARTS", "bash_completion", "commands", "files", "main", "man_page", "reference", "zsh_completion"]
+__all__ = ["PARTS", "files", "main", "man_page", "reference"]
 
 #: What stands in the reference between two marks, by its origin.
 PARTS = ("parser", "emulated devices")
@@ -61,60 +60,6 @@ _EXAMPLES = (
     ("uvirtio dump 00:05.0 -o before.json", "a snapshot, for a bug report or for uvirtio diff"),
     ("uvirtio suspend 'emulated:rng?fault=V4'", "a software device that breaks one statement; needs no root"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option of a command, or with no ``flags`` one of its arguments."""
-
-    flags: tuple[str, ...]
-    value: str
-    help: str
-    choices: tuple[str, ...]
-    repeats: bool
-
-    @property
-    def usage(self) -> str:
-        """``--cycles N``, ``-o FILE, --output FILE``, ``LOCATOR``."""
-        if not self.flags:
-            return self.value
-        return ", ".join(f"{flag} {self.value}".strip() for flag in self.flags)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command with what it takes."""
-
-    name: str
-    help: str
-    usage: str
-    options: tuple[Option, ...]
-    arguments: tuple[Option, ...]
-
-
-def commands() -> Iterator[Command]:
-    """Every command, in the order of the help."""
-    parser = build_parser(None)
-    action = next(entry for entry in parser._actions if isinstance(entry, argparse._SubParsersAction))
-    for name in COMMANDS:
-        sub = action.choices[name]
-        found = [_option(entry) for entry in sub._actions if entry.dest != "help" and entry.help != argparse.SUPPRESS]
-        yield Command(
-            name,
-            COMMANDS[name][1],
-            " ".join(sub.format_usage().removeprefix("usage: ").split()),
-            tuple(option for option in found if option.flags),
-            tuple(option for option in found if not option.flags),
-        )
-
-
-def _option(action: argparse.Action) -> Option:
-    takes = action.nargs != 0
-    name = action.metavar or (None if action.choices else action.dest.upper())
-    choices = tuple(str(choice) for choice in action.choices or ())
-    value = (str(name) if name else "{" + ",".join(choices) + "}") if takes else ""
-    text = (action.help or "") % {"default": action.default, "prog": "uvirtio"}
-    return Option(tuple(action.option_strings), value, text, choices, action.nargs in ("*", "+"))
 
 
 # -- manual page -------------------------------------------------------------------------------------------------------
@@ -181,130 +126,6 @@ def reference() -> str:
             lines.append(f"| `{usage}` | {option.help.replace('|', chr(92) + '|')} |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
-
-
-# -- completion --------------------------------------------------------------------------------------------------------
-
-
-def bash_completion() -> str:
-    """A completion for bash: commands, options, choices, files, and devices from sysfs."""
-    cases, values = [], []
-    for command in commands():
-        flags = [flag for option in command.options for flag in option.flags]
-        cases.append(f'        {command.name}) words="{" ".join([*flags, "--help"])}" ;;')
-        for option in command.options:
-            if option.choices:
-                pattern = "|".join(f"{command.name}:{flag}" for flag in option.flags)
-                values.append(
-                    f'        {pattern}) COMPREPLY=($(compgen -W "{" ".join(option.choices)}" -- "$cur")); return ;;'
-                )
-    return f"""# bash completion for uvirtio
-_uvirtio_devices() {{
-    local path
-    for path in /sys/bus/pci/devices/*; do
-        [ "$(cat "$path/vendor" 2>/dev/null)" = 0x1af4 ] && basename "$path"
-    done
-    echo emulated:rng emulated:blk emulated:net emulated:console emulated:balloon emulated:input qemu:rng qemu:blk qemu:net
-}}
-
-_uvirtio() {{
-    local cur prev command words i
-    # A locator has colons, at which bash would split it.
-    if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n : cur prev
-    else
-        cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}"
-    fi
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case "${{COMP_WORDS[i]}}" in
-            {"|".join(COMMANDS)}) command="${{COMP_WORDS[i]}}"; break ;;
-        esac
-    done
-    if [ -z "$command" ]; then
-        COMPREPLY=($(compgen -W "{" ".join(COMMANDS)} --help --version" -- "$cur"))
-        return
-    fi
-    case "$command:$prev" in
-{chr(10).join(values)}
-        *:--from|*:--output|*:-o|*:--trace|*:--socket|*:--log|*:--control|*:--baseline)
-            COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    esac
-    case "$command" in
-{chr(10).join(cases)}
-    esac
-    if [[ "$cur" == -* ]]; then
-        COMPREPLY=($(compgen -W "$words" -- "$cur"))
-    elif [[ "$command" == diff || "$command" == report ]]; then
-        COMPREPLY=($(compgen -f -- "$cur"))
-    else
-        COMPREPLY=($(compgen -W "$(_uvirtio_devices)" -- "$cur"))
-        declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
-    fi
-}}
-complete -F _uvirtio uvirtio
-"""
-
-
-def _zsh(text: str) -> str:
-    """A description inside of single quotes and brackets."""
-    return re.sub(r"([\[\]:\\])", r"\\\1", text).replace("'", "'\\''")
-
-
-def zsh_completion() -> str:
-    """A completion for zsh."""
-    described = "\n".join(f"        '{command.name}:{_zsh(command.help)}'" for command in commands())
-    cases = []
-    for command in commands():
-        specs = []
-        for option in command.options:
-            for flag in option.flags:
-                action = ""
-                if option.value:
-                    kind = f"({' '.join(option.choices)})" if option.choices else _zsh_action(option.value)
-                    action = f":{_zsh(option.value.strip('{}'))}:{kind}"
-                specs.append(f"'{flag}[{_zsh(option.help)}]{action}'")
-        for argument in command.arguments:
-            kind = f"({' '.join(argument.choices)})" if argument.choices else _zsh_action(argument.value)
-            specs.append(f"'{'*' if argument.repeats else ''}:{_zsh(argument.value.strip('{}').lower())}:{kind}'")
-        body = " \\\n                ".join(specs)
-        cases.append(f"            {command.name}) _arguments \\\n                {body} ;;")
-    return f"""#compdef uvirtio
-# zsh completion for uvirtio
-_uvirtio_devices() {{
-    local -a devices
-    local directory
-    for directory in /sys/bus/pci/devices/*(N); do
-        [[ "$(<$directory/vendor)" == 0x1af4 ]] && devices+=("${{directory:t}}")
-    done
-    devices+=(emulated:{{rng,blk,net,console,balloon,input}} qemu:{{rng,blk,net}})
-    compadd -a devices
-}}
-
-_uvirtio() {{
-    local -a described
-    described=(
-{described}
-    )
-    _arguments -C '--version[the version]' '--help[a help text]' '1:command:->command' '*::argument:->argument'
-    case $state in
-        command) _describe command described ;;
-        argument)
-            case $words[1] in
-{chr(10).join(cases)}
-            esac ;;
-    esac
-}}
-
-_uvirtio "$@"
-"""
-
-
-def _zsh_action(value: str) -> str:
-    if value in ("LOCATOR", "DEVICE"):
-        return "_uvirtio_devices"
-    if value in ("FILE", "PATH", "A", "B", "RESULT"):
-        return "_files"
-    return " "
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

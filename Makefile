@@ -3,7 +3,8 @@
 # make check   ruff, mypy --strict, all tests
 # make lab     a recent QEMU, a guest kernel and virtme-ng into the user's cache (Debian 12 or newer; no root)
 # make vm-test the tests in a real guest alone
-# make bench   the rings against their baseline, and our drivers beside the kernel's in a guest; needs the lab and fio
+# make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
+#              devices costs; needs the lab, fio and pciutils
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -43,6 +44,7 @@ vm-test: $(READY)
 bench: $(READY)
 	@$(RUN) -m uvirtio bench ring --baseline tests/bench/baseline.json
 	@$(RUN) -m tests.bench.guest $(BENCH_ARGS)
+	@$(RUN) -m tests.bench.listing
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

@@ -19,12 +19,11 @@ from statistics import median
 from typing import Any
 
 from tests.lab import missing
-from tests.vm.boots import Boot
+from tests.vm.boots import BOOTS
 from tests.vm.machine import ROOT, Guest, GuestError
 
 __all__ = ["COMPARISONS", "Comparison", "compare", "main", "show"]
 
-_FUNCTIONS, _FIRST_SLOT = 64, 0x10
 #: What one round and everything before the first may take, in seconds.
 _ROUND_SECONDS, _START_SECONDS = 60.0, 300.0
 
@@ -65,21 +64,14 @@ COMPARISONS = (
 
 
 class _ManyFunctions(Guest):
-    """A guest with so many entropy devices, eight to a slot, that measures instead of testing."""
+    """The guest with many entropy devices, measuring instead of testing."""
 
     def __init__(self, rounds: int) -> None:
         self._rounds = rounds
-        super().__init__("listing", Boot(()), [])
+        super().__init__("many", BOOTS["many"], [])
 
     def _words(self) -> list[str]:
         return ["-m", "tests.bench.listing_inside", "--rounds", str(self._rounds)]
-
-    def _device_options(self) -> list[str]:
-        options: list[str] = []
-        for number in range(_FUNCTIONS):
-            address = f"{_FIRST_SLOT + number // 8:x}.{number % 8}"
-            options += ["-device", f"virtio-rng-pci,disable-legacy=on,multifunction=on,addr={address}"]
-        return options
 
     def rounds(self) -> list[Round]:
         """What the guest measured. Raises :class:`GuestError` when it did not get through."""

@@ -46,14 +46,74 @@ class Stock(Device):
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One guest: booted when the first test that wants it is due, and ended after the last one."""
+    """One guest: booted when the first test that wants it is due, and ended after the last one.
+
+    With `distribution` it runs in the distribution's QEMU where there is one, which need not know vfio-user.
+    """
 
     devices: tuple[Device, ...]
     memory: str = "1G"
     cpus: int = 1
+    distribution: bool = False
 
+
+#: Those that our devices do not offer by default.
+_EVERY_RING_FEATURE = "+IN_ORDER,+ORDER_PLATFORM,+NOTIFICATION_DATA,+NOTIF_CONFIG_DATA"
 
 _STOCK_RNG = Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on")
+
+#: A device of each type that QEMU 7.2 and later ones model by themselves, and of the kinds of input devices.
+_EVERY_TYPE = (
+    _STOCK_RNG,
+    Stock(
+        "qemu-blk",
+        "virtio-blk-pci,disable-legacy=on,drive=disk,num-queues=3,queue-size=64,serial=zoo-disk,discard=on",
+        behind=(
+            "-blockdev",
+            "raw,node-name=disk,discard=unmap,file.driver=file,file.filename={shared}/qemu-blk.img",
+        ),
+        image=8 << 20,
+    ),
+    Stock(
+        "qemu-net",
+        "virtio-net-pci,disable-legacy=on,netdev=wire,mac=52:54:00:0a:0b:0c,host_mtu=1400,speed=1000,duplex=full",
+        behind=(
+            *("-netdev", "user,id=wire,restrict=on"),
+            *("-object", "filter-dump,id=dump,netdev=wire,file={shared}/qemu-net.pcap"),
+        ),
+    ),
+    Stock(
+        "qemu-console",
+        "virtio-serial-pci,disable-legacy=on,max_ports=3",
+        behind=("-chardev", "file,id=lines,path={shared}/qemu-console.out"),
+        plugged=("-device", "virtserialport,bus=qemu-console.0,nr=1,chardev=lines,name=org.uvirtio.lines"),
+    ),
+    Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on,deflate-on-oom=on,free-page-reporting=on"),
+    Stock("qemu-input", "virtio-keyboard-pci,serial=keys-1"),
+    Stock("qemu-tablet", "virtio-tablet-pci,serial=tablet-1"),
+    Stock("qemu-mouse", "virtio-mouse-pci"),
+    Stock(
+        "qemu-9p",
+        "virtio-9p-pci,disable-legacy=on,fsdev=folder,mount_tag=zoo-folder",
+        ("-fsdev", "local,id=folder,path={shared},security_model=none,readonly=on"),
+    ),
+    Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=2,max_sectors=512,cmd_per_lun=7"),
+    Stock("qemu-gpu", "virtio-gpu-pci,max_outputs=3"),
+    Stock("qemu-crypto", "virtio-crypto-pci,cryptodev=cipher", ("-object", "cryptodev-backend-builtin,id=cipher")),
+    Stock(
+        "qemu-mem",
+        "virtio-mem-pci,memdev=more,requested-size=64M",
+        # QEMU takes -m in pieces: virtme-ng gives the size.
+        ("-m", "maxmem=4G", "-object", "memory-backend-ram,id=more,size=128M"),
+    ),
+    Stock(
+        "qemu-pmem",
+        "virtio-pmem-pci,memdev=kept",
+        ("-object", "memory-backend-file,id=kept,share=on,size=2M,mem-path={shared}/qemu-pmem.img"),
+        image=2 << 20,
+    ),
+    Stock("qemu-iommu", "virtio-iommu-pci"),
+)
 
 BOOTS: dict[str, Boot] = {
     "main": Boot(
@@ -67,6 +127,7 @@ BOOTS: dict[str, Boot] = {
             Served("rng-stuck", "rng", "stuck"),
             Served("rng-refuses", "rng", "refuses"),
             Served("rng-refuses-resume", "rng", "refuses-resume"),
+            Served("rng-rings", "rng", options=("--latency", "0.01", "--set", f"features={_EVERY_RING_FEATURE}")),
             Served("rng-doomed", "rng"),
         )
     ),
@@ -83,58 +144,8 @@ BOOTS: dict[str, Boot] = {
     "large": Boot((_STOCK_RNG, Served("rng-1.4", "rng")), memory="6G"),
     "zoo": Boot(
         (
-            _STOCK_RNG,
-            Stock(
-                "qemu-blk",
-                "virtio-blk-pci,disable-legacy=on,drive=disk,num-queues=3,queue-size=64,serial=zoo-disk,discard=on",
-                behind=(
-                    "-blockdev",
-                    "raw,node-name=disk,discard=unmap,file.driver=file,file.filename={shared}/qemu-blk.img",
-                ),
-                image=8 << 20,
-            ),
-            Stock(
-                "qemu-net",
-                "virtio-net-pci,disable-legacy=on,netdev=wire,mac=52:54:00:0a:0b:0c,host_mtu=1400,speed=1000,duplex=full",
-                behind=(
-                    *("-netdev", "user,id=wire,restrict=on"),
-                    *("-object", "filter-dump,id=dump,netdev=wire,file={shared}/qemu-net.pcap"),
-                ),
-            ),
-            Stock(
-                "qemu-console",
-                "virtio-serial-pci,disable-legacy=on,max_ports=3",
-                behind=("-chardev", "file,id=lines,path={shared}/qemu-console.out"),
-                plugged=("-device", "virtserialport,bus=qemu-console.0,nr=1,chardev=lines,name=org.uvirtio.lines"),
-            ),
-            Stock("qemu-balloon", "virtio-balloon-pci,disable-legacy=on,deflate-on-oom=on,free-page-reporting=on"),
-            Stock("qemu-input", "virtio-keyboard-pci,serial=keys-1"),
-            Stock("qemu-tablet", "virtio-tablet-pci,serial=tablet-1"),
-            Stock("qemu-mouse", "virtio-mouse-pci"),
+            *_EVERY_TYPE,
             Stock("qemu-multitouch", "virtio-multitouch-pci"),
-            Stock(
-                "qemu-9p",
-                "virtio-9p-pci,disable-legacy=on,fsdev=folder,mount_tag=zoo-folder",
-                ("-fsdev", "local,id=folder,path={shared},security_model=none,readonly=on"),
-            ),
-            Stock("qemu-scsi", "virtio-scsi-pci,disable-legacy=on,num_queues=2,max_sectors=512,cmd_per_lun=7"),
-            Stock("qemu-gpu", "virtio-gpu-pci,max_outputs=3"),
-            Stock(
-                "qemu-crypto", "virtio-crypto-pci,cryptodev=cipher", ("-object", "cryptodev-backend-builtin,id=cipher")
-            ),
-            Stock(
-                "qemu-mem",
-                "virtio-mem-pci,memdev=more,requested-size=64M",
-                # QEMU takes -m in pieces: virtme-ng gives the size.
-                ("-m", "maxmem=4G", "-object", "memory-backend-ram,id=more,size=128M"),
-            ),
-            Stock(
-                "qemu-pmem",
-                "virtio-pmem-pci,memdev=kept",
-                ("-object", "memory-backend-file,id=kept,share=on,size=2M,mem-path={shared}/qemu-pmem.img"),
-                image=2 << 20,
-            ),
-            Stock("qemu-iommu", "virtio-iommu-pci"),
             Stock("qemu-sound", "virtio-sound-pci,audiodev=quiet,streams=1", ("-audiodev", "none,id=quiet")),
             Stock("qemu-rtc", "virtio-rtc-pci"),
             Stock("legacy-rng", "virtio-rng-pci,disable-modern=on,disable-legacy=off"),
@@ -154,5 +165,7 @@ BOOTS: dict[str, Boot] = {
             Stock("shown", "virtio-rng-pci,disable-legacy=on", unpluggable=True),
         )
     ),
+    "elder": Boot(_EVERY_TYPE, distribution=True),
+    "many": Boot(tuple(Stock(f"rng-{number}", "virtio-rng-pci,disable-legacy=on") for number in range(64))),
 }
 DEFAULT = "main"

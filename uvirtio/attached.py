@@ -5,7 +5,7 @@ What happens over a device's life stands on this in :mod:`uvirtio.device`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
@@ -26,8 +26,11 @@ from .errors import (
 )
 from .pci.capabilities import walk
 from .pci.header import read_identity
+from .queue import Queue
+from .queue.policy import BUDGET, CompletionWait
 from .spec.devices import device_spec
 from .spec.pci import Header
+from .spec.registers import IsrBit
 from .spec.status import GONE, Status, describe
 from .transport import Transport
 from .transport.choose import choose_transport
@@ -232,15 +235,27 @@ class Attached:
     # -- waiting -----------------------------------------------------------------------------------------------
 
     def wait_for(
-        self, predicate: Callable[[], bool], timeout: float | None = None, *, doing: str = "waiting"
+        self,
+        predicate: Callable[[], bool],
+        timeout: float | None = None,
+        *,
+        doing: str = "waiting",
+        queues: Sequence[Queue] = (),
     ) -> Polled:
         """Wait until ``predicate()``, sleeping on the interrupt. ISR is collected on the way.
+
+        With ``queues`` it can only become true by what the device uses there: then the rings are looked at before anything
+        sleeps, without asking for notifications, as :class:`~uvirtio.queue.policy.CompletionWait` does. What a wait shows
+        about notifications is lost that way, so that traffic by which a device is judged goes without.
 
         Raises :class:`DeviceTimeout`, or :class:`DeviceGone` and :class:`DeviceNeedsReset` as soon as they show.
         """
         timeout = self.timeout if timeout is None else timeout
         waiter = _Waiter(self, predicate, doing)
-        polled = poll(waiter, 0, _YES, waiter, timeout, ceiling=0.05, spin=1)
+        if queues:
+            polled = self._work_through(queues, waiter, timeout)
+        else:
+            polled = poll(waiter, 0, _YES, waiter, timeout, ceiling=0.05, spin=1)
         if polled.outcome:
             return polled
         self.check_alive(doing)
@@ -249,6 +264,30 @@ class Attached:
             seconds=polled.seconds,
             reads=polled.reads,
         )
+
+    def _work_through(self, queues: Sequence[Queue], waiter: _Waiter, timeout: float) -> Polled:
+        """Ask the predicate again whenever there are used buffers, and one last time after the deadline."""
+        now = self.clock.now
+        started = last = now()
+        asked = 0
+        wait: CompletionWait | None = None
+        try:
+            while True:
+                before, asked = now(), asked + 1
+                outcome = waiter[0]
+                if outcome or before >= started + timeout:
+                    return Polled(outcome, outcome, asked, started, last, now())
+                last = before
+                if any(queue.ready for queue in queues):
+                    continue
+                if wait is None:
+                    # Simulated time does not pass while one looks, so that looking again shows nothing new.
+                    budget = 1 if self.clock.simulated else BUDGET
+                    wait = CompletionWait(queues, self.isr, self.clock, budget, noticed=waiter.noticed)
+                wait.wait(started + timeout - before)
+        finally:
+            if wait is not None:
+                wait.close()
 
     # -- deviations --------------------------------------------------------------------------------------------
 
@@ -282,6 +321,7 @@ class _Waiter:
         self._device = device
         self._predicate = predicate
         self._doing = doing
+        self._all_ones = device.isr.all_ones
         self.simulated = device.clock.simulated
         self.now = device.clock.now
 
@@ -289,8 +329,10 @@ class _Waiter:
         return 1 if self._predicate() else 0
 
     def sleep(self, seconds: float) -> None:
-        isr = self._device.isr
-        before = isr.all_ones
-        bits = isr.wait(seconds)
-        if bits & 2 or isr.all_ones != before:
+        self.noticed(self._device.isr.wait(seconds))
+
+    def noticed(self, bits: int) -> None:
+        """ISR showed this: where it tells of more than used buffers, see what has become of the device."""
+        if bits & IsrBit.CONFIG or self._device.isr.all_ones != self._all_ones:
+            self._all_ones = self._device.isr.all_ones
             self._device.check_alive(self._doing)

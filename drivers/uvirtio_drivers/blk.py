@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned, UsageError
+from uvirtio.errors import DeviceError, DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned, UsageError
 from uvirtio.spec.devices import blk as spec
 from uvirtio.spec.features import Features
-from uvirtio.spec.formats.blk import ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, RequestType
+from uvirtio.spec.formats.blk import HEADER, ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, STATUS_SIZE, RequestType
 from uvirtio.spec.ids import DeviceType
 
 from .backing import disposable
+from .blk_reads import Reads
 from .blk_request import LONGEST, Limits, Request, Requests, split
 from .blk_workload import BlkWorkload
+from .bulk import Bulk
 from .fields import Fields
 from .signature import find_signature
 from .workload import ConfigField
@@ -67,6 +69,7 @@ class Blk:
         self.fields = Fields(device, spec.SPEC)
         self.read_only = spec.RO in device.negotiated.accepted
         self.requests = Requests(device, [device.queues[i] for i in sorted(device.queues)], self._limits())
+        self._bulk = Bulk(device)
 
     @classmethod
     def queues(cls, device: Device) -> dict[int, int | None]:
@@ -121,6 +124,28 @@ class Blk:
         pieces = split(sector, length, self.requests.limits.request)
         calls = [_Call(RequestType.IN, at, length=size) for at, size in pieces]
         return b"".join(self.carry_out(calls, timeout, f"reading {length} bytes at sector {sector}"))
+
+    def read_many(self, sectors: Sequence[int], length: int, timeout: float | None = None) -> list[bytes]:
+        """``length`` bytes from each of these sectors on, in that order: many requests at once, over all queues.
+
+        ``timeout`` (s) is for the whole. Raises like :meth:`read`, the first error once nothing is in flight any more, and
+        :class:`DriverMisuse` while other requests are.
+        """
+        if not sectors:
+            return []
+        # From the first to the last of them, so that the configuration is asked once how large the device is.
+        self._check(min(sectors), (max(sectors) - min(sectors)) * SECTOR + length)
+        if not length or length > self.requests.limits.request:
+            return [self.read(sector, length, timeout) for sector in sectors]
+        queues = self.requests.queues
+        sizes = (*self.requests.limits.sizes(length), STATUS_SIZE)
+        with self._bulk.lent(queues, -(-len(sectors) // len(queues)), (HEADER.size,), sizes) as lent:
+            reads = Reads(lent, queues, sectors, length, exact=self.requests.exact, where=self.device.function.locator)
+            doing = f"reading {length} bytes at {len(sectors)} places"
+            self.device.wait_for(reads.step, timeout, doing=doing, queues=queues)
+        if reads.failures:
+            raise reads.failures[0]
+        return reads.results
 
     def write(self, sector: int, data: bytes, timeout: float | None = None) -> None:
         """Write whole sectors from ``sector`` on. Raises :class:`ReadOnly`, otherwise like :meth:`read`."""
@@ -225,15 +250,18 @@ class Blk:
 
         Raises the first error that a request came back with, when none is in flight any more.
         """
+        self._bulk.settle()
         waiting, flying, results = deque(calls), deque[Request](), list[bytes]()
-        failures = []
+        failures: list[DeviceError] = []
+        #: Requests that came back, whose memory serves for the next ones.
+        spare: list[Request] = []
 
         def settle() -> None:
             request = flying.popleft()
             if request.error is not None:
                 failures.append(request.error)
             results.append(request.data)
-            request.free()
+            spare.append(request)
 
         def done() -> bool:
             self.requests.reap()
@@ -241,7 +269,7 @@ class Blk:
                 settle()
             while waiting and len(flying) < DEPTH and not failures and self.requests.room(waiting[0].size):
                 call = waiting.popleft()
-                request = Request(self.device.function.dma, call.size)
+                request = self._request(spare, call.size)
                 request.prepare(call.kind, call.sector, call.data, call.length)
                 flying.append(request)
                 self.requests.submit(request)
@@ -249,11 +277,17 @@ class Blk:
             return not flying and (not waiting or bool(failures))
 
         try:
-            self.device.wait_for(done, timeout, doing=doing)
+            self.device.wait_for(done, timeout, doing=doing, queues=self.requests.queues)
         finally:
             # What the device still has is given back when it comes back.
-            for request in flying:
+            for request in (*flying, *spare):
                 request.free()
         if failures:
             raise failures[0]
         return results
+
+    def _request(self, spare: list[Request], size: int) -> Request:
+        """One with room for so much data: from those that came back, where one is large enough."""
+        if spare and spare[-1].capacity >= size:
+            return spare.pop()
+        return Request(self.device.function.dma, size)

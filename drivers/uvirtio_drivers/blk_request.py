@@ -11,12 +11,13 @@ from uvirtio.errors import DeviceError, DeviceMisbehaved, QueueFull, RequestFail
 from uvirtio.queue import Queue
 from uvirtio.spec.formats.blk import HEADER, SECTOR, STATUS_SIZE, RequestStatus, RequestType
 
-__all__ = ["LONGEST", "UNTOUCHED", "Limits", "Request", "Requests", "split"]
+__all__ = ["LONGEST", "UNTOUCHED", "Limits", "Request", "Requests", "describe", "judge", "split"]
 
 #: What the status byte and fresh read buffers hold before the device gets them; no status of the specification.
 UNTOUCHED = 0xA5
 #: Most bytes of data in one request, whatever the device allows.
 LONGEST = 1 << 18
+_FILL = memoryview(bytes((UNTOUCHED,)) * LONGEST)
 
 _WORDS = {
     RequestType.IN: "read",
@@ -48,11 +49,15 @@ class Limits:
         most = min(self.segments * self.segment, max(self.longest, self.unit))
         return most - most % self.unit
 
+    def sizes(self, length: int) -> list[int]:
+        """The segments that so much data is cut into."""
+        return [min(self.segment, length - offset) for offset in range(0, length, self.segment)]
+
     def pieces(self, data: Dma) -> list[Dma]:
         """The data cut into segments."""
-        return [
-            data.part(offset, min(self.segment, data.size - offset)) for offset in range(0, data.size, self.segment)
-        ]
+        if data.size <= self.segment:
+            return [data] if data.size else []
+        return [data.part(number * self.segment, size) for number, size in enumerate(self.sizes(data.size))]
 
 
 def split(sector: int, length: int, most: int) -> Iterator[tuple[int, int]]:
@@ -64,15 +69,63 @@ def split(sector: int, length: int, most: int) -> Iterator[tuple[int, int]]:
         yield sector + offset // SECTOR, min(most, length - offset)
 
 
+def describe(kind: RequestType, sector: int, length: int) -> str:
+    """A request in words, for a message."""
+    text = _WORDS.get(kind, f"request type {kind}")
+    return f"{text} of {length} bytes at sector {sector}" if kind in (RequestType.IN, RequestType.OUT) else text
+
+
+def judge(
+    status: int, written: int, expected: int, words: str, where: str, *, exact: bool = True
+) -> DeviceError | None:
+    """What is wrong with the answer to a request, described by ``words``: its status byte, and how many bytes were written.
+
+    ``expected`` counts the status byte; ``exact``: hold the device to that number.
+    """
+    if status == UNTOUCHED:
+        return DeviceMisbehaved(
+            f"{where}: the device used a request ({words}) without writing its status byte; used length {written}"
+        )
+    if status == RequestStatus.IOERR:
+        return RequestFailed(f"{where}: the device answered IOERR to a {words}")
+    if status == RequestStatus.UNSUPP:
+        return RequestUnsupported(f"{where}: the device answered UNSUPP to a {words}: it does not know that")
+    if status != RequestStatus.OK:
+        return DeviceMisbehaved(
+            f"{where}: the device answered a {words} with status {status:#04x}; there are 0, 1 and 2 (virtio 1.4, 5.2.6)"
+        )
+    # Some devices do not count the status byte. That it was written shows above, and a device may write more than it
+    # says (2.7.8.2), so nothing but a length that leaves out data is held against it.
+    if exact and written not in (expected, expected - STATUS_SIZE):
+        return DeviceMisbehaved(
+            f"{where}: the device says that it wrote {written} bytes for a {words}; "
+            f"data and status byte are {expected} (virtio 1.4, 2.7.8.2)"
+        )
+    return None
+
+
 class Request:
-    """One request and its memory: header, up to ``capacity`` bytes of data, status byte. Can be used again when done.
+    """One request and its memory: header, up to ``capacity`` bytes of data, status byte. Can be prepared again when done.
 
     ``done``: the device has used it; ``error`` then says what was wrong with the answer, None for success.
     """
 
-    __slots__ = ("_block", "_data", "_header", "_status", "abandoned", "done", "error", "kind", "length", "sector")
+    __slots__ = (
+        "_block",
+        "_data",
+        "_header",
+        "_status",
+        "abandoned",
+        "capacity",
+        "done",
+        "error",
+        "kind",
+        "length",
+        "sector",
+    )
 
     def __init__(self, dma: DmaMemory, capacity: int) -> None:
+        self.capacity = capacity
         room = -(-capacity // 16) * 16
         # The data comes first and aligned to a page: a host that reads straight into it can.
         self._block = dma.allocate(room + HEADER.size + STATUS_SIZE, 4096)
@@ -92,7 +145,12 @@ class Request:
         self.kind, self.sector = kind, sector
         self.length = length if data is None else len(data)
         self._header.memory[:] = HEADER.pack(kind, 0, sector)
-        self._data.memory[: self.length] = bytes((UNTOUCHED,)) * self.length if data is None else data
+        if data is not None:
+            self._data.memory[: self.length] = data
+        elif length <= LONGEST:
+            self._data.memory[:length] = _FILL[:length]
+        else:
+            self._data.memory[:length] = bytes((UNTOUCHED,)) * length
         self._status.memory[0] = UNTOUCHED
         self.error = None
         return self
@@ -112,10 +170,7 @@ class Request:
     @property
     def words(self) -> str:
         """The request in words, for a message."""
-        text = _WORDS.get(self.kind, f"request type {self.kind}")
-        if self.kind in (RequestType.IN, RequestType.OUT):
-            text += f" of {self.length} bytes at sector {self.sector}"
-        return text
+        return describe(self.kind, self.sector, self.length)
 
     def finish(self, written: int, *, exact: bool, where: str) -> None:
         """The device used it and says that it wrote so many bytes; ``exact``: hold it to that number."""
@@ -123,28 +178,8 @@ class Request:
         self.error = self._judge(written, exact, where)
 
     def _judge(self, written: int, exact: bool, where: str) -> DeviceError | None:
-        status = self._status.memory[0]
         expected = STATUS_SIZE + (self.length if self.kind in _TO_DRIVER else 0)
-        if status == UNTOUCHED:
-            return DeviceMisbehaved(
-                f"{where}: the device used a request ({self.words}) without writing its status byte; used length {written}"
-            )
-        if status == RequestStatus.IOERR:
-            return RequestFailed(f"{where}: the device answered IOERR to a {self.words}")
-        if status == RequestStatus.UNSUPP:
-            return RequestUnsupported(f"{where}: the device answered UNSUPP to a {self.words}: it does not know that")
-        if status != RequestStatus.OK:
-            return DeviceMisbehaved(
-                f"{where}: the device answered a {self.words} with status {status:#04x}; there are 0, 1 and 2 (virtio 1.4, 5.2.6)"
-            )
-        # Some devices do not count the status byte. That it was written shows above, and a device may write more than it
-        # says (2.7.8.2), so nothing but a length that leaves out data is held against it.
-        if exact and written not in (expected, expected - STATUS_SIZE):
-            return DeviceMisbehaved(
-                f"{where}: the device says that it wrote {written} bytes for a {self.words}; "
-                f"data and status byte are {expected} (virtio 1.4, 2.7.8.2)"
-            )
-        return None
+        return judge(self._status.memory[0], written, expected, self.words, where, exact=exact)
 
     def free(self) -> None:
         """Give the memory back, now or, while the device still has it, when the request comes back."""
@@ -162,10 +197,11 @@ class Requests:
 
     def __init__(self, device: Device, queues: Sequence[Queue], limits: Limits) -> None:
         self.limits = limits
-        self._queues = list(queues)
+        self.queues = list(queues)
         self._flying: list[dict[int, Request]] = [{} for _ in queues]
         self._next = 0
-        self._exact = device.transport.kind != "legacy"
+        #: Whether used lengths are held against the device: those of a legacy one are known to be wrong (2.7.8.1).
+        self.exact = device.transport.kind != "legacy"
         self._where = device.function.locator
 
     @property
@@ -176,7 +212,7 @@ class Requests:
     def room(self, length: int) -> int:
         """How many more requests with this much data fit into the queues."""
         needed = 2 + -(-length // self.limits.segment)
-        return sum(queue.free // needed for queue in self._queues)
+        return sum(queue.free // needed for queue in self.queues)
 
     def submit(self, request: Request) -> None:
         """Put a prepared request into the next queue with room; :meth:`publish` shows it to the device.
@@ -184,10 +220,10 @@ class Requests:
         Raises :class:`QueueFull`, :class:`SuspendedError`.
         """
         readable, writable = request.parts(self.limits)
-        for turn in range(len(self._queues)):
-            number = (self._next + turn) % len(self._queues)
-            if self._queues[number].free >= len(readable) + len(writable):
-                token = self._queues[number].add(readable, writable)
+        for turn in range(len(self.queues)):
+            number = (self._next + turn) % len(self.queues)
+            if self.queues[number].free >= len(readable) + len(writable):
+                token = self.queues[number].add(readable, writable)
                 self._flying[number][token] = request
                 request.done = False
                 self._next = number + 1
@@ -198,17 +234,19 @@ class Requests:
 
     def publish(self, notify: bool = True) -> None:
         """Make what was submitted available, and notify the queues whose device side wants it."""
-        for queue, flying in zip(self._queues, self._flying, strict=True):
+        for queue, flying in zip(self.queues, self._flying, strict=True):
             if flying:
                 queue.publish(notify)
 
     def reap(self) -> list[Request]:
         """Take what is used now; each request says itself how it went. Raises :class:`DeviceMisbehaved`."""
         finished = []
-        for queue, flying in zip(self._queues, self._flying, strict=True):
+        for queue, flying in zip(self.queues, self._flying, strict=True):
             for token, written in queue.completed():
-                request = flying.pop(token)
-                request.finish(written, exact=self._exact, where=f"{self._where}: queue {queue.index}")
+                # Those of a pool that was lent and came back late are none of ours; the queue has checked that they are one's.
+                if (request := flying.pop(token, None)) is None:
+                    continue
+                request.finish(written, exact=self.exact, where=f"{self._where}: queue {queue.index}")
                 finished.append(request)
                 if request.abandoned:
                     request.free()

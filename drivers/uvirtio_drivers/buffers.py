@@ -135,9 +135,11 @@ class SendBuffers:
         """
         numbers = []
         for token, _ in self.queue.completed():
-            number, buffer = self._flying.pop(token)
-            self._idle.append(buffer)
-            numbers.append(number)
+            # Those of a pool that was lent and came back late are none of ours; the queue has checked that they are one's.
+            if (entry := self._flying.pop(token, None)) is not None:
+                number, buffer = entry
+                self._idle.append(buffer)
+                numbers.append(number)
         self.returned += len(numbers)
         return numbers
 

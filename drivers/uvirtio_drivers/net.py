@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, FrameTooLong, NotOffered, RequestFailed, SuspendedError, UsageError
+from uvirtio.queue import Queue
 from uvirtio.spec.devices import net as spec
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.formats.net import (
@@ -31,10 +32,11 @@ from uvirtio.spec.ids import DeviceType
 
 from .backing import echoes
 from .buffers import SendBuffers
+from .bulk import Bulk
 from .fields import Fields
 from .net_control import ControlQueue
 from .net_pair import Layout, Pair, pairs_there
-from .net_pool import FramePool
+from .net_pool import AlikeFrames, FramePool
 from .net_workload import NetWorkload
 from .workload import ConfigField
 
@@ -45,6 +47,8 @@ PAIRS = 4
 #: Buffers of each direction of a pair, fewer where they are large: at most so many bytes of all pairs together.
 DEPTH = 64
 _MEMORY = 1 << 20
+#: From so many frames of one length on a pool is worth describing.
+_ALIKE = 256
 
 
 class Net:
@@ -90,6 +94,7 @@ class Net:
         #: Why fewer pairs are in use than were set up; empty when they are not.
         self.refused = ""
         self._turn = 0
+        self._bulk = Bulk(device)
         self._arrived: deque[bytes] = deque()
         self._control = ControlQueue(device, device.queue(control)) if control in device.queues else None
         self.mac = self._own_mac()
@@ -122,6 +127,7 @@ class Net:
 
         ``peer``: ``echo`` where every frame comes back; None: what the bus knows. ``pairs``: see :meth:`use_pairs`.
         """
+        self._bulk.settle()
         if pairs is not None:
             self.use_pairs(pairs)
         return NetWorkload(self, echoed=peer == "echo" if peer else echoes(self.device.function))
@@ -189,10 +195,14 @@ class Net:
         """
         for frame in frames:
             self._check(frame)
+        self._bulk.settle()
         if pair is None:
             pair = self._turn % self.used
             self._turn += 1
         sending = self._pair(pair).sending
+        if len(frames) >= _ALIKE and not sending.outstanding and len(set(map(len, frames))) == 1:
+            self._transmit_alike(frames, timeout, sending.queue)
+            return
         position = 0
 
         def sent() -> bool:
@@ -204,7 +214,15 @@ class Net:
             sending.publish()
             return position == len(frames) and not sending.outstanding
 
-        self.device.wait_for(sent, timeout, doing=f"transmitting {len(frames)} frames")
+        self.device.wait_for(sent, timeout, doing=f"transmitting {len(frames)} frames", queues=[sending.queue])
+
+    def _transmit_alike(self, frames: Sequence[bytes], timeout: float | None, queue: Queue) -> None:
+        """Many frames of one length: their descriptors are the same for all."""
+        size = len(self._header) - self._head + len(frames[0])
+        parts = (self._head, size) if self._head else (size,)
+        with self._bulk.lent([queue], len(frames), parts, ()) as (buffers,):
+            alike = AlikeFrames(buffers, frames, self._header, self._head)
+            self.device.wait_for(alike.step, timeout, doing=f"transmitting {len(frames)} frames", queues=[queue])
 
     def prepare(self, frames: Sequence[bytes], *, pair: int = 0) -> FramePool:
         """Frames of one length, written once, to be sent on a pair in batches again and again. Close it to transmit others there.
@@ -233,7 +251,8 @@ class Net:
 
     def receive(self, timeout: float | None = None) -> bytes:
         """The next frame. Raises :class:`DeviceTimeout`, :class:`DeviceMisbehaved`."""
-        self.device.wait_for(self._collect, timeout, doing="receiving a frame")
+        queues = [pair.receiving.queue for pair in self.pairs]
+        self.device.wait_for(self._collect, timeout, doing="receiving a frame", queues=queues)
         return self._arrived.popleft()
 
     # -- configuration -----------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class ControlQueue:
             return token in self._done
 
         # On a timeout the memory stays with the device, which may still write to it.
-        self._device.wait_for(answered, timeout, doing=words)
+        self._device.wait_for(answered, timeout, doing=words, queues=[self._queue])
         written, answer = self._done.pop(token), ack.memory[0]
         block.free()
         if answer == _UNTOUCHED:

@@ -1,4 +1,4 @@
-"""Prepared frames: written once into a pool of transmit buffers, sent in batches at the cost of a few slice copies."""
+"""Frames of one length in pools of transmit buffers: prepared ones that are sent again and again, and many different ones."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from uvirtio.errors import UsageError
 from uvirtio.queue import Queue
 
+from .bulk import Buffers
+
 if TYPE_CHECKING:
     from .net import Net
 
-__all__ = ["FramePool"]
+__all__ = ["AlikeFrames", "FramePool"]
 
 
 class FramePool:
@@ -27,6 +29,7 @@ class FramePool:
         if len({len(frame) for frame in frames}) != 1:
             raise UsageError("prepared frames are at least one, and all of one length")
         self._net = net
+        self._queue = queue
         size = len(header) + len(frames[0])
         parts = (head, size - head) if head else (size,)
         each = 1 if len(parts) == 1 else 2
@@ -61,7 +64,7 @@ class FramePool:
                 left -= batch
             return not left and self.pool.free == self.pool.count
 
-        self._net.device.wait_for(sent, timeout, doing=f"transmitting {count} prepared frames")
+        self._net.device.wait_for(sent, timeout, doing=f"transmitting {count} prepared frames", queues=[self._queue])
 
     def close(self) -> None:
         """Give the queue back to :meth:`Net.transmit`. Raises :class:`DriverMisuse` while frames are in flight."""
@@ -76,3 +79,32 @@ class FramePool:
         # After an error frames may still be with the device; then the pool stays its until the reset.
         if kind is None:
             self.close()
+
+
+class AlikeFrames:
+    """``frames``, all of one length, on their way through buffers that were lent for them; in order."""
+
+    def __init__(self, buffers: Buffers, frames: Sequence[bytes], header: bytes, head: int) -> None:
+        """``head``: how much of the header is a part of its own, all or nothing of it."""
+        self._buffers = buffers
+        self._frames = frames
+        self._position = 0
+        behind = len(header) - head
+        for view in buffers.views[0]:
+            view[: len(header)] = header
+        #: Where the frame is in each buffer.
+        self._places = [view[behind:] for view in buffers.views[-1]]
+
+    def step(self) -> bool:
+        """Take buffers back and send more; whether all frames are sent and all buffers back."""
+        buffers, frames = self._buffers, self._frames
+        buffers.reap()
+        left = len(frames) - self._position
+        # Half of the buffers at once, or the last ones: each batch may cost a notification.
+        if left and buffers.free >= min(left, -(-buffers.count // 2)):
+            batch = min(left, buffers.free)
+            for number in buffers.upcoming(batch):
+                self._places[number][:] = frames[self._position]
+                self._position += 1
+            buffers.publish(batch)
+        return self._position == len(frames) and buffers.free == buffers.count

@@ -11,11 +11,14 @@ from uvirtio.queue import Queue
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
 
-from .workload import ConfigField, drain
+from .bulk import Buffers, Bulk
+from .workload import ConfigField
 
 __all__ = ["Rng", "RngWorkload"]
 
 REQUESTQ = 0
+#: Largest buffer that is asked for (bytes).
+_LARGEST = 4096
 
 
 class Rng:
@@ -29,6 +32,7 @@ class Rng:
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        self._bulk = Bulk(device)
 
     @classmethod
     def queues(cls, device: Device) -> dict[int, int | None]:
@@ -40,31 +44,88 @@ class Rng:
 
     def workload(self) -> RngWorkload:
         """Sixteen buffers of 64 bytes, kept going."""
+        self._bulk.settle()
         return RngWorkload(self.device)
 
     def read(self, count: int, timeout: float | None = None) -> bytes:
-        """``count`` bytes. Raises :class:`DeviceTimeout` when the device does not deliver within the timeout (s)."""
-        data = b""
-        workload = RngWorkload(self.device, buffers=8, size=min(max(count, 1), 4096), keep=True)
-        try:
-            while len(data) < count:
-                workload.submit(max(1, min(workload.room, -(-(count - len(data)) // workload.size))))
-                workload.kick()
-                drain(self.device, workload, timeout, doing="reading entropy")
-                if not workload.harvest:
-                    raise WorkloadFailed(
-                        "the entropy device used a buffer without writing a byte (virtio 1.4, 5.4.6.2)"
-                    )
-                data += workload.harvest
-                workload.harvest = b""
-        finally:
-            if workload.outstanding == 0:
-                workload.close()
-        return data[:count]
+        """``count`` bytes, by as many requests at once as that takes and the queue has room for.
+
+        Raises :class:`DeviceTimeout` when the device does not deliver within the timeout (s), :class:`WorkloadFailed` for
+        contents that are none, :class:`DriverMisuse` while other buffers are in flight.
+        """
+        if count <= 0:
+            return b""
+        size = min(count, _LARGEST)
+        queue = self.device.queue(REQUESTQ)
+        with self._bulk.lent([queue], -(-count // size), (), (size,)) as (buffers,):
+            reading = _Reading(buffers, count, size)
+            self.device.wait_for(reading.step, timeout, doing="reading entropy", queues=[queue])
+        return b"".join(reading.pieces)[:count]
+
+
+class _Reading:
+    """``count`` bytes on their way through buffers of ``size`` bytes."""
+
+    def __init__(self, buffers: Buffers, count: int, size: int) -> None:
+        self._buffers = buffers
+        self._missing = count
+        self._size = size
+        self._patterns = [b""] * buffers.count
+        self._fresh = Freshness()
+        self.pieces: list[bytes] = []
+
+    def step(self) -> bool:
+        """Take what is there and ask for what is missing; whether all of it is there and no request is under way."""
+        buffers, views, patterns = self._buffers, self._buffers.views[0], self._patterns
+        got = buffers.reap()
+        for number, length in zip(buffers.numbers[:got], buffers.lengths[:got], strict=True):
+            data = bytes(views[number][:length])
+            self._fresh.check(number, data, patterns[number])
+            self.pieces.append(data)
+            self._missing -= length
+        under_way = buffers.count - buffers.free
+        if self._missing <= 0:
+            return not under_way
+        wanted = -(-self._missing // self._size) - under_way
+        # Half of them at once, or the last ones: each batch may cost a notification.
+        if wanted > 0 and buffers.free >= min(wanted, -(-buffers.count // 2)):
+            more = min(wanted, buffers.free)
+            for number in buffers.upcoming(more):
+                views[number][:] = patterns[number] = self._fresh.pattern(self._size)
+            buffers.publish(more)
+        return False
 
 
 #: Two buffers that agree in this many bytes or more are the same buffer: by chance it happens once in 2^128.
 TELLING = 16
+
+
+class Freshness:
+    """Tells buffers that were filled with something new from those that were not, or with something old."""
+
+    def __init__(self) -> None:
+        self._fill = 0
+        self._seen: set[bytes] = set()
+
+    def pattern(self, size: int) -> bytes:
+        """What to put into a buffer of so many bytes before the device gets it; never the same twice."""
+        self._fill += 1
+        return self._fill.to_bytes(8, "little") * (size // 8) + b"\xa5" * (size % 8)
+
+    def check(self, token: int, data: bytes, pattern: bytes) -> None:
+        """Raise :class:`WorkloadFailed` for what the device says that it wrote, where that cannot be."""
+        length = len(data)
+        if length == 0:
+            raise WorkloadFailed(
+                f"the device used buffer {token} with length 0; it must write at least one byte (virtio 1.4, 5.4.6.2)"
+            )
+        if length >= TELLING:
+            if data == pattern[:length]:
+                raise WorkloadFailed(f"the device reported {length} bytes in buffer {token} but did not write them")
+            head = data[:TELLING]
+            if head in self._seen:
+                raise WorkloadFailed(f"the device delivered the same {TELLING} bytes twice: {head.hex()}")
+            self._seen.add(head)
 
 
 class RngWorkload:
@@ -74,21 +135,18 @@ class RngWorkload:
     two buffers with the same bytes, and a buffer that was reported but not written shows as the fill pattern.
     """
 
-    def __init__(self, device: Device, *, buffers: int = 16, size: int = 64, keep: bool = False) -> None:
-        """``buffers`` of ``size`` bytes; ``keep`` collects the bytes in ``harvest``."""
+    def __init__(self, device: Device, *, buffers: int = 16, size: int = 64) -> None:
+        """``buffers`` of ``size`` bytes, each added by itself, so that whoever judges the device can watch each."""
         self._queue: Queue = device.queue(REQUESTQ)
         self.size = size
         buffers = min(buffers, self._queue.size)
         self._block: Dma = device.function.dma.allocate(buffers * size)
         self._idle = [self._block.part(number * size, size) for number in range(buffers)]
         self._flying: dict[int, tuple[Dma, bytes]] = {}
-        self._seen: set[bytes] = set()
-        self._keep = keep
-        self.harvest = b""
+        self._fresh = Freshness()
         self.submitted = 0
         self.completed = 0
         self.received = 0
-        self._fill = 0
 
     @property
     def outstanding(self) -> int:
@@ -105,9 +163,7 @@ class RngWorkload:
         count = self.room if count is None else min(count, self.room)
         for _ in range(count):
             buffer = self._idle.pop()
-            self._fill += 1
-            pattern = self._fill.to_bytes(8, "little") * (self.size // 8) + b"\xa5" * (self.size % 8)
-            buffer.memory[:] = pattern
+            buffer.memory[:] = pattern = self._fresh.pattern(self.size)
             self._flying[self._queue.add((), (buffer,))] = (buffer, pattern)
         if count:
             self._queue.publish(notify=False)
@@ -130,19 +186,7 @@ class RngWorkload:
             self._idle.append(buffer)
             self.completed += 1
             self.received += length
-            if length == 0:
-                raise WorkloadFailed(
-                    f"the device used buffer {token} with length 0; it must write at least one byte (virtio 1.4, 5.4.6.2)"
-                )
-            if length >= TELLING:
-                if data == pattern[:length]:
-                    raise WorkloadFailed(f"the device reported {length} bytes in buffer {token} but did not write them")
-                head = data[:TELLING]
-                if head in self._seen:
-                    raise WorkloadFailed(f"the device delivered the same {TELLING} bytes twice: {head.hex()}")
-                self._seen.add(head)
-            if self._keep:
-                self.harvest += data
+            self._fresh.check(token, data, pattern)
         return len(pairs)
 
     def verify(self) -> None:

@@ -83,6 +83,8 @@ class Net(DeviceModel):
         #: The most pairs that the driver has asked for since the reset.
         self._granted = 1
         self._live = False
+        #: Whether there is a choice of receive queues at all.
+        self._several = False
         self._peer = peer
         peer.deliver = self.arrived
 
@@ -112,6 +114,7 @@ class Net(DeviceModel):
     def live(self) -> None:
         """See :class:`DeviceModel`: which queues hold buffers until a frame comes in depends on what was negotiated."""
         self._live = True
+        self._several = self._control > 2
         for queue in self.device.queues:
             queue.waits = queue.index < self._control and queue.index % 2 == 0
 
@@ -127,7 +130,11 @@ class Net(DeviceModel):
         """Put a frame behind the others for its receive queue, and look whether there is a buffer for it."""
         queues = self.device.queues
         # As long as nobody has set up queues, frames wait for the first one.
-        pair = self._steering.choose(frame, lambda pair: queues[2 * pair].enabled) if self._live else 0
+        pair: int | None = 0
+        if self._several:
+            pair = self._steering.choose(frame, lambda pair: queues[2 * pair].enabled)
+        elif self._live and not queues[0].enabled:
+            pair = None
         if pair is None or len(self.backlog[pair]) >= _BACKLOG:
             return False
         self.backlog[pair].append(frame)
@@ -182,7 +189,8 @@ class Net(DeviceModel):
                 f"a frame in queue {queue.index}, whose pair the driver never asked for (5.1.6.5.6)",
             )
         elif self._linked():
-            self._steering.learn(frame, queue.index // 2)
+            if self._several:
+                self._steering.learn(frame, queue.index // 2)
             self._peer.send(frame)
         return 0
 
@@ -229,7 +237,7 @@ class Net(DeviceModel):
             waiting.clear()
         self._steering.use(1)
         self._granted = 1
-        self._live = False
+        self._live = self._several = False
         self.put("mac", self._mac)
 
     def change(self) -> Mapping[str, int]:

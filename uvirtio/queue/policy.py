@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
 from ..access.clock import Clock
 from ..access.interrupt import IsrOwner
 from ..access.wait import Polled, poll
@@ -9,7 +12,7 @@ from . import Queue
 
 __all__ = ["BUDGET", "CompletionWait"]
 
-#: Looks at the ring before interrupts are asked for: about as long as taking one interrupt costs.
+#: Looks at the rings before interrupts are asked for: about as long as taking one interrupt costs.
 BUDGET = 100
 #: Longest sleep between two looks, in seconds, should an interrupt get lost.
 _CEILING = 0.05
@@ -18,40 +21,73 @@ _YES = (0, 1)
 
 
 class CompletionWait:
-    """Waits until a queue has used buffers.
+    """Waits until a queue, or any of several, has used buffers.
 
-    It looks at the ring ``budget`` times, with used-buffer notifications suppressed; then it asks for them, looks once
+    It looks at the rings ``budget`` times, with used-buffer notifications suppressed; then it asks for them, looks once
     more, since what was used before that is announced by nobody, and sleeps on the interrupt. ``budget=None`` never
     asks for interrupts and only polls; ``budget=1`` sleeps as soon as it may. Afterwards notifications are suppressed
-    again: who reaps needs none.
+    again: who reaps needs none. :meth:`close`, or leaving the context, asks for them again.
+
+    ``noticed`` is called with what ISR showed after each sleep; what it raises ends the wait.
     """
 
-    def __init__(self, queue: Queue, isr: IsrOwner, clock: Clock, budget: int | None = BUDGET) -> None:
-        self._queue = queue
+    def __init__(
+        self,
+        queues: Queue | Sequence[Queue],
+        isr: IsrOwner,
+        clock: Clock,
+        budget: int | None = BUDGET,
+        *,
+        noticed: Callable[[int], None] | None = None,
+    ) -> None:
+        self._queues: Sequence[Queue] = queues if isinstance(queues, Sequence) else (queues,)
         self._isr = isr
         self._clock = clock
+        self._noticed = noticed
         self.budget = budget
         self.simulated = clock.simulated
         self.now = clock.now
         #: How often an interrupt was waited for.
         self.sleeps = 0
-        queue.interrupts(False)
+        self._ask(False)
+
+    def _ask(self, enabled: bool) -> bool:
+        """Ask all queues for notifications, or for none; whether one has used buffers already."""
+        self._asked = enabled
+        waiting = [queue.interrupts(enabled) for queue in self._queues]
+        return any(waiting)
 
     def __getitem__(self, _index: int) -> int:
-        return 1 if self._queue.ready else 0
+        for queue in self._queues:
+            if queue.ready:
+                return 1
+        return 0
 
     def sleep(self, seconds: float) -> None:
         """What :func:`~uvirtio.access.wait.poll` does between two looks, once the budget is used up."""
         if self.budget is None:
             self._clock.sleep(seconds)
-        elif not self._queue.interrupts(True):
+        elif not self._ask(True):
             self.sleeps += 1
-            self._isr.wait(seconds)
+            bits = self._isr.wait(seconds)
+            if self._noticed is not None:
+                self._noticed(bits)
 
     def wait(self, timeout: float) -> Polled:
         """Until there are used buffers or ``timeout`` seconds have passed; ``outcome`` 0 is a timeout."""
-        asked = self.sleeps
         polled = poll(self, 0, _YES, self, timeout, ceiling=_CEILING, spin=self.budget or BUDGET)
-        if self.sleeps != asked:
-            self._queue.interrupts(False)
+        if self._asked:
+            self._ask(False)
         return polled
+
+    def close(self) -> None:
+        """Ask for used-buffer notifications again, as a queue does from the start."""
+        self._ask(True)
+
+    def __enter__(self) -> CompletionWait:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

@@ -8,7 +8,7 @@ from struct import pack, unpack
 import pytest
 
 from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
-from uvirtio.errors import DeviceMisbehaved, NotOffered, RequestFailed, SuspendedError, UsageError
+from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, NotOffered, RequestFailed, SuspendedError, UsageError
 from uvirtio.spec.devices import net as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
@@ -190,6 +190,20 @@ def test_fewer_pairs_are_used_once_what_is_under_way_on_the_others_is_sent() -> 
         assert bus.function.device.model.seen[-1].readable == last
         net.transmit_batch([FRAME] * 3)
         assert set(sent_on(bus)[5:]) == {1}
+
+
+def test_a_pair_is_not_used_any_more_once_the_device_was_told_whatever_it_answers() -> None:
+    with running(several(3), Net) as (net, device, bus):
+        bus.function.device.latency = 1000.0
+        device.timeout = 1.0
+        with pytest.raises(DeviceTimeout, match="use 2 queue pairs"):
+            net.use_pairs(2)
+        assert net.used == 2
+    with running(several(3, refuse), Net) as (net, _, _):
+        net.used = 3
+        with pytest.raises(RequestFailed):
+            net.use_pairs(2)
+        assert net.used == 3, "what was asked for before still holds"
 
 
 def test_a_suspended_device_is_not_asked_and_the_pairs_stay_in_use() -> None:

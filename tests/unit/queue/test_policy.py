@@ -102,7 +102,6 @@ def test_beyond_the_budget_it_sleeps_until_the_interrupt_and_suppresses_it_again
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=1)
     machine.publish(0.5)
     interrupts = machine.queue.interrupts
 
@@ -117,11 +116,12 @@ def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(fo
                 machine.clock.sleep(0.6)
             return bool(interrupts(enabled))
 
-    wait._queue = Late()  # type: ignore[assignment]
+    wait = CompletionWait(Late(), machine.isr, machine.clock, budget=1)  # type: ignore[arg-type]
     polled = wait.wait(10.0)
     assert polled.outcome == 1
     assert machine.waits == 0
     assert polled.seconds == pytest.approx(0.6)
+    assert machine.queue.state().interrupts_suppressed, "who reaps needs no notifications"
 
 
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
@@ -143,3 +143,40 @@ def test_a_device_that_never_answers_is_a_timeout(format_: str, event_idx: bool,
     assert polled.outcome == 0
     assert 2.0 <= polled.seconds <= 2.1
     assert machine.queue.state().interrupts_suppressed
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_a_sleep_over_several_queues_ends_with_the_first_that_is_used_and_asks_all_of_them(
+    format_: str, event_idx: bool
+) -> None:
+    machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
+    with CompletionWait([other.queue, machine.queue], machine.isr, machine.clock, budget=1) as wait:
+        assert machine.queue.state().interrupts_suppressed
+        assert other.queue.state().interrupts_suppressed
+        machine.publish(0.01)
+        assert wait.wait(1.0).outcome == 1
+        assert machine.raised == 1
+        assert machine.queue.ready
+        assert not other.queue.ready
+    assert not machine.queue.state().interrupts_suppressed
+    assert not other.queue.state().interrupts_suppressed
+
+
+def test_what_the_interrupt_showed_is_told_and_can_end_the_wait() -> None:
+    machine = Machine("split", False)
+    machine.publish(0.01)
+    seen: list[int] = []
+    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=1, noticed=seen.append)
+    assert wait.wait(1.0).outcome == 1
+    assert 1 in seen
+
+    def broken(_bits: int) -> None:
+        raise ValueError("the device is in trouble")
+
+    machine.queue.completed()
+    with (
+        CompletionWait(machine.queue, machine.isr, machine.clock, budget=1, noticed=broken) as wait,
+        pytest.raises(ValueError, match="in trouble"),
+    ):
+        wait.wait(1.0)
+    assert not machine.queue.state().interrupts_suppressed

@@ -54,6 +54,7 @@ _uvirtio() {
         suspend:--workload) _uvirtio_words "auto none" ;;
         suspend:--scratch) : ;;
         suspend:--peer) _uvirtio_words "echo none" ;;
+        suspend:--pairs) : ;;
         check:--trace) _uvirtio_files ;;
         check:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
@@ -65,6 +66,7 @@ _uvirtio() {
         check:--trigger-command) : ;;
         check:--scratch) : ;;
         check:--peer) _uvirtio_words "echo none" ;;
+        check:--pairs) : ;;
         check:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         check:--output|check:-o) _uvirtio_files ;;
         report:--format) _uvirtio_words "rich json junit tap markdown html" ;;
@@ -109,9 +111,9 @@ _uvirtio_arguments() {
         bind:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         restore:-*) _uvirtio_words "--all --json --help" ;;
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
-        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --json --help" ;;
+        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --pairs --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --provoke --format --output -o --json --help" ;;
+        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --pairs --provoke --format --output -o --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         report:-*) _uvirtio_words "--format --output -o --json --help" ;;
         report:*) _uvirtio_files ;;

@@ -1,6 +1,7 @@
 """Tells whether somebody's data is on a disk: partition tables, file systems, volumes, RAID members, swap, encryption.
 
-It reads, and knows nothing but where each kind leaves its mark. A mark means "keep off"; that none is found proves nothing.
+It reads, and knows where each kind leaves its mark, and what a run of the block workload leaves. A mark means "keep off", and
+so does a first sector that is neither empty nor such a run's; that neither is found proves nothing.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from uvirtio.spec.formats.blk import SECTOR
+
+from .blk_pattern import make_pattern
 
 __all__ = ["MARKS", "find_signature"]
 
@@ -46,6 +49,8 @@ _ZFS = b"\x0c\xb1\xba\x00\x00\x00\x00\x00"
 #: Uberblocks of a ZFS label: 128 KiB into it, one per 1 KiB.
 _ZFS_FIRST, _ZFS_LAST = 128 << 10, 256 << 10
 _HEAD = 256 << 10
+#: How a disk begins that an earlier run has written to.
+_OURS = make_pattern(0, 0, 64)[:8]
 
 
 def find_signature(read: Callable[[int, int], bytes], capacity: int) -> str | None:
@@ -63,6 +68,9 @@ def find_signature(read: Callable[[int, int], bytes], capacity: int) -> str | No
             return "an MD RAID member"
     if any(head[at : at + 8] in (_ZFS, _ZFS[::-1]) for at in range(_ZFS_FIRST, _ZFS_LAST, 1024)):
         return "a ZFS pool member"
+    first = head[:SECTOR]
+    if any(first) and not first.startswith(_OURS):
+        return "something unknown at its beginning"
     return None
 
 

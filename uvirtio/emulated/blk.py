@@ -41,7 +41,7 @@ class Blk(DeviceModel):
     CLASS = 0x010000
     PARAMETERS: ClassVar[Mapping[str, str]] = {
         "size": "bytes of the disk in memory, like 16M (default)",
-        "image": "a raw image file instead",
+        "image": "a raw image file instead; an empty one is written to",
         "readonly": "on: the disk cannot be written",
         "serial": "what the device calls itself, at most 20 bytes",
         "queues": "request queues (default 1)",

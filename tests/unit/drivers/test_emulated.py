@@ -98,6 +98,28 @@ def test_an_image_with_a_file_system_is_not_written_by_the_workload(tmp_path: Pa
     assert image.read_bytes() == contents
 
 
+def test_a_file_that_is_no_disk_at_all_is_not_written_and_an_empty_one_is_again_and_again(tmp_path: Path) -> None:
+    def run(image: Path) -> str:
+        with running(f"emulated:blk?image={image}", find_driver(DeviceType.BLK)) as (blk, device, _):
+            workload = blk.workload()
+            workload.submit()
+            workload.kick()
+            drain(device, workload)
+            workload.verify()
+            return str(workload.proves())
+
+    text = tmp_path / "text"
+    text.write_text("root:x:0:0:root:/root:/bin/bash\n" * 100)
+    before = text.read_bytes()
+    assert "something unknown at its beginning" in run(text)
+    assert text.read_bytes() == before
+    empty = tmp_path / "empty"
+    empty.write_bytes(bytes(1 << 20))
+    for _ in range(2):
+        assert "nothing was written" not in run(empty)
+    assert any(empty.read_bytes())
+
+
 @pytest.mark.parametrize(
     "locator",
     ["emulated:balloon?", "emulated:blk?", "emulated:console?", "emulated:input?", "emulated:net?", "emulated:rng?"],

@@ -138,7 +138,13 @@ def test_what_measures_no_device_takes_none(capsys: pytest.CaptureFixture[str]) 
     assert "takes no device" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": "uvirtio/bench", "version": 2, "rows": []}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "[]", "{}", '{"schema": "uvirtio/bench", "version": 2, "rows": []}',
+        '{"schema": "uvirtio/bench", "version": 1}', '{"schema": "uvirtio/bench", "version": 1, "rows": [1]}',
+    ],
+)  # fmt: skip
 def test_a_baseline_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str) -> None:
     file = tmp_path / "baseline.json"
     file.write_text(content)

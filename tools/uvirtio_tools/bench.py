@@ -121,7 +121,9 @@ def _load(path: str) -> list[Row]:
         raise UsageError(f"--baseline {path}: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("version") != VERSION:
         raise UsageError(f"--baseline {path}: not a document of `uvirtio bench --json`, version {VERSION}")
-    rows: list[Row] = document["rows"]
+    rows = document.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UsageError(f"--baseline {path}: damaged: rows is missing or not what it should be")
     return rows
 
 

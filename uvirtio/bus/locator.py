@@ -76,6 +76,7 @@ def _unquote(text: str, whole: str) -> str:
 def parse(text: str) -> Locator:
     """Parse a locator. Raises :class:`LocatorError`, with the grammar, when it cannot be understood."""
     body, question, query = text.partition("?")
+    body = body.removeprefix("/dev/")
     parameters: dict[str, str] = {}
     if question:
         for item in query.split("&"):

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from ..errors import CannotRun, UvirtioError
+from ..errors import CannotRun, UsageError, UvirtioError
 from ..vfio_user.channel import Channel
 from .control import ControlServer
 from .function import EmulatedFunction
@@ -27,6 +27,8 @@ _DRAIN = 2.0
 
 def listen(path: str) -> socket.socket:
     """A listening UNIX socket; a socket file that nobody listens on any more is replaced. Raises CannotRun."""
+    if not path:
+        raise UsageError("the path of a socket to listen on is empty; name one")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode):

@@ -124,6 +124,8 @@ def test_the_report_for_people_names_device_dialect_and_verdict(run: Run) -> Non
         (("bind", "emulated:rng"), 2, "not a device of this machine's PCI bus"),
         (("restore", "vfio-user:/run/x.sock"), 2, "not a device of this machine's PCI bus"),
         (("restore", "--all", "00:05.0"), 2, "not both"),
+        (("serve", "rng", "--socket", ""), 2, "the path of a socket to listen on is empty"),
+        (("suspend", "/dev/nosuch7"), 3, "there is no device called nosuch7"),
     ],
 )
 def test_bad_input_is_told_on_stderr_with_its_status(run: Run, words: tuple[str, ...], status: int, said: str) -> None:

@@ -135,3 +135,7 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
         help="what is at the other end of a network or console device: echo sends everything back (default: what the "
         "locator says)",
     )  # fmt: skip
+    parser.add_argument(
+        "--pairs", metavar="N", type=positive_integer,
+        help="how many queue pairs of a network device carry the traffic (default: all that the device has, up to 4)",
+    )  # fmt: skip

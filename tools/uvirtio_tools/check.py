@@ -161,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
         with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
             run_checks(
                 result, device, dialect=args.dialect, without=without, triggers=triggers, scratch=args.scratch, peer=args.peer,
-                provoke=args.provoke, progress=progress.result,
+                pairs=args.pairs, provoke=args.provoke, progress=progress.result,
             )  # fmt: skip
     except KeyboardInterrupt:
         result.interrupted = True

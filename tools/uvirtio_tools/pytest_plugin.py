@@ -62,6 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
     )
     group.addoption(
+        "--uvirtio-pairs", metavar="N", type=int, help="how many queue pairs of a network device carry the traffic"
+    )
+    group.addoption(
         "--uvirtio-provoke",
         action="store_true",
         help="make a device of this machine fail by an impossible address (V14)",
@@ -169,6 +172,7 @@ class StatementItem(pytest.Item):
         told = {
             "scratch": sectors(scratch) if scratch else None,
             "peer": option("--uvirtio-peer"),
+            "pairs": option("--uvirtio-pairs"),
             "provoke": option("--uvirtio-provoke"),
         }
         deadline = time.monotonic() + BUSY

@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
             result.locator = device.function.locator
             execute(
                 result, device, dialect=args.dialect, cycles=args.cycles, hold=args.hold, timeout=args.timeout,
-                traffic=args.workload != "none", scratch=args.scratch, peer=args.peer, without=without,
-                progress=reporter.cycle if reporter else None,
+                traffic=args.workload != "none", scratch=args.scratch, peer=args.peer, pairs=args.pairs,
+                without=without, progress=reporter.cycle if reporter else None,
             )  # fmt: skip
     except KeyboardInterrupt:
         result.verdict, result.status = "ERROR", exits.INTERRUPTED

@@ -92,6 +92,7 @@ def execute(
     traffic: bool = True,
     scratch: range | None = None,
     peer: str | None = None,
+    pairs: int | None = None,
     without: Features | None = None,
     progress: Callable[[Cycle], None] | None = None,
 ) -> None:
@@ -109,7 +110,7 @@ def execute(
     try:
         run.offered = device.begin()
         driver_class = _driver_class(device, run, traffic)
-        options = workload_options(driver_class, device, scratch=scratch, peer=peer)
+        options = workload_options(driver_class, device, scratch=scratch, peer=peer, pairs=pairs)
         try:
             chosen, remarks = choose_dialect(
                 dialect, run.offered, device.identity.type, legacy=device.transport.kind == "legacy"

@@ -8,6 +8,9 @@ from uvirtio_drivers.workload import Driver
 
 __all__ = ["workload_options"]
 
+#: What devices each option is for.
+_TYPES = {"scratch": "block devices", "peer": "network and console devices", "pairs": "network devices"}
+
 
 def workload_options(driver_class: type[Driver] | None, device: Device, **given: object) -> dict[str, object]:
     """What the driver's workload is told. Raises :class:`UsageError` for an option that its type does not have."""
@@ -19,6 +22,5 @@ def workload_options(driver_class: type[Driver] | None, device: Device, **given:
                 if driver_class is None
                 else f"this device is of type {device.identity.type_name}"
             )
-            types = {"scratch": "block devices", "peer": "network and console devices"}[name]
-            raise UsageError(f"--{name} is for the workloads of {types}, but {why}")
+            raise UsageError(f"--{name} is for the workloads of {_TYPES[name]}, but {why}")
     return options

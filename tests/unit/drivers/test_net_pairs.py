@@ -8,7 +8,17 @@ from struct import pack, unpack
 import pytest
 
 from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
-from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, NotOffered, RequestFailed, SuspendedError, UsageError
+from uvirtio.emulated.faults import FAULTS
+from uvirtio.emulated.suspend import Behaviour
+from uvirtio.errors import (
+    DeviceMisbehaved,
+    DeviceTimeout,
+    NotOffered,
+    RequestFailed,
+    SuspendedError,
+    UsageError,
+    WorkloadFailed,
+)
 from uvirtio.spec.devices import net as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
@@ -252,3 +262,42 @@ def test_every_pair_has_frames_in_flight_when_it_is_suspended(ring: str) -> None
         assert all(received), "frames came back over each pair"
         assert workload.returned == workload.submitted
         assert bus.log.faults() == []
+
+
+class _SecondPairGoesOn(FAULTS["V4"]):  # type: ignore[misc, valid-type]
+    """Works on the second transmit queue while it is suspended, and on nothing else."""
+
+    def misbehave(self) -> None:
+        Behaviour.misbehave(self)
+        self.device.queues[3].service()
+
+
+def test_a_device_that_goes_on_with_the_second_pair_alone_is_noticed() -> None:
+    with running("emulated:net?queues=2&latency=0.004&depth=3", Net) as (net, device, bus):
+        workload = net.workload()
+        suspender = Suspender(device, V1_4)
+        assert run_cycle(device, workload, suspender, number=1, hold=0.05).reasons == []
+        bus.function.device.behaviour.__class__ = _SecondPairGoesOn
+        reasons = " ".join(run_cycle(device, workload, suspender, number=2, hold=0.05).reasons)
+    assert "queue 3" in reasons
+    assert "queue 1" not in reasons
+
+
+def test_a_frame_that_is_lost_on_the_second_pair_is_noticed() -> None:
+    counter = [0]
+
+    def answer(seen: Seen) -> int:
+        counter[0] += seen.queue == 3
+        if seen.queue == 3 and counter[0] == 9:
+            return 0
+        if not seen.writable_sizes:
+            seen.stand.offer(seen.queue - 1, pack("<BBHHHHH", 0, 0, 0, 0, 0, 0, 1) + seen.readable[12:])
+        return sink(seen)
+
+    with running(several(2, answer), Net, echoes=True) as (net, device, _):
+        workload = net.workload()
+        workload.submit()
+        workload.kick()
+        drain(device, workload)
+        with pytest.raises(WorkloadFailed, match="1 of 64 frames did not come back"):
+            workload.verify()

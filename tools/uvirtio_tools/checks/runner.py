@@ -39,6 +39,7 @@ def run_checks(
     triggers: Triggers | None = None,
     scratch: range | None = None,
     peer: str | None = None,
+    pairs: int | None = None,
     provoke: bool = False,
     progress: Callable[[CheckResult], None] | None = None,
 ) -> None:
@@ -52,7 +53,7 @@ def run_checks(
     ids = select(run.only)
     _introduce(run, device)
     driver_class = _driver(run, device)
-    options = workload_options(driver_class, device, scratch=scratch, peer=peer)
+    options = workload_options(driver_class, device, scratch=scratch, peer=peer, pairs=pairs)
     try:
         run.offered = device.begin()
         chosen, remarks = choose_dialect(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.uio.fake import RNG, FakeMachine
-from uvirtio.bus.uio import uses
+from uvirtio.bus.uio import bind, uses
+from uvirtio.errors import InUse
 
 
 @pytest.fixture
@@ -68,6 +71,56 @@ def test_volumes_and_raid_arrays_on_a_disk_are_uses_and_so_is_what_is_on_them(ma
         "dm-0 is mounted on /",
         "vda1 carries RAID array md0",
     ]
+
+
+def test_a_file_system_that_only_a_container_has_mounted_is_a_use(machine: FakeMachine, disk: Path) -> None:
+    mount(machine, "22 1 8:0 / / rw - ext4 /dev/sda1 rw", "30 22 254:0 / /shared rw - ext4 /dev/vda rw")
+    for pid, namespace in (("self", "mnt:[1]"), ("1", "mnt:[1]"), ("77", "mnt:[2]"), ("78", "mnt:[2]")):
+        (machine.proc / pid / "ns").mkdir(parents=True)
+        (machine.proc / pid / "ns/mnt").symlink_to(namespace)
+        (machine.proc / pid / "comm").write_text("postgres\n")
+    lines = ("40 1 254:1 / /data rw - xfs /dev/vda1 rw", "41 1 254:0 / /also rw - ext4 /dev/vda rw")
+    for pid in ("77", "78"):
+        (machine.proc / pid / "mountinfo").write_text("\n".join(lines) + "\n")
+    assert uses(machine, RNG) == [
+        "vda is mounted on /shared",
+        "vda1 is mounted on /data of process 77 (postgres)",
+    ]
+
+
+def test_the_other_devices_of_a_btrfs_and_the_disk_under_a_loop_device_are_in_use(
+    machine: FakeMachine, disk: Path
+) -> None:
+    devices = machine.sys / "fs/btrfs/0b7c/devices"
+    devices.mkdir(parents=True)
+    (machine.sys / "fs/btrfs/features").mkdir()
+    (devices / "vda1").symlink_to(machine.sys / "class/block/vda1")
+    (machine.sys / "fs/btrfs/0b7c/label").write_text("pool\n")
+    (machine.sys / "class/block/loop3/loop").mkdir(parents=True)
+    (machine.sys / "class/block/loop3/loop/backing_file").write_text("/dev/vda\n")
+    (machine.sys / "class/block/loop4/loop").mkdir(parents=True)
+    (machine.sys / "class/block/loop4/loop/backing_file").write_text("/root/image\n")
+    assert uses(machine, RNG) == ["vda carries loop3", "vda1 carries the btrfs file system pool"]
+
+
+def test_a_disk_that_the_kernel_holds_for_a_reason_it_does_not_tell_is_not_taken(
+    machine: FakeMachine, disk: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, asked = os.open, []
+
+    def refusing(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+        if flags & os.O_EXCL and Path(path) == machine.dev / "vda":
+            asked.append(flags)
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        return opening(path, flags, *rest, **more)
+
+    monkeypatch.setattr(os, "open", refusing)
+    assert uses(machine, RNG) == []
+    assert asked == []
+    with pytest.raises(InUse, match="vda is held by something in the kernel"):
+        bind(RNG, sysfs=machine, run=run)
+    assert all(flags & os.O_ACCMODE == os.O_RDONLY for flags in asked)
+    bind(RNG, sysfs=machine, run=run, force=True)
 
 
 def test_a_disk_that_a_process_has_open_is_in_use_but_udev_does_not_count(machine: FakeMachine, disk: Path) -> None:

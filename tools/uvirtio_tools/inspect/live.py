@@ -17,8 +17,8 @@ import uvirtio
 from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, open_function, parse
 from uvirtio.bus.uio.discovery import describe, discover, resolve
-from uvirtio.bus.uio.inuse import Tables
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
 
 from .changes import compare
@@ -256,7 +256,8 @@ class LiveMachine:
             try:
                 # Registers are read once for each driver: the list shall not be in the way of a run.
                 fresh = known is None or known[0] != function.driver
-                found = describe_sysfs(function, sysfs, registers=fresh and self._sysfs is None, tables=tables)
+                look = fresh and self._sysfs is None
+                found = describe_sysfs(function, sysfs, registers=look, tables=tables, raw=False)
                 if known is not None and not fresh and known[1].suspend_known:
                     found = _keep_suspend(found, known[1])
                 self._known[function.address] = (function.driver, found)

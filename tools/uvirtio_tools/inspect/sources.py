@@ -18,9 +18,10 @@ from uvirtio.access.view import Region
 from uvirtio.bus import Function
 from uvirtio.bus.locator import open_function, parse
 from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve, whole_config
-from uvirtio.bus.uio.inuse import Tables, uses
+from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import (
     CannotRun,
     DeviceMisbehaved,

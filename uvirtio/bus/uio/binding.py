@@ -122,7 +122,7 @@ def take(sysfs: Sysfs, journal: Journal, bdf: str, *, force: bool, keep: bool) -
             "`uvirtio list` shows those that are"
         )
     _require_privilege(sysfs, bdf)
-    using = [] if force else uses(sysfs, bdf)
+    using = [] if force else uses(sysfs, function, probe=True)
     if using:
         raise InUse(
             f"{bdf} ({function.type_name}) is in use: {'; '.join(using)}. End that first, or take it with --force"

@@ -1,8 +1,9 @@
 """What QEMU says of a device of its own, over QMP, in the specification's names: the judge of what the inspector shows.
 
-QEMU 11.1 fails an assertion on ``x-query-virtio-status``, whatever the type. So the judge takes what the device's
-properties say (they hold what the command line left open too), with what QEMU offers of a type in any case, and what
-other commands of the monitor tell. The raw registers can be had besides, as QEMU itself reads them.
+QEMU 7.2 answers ``x-query-virtio-status``: :func:`compare_status`. QEMU 11.1 fails an assertion of its own there,
+whatever the type. For that one :class:`Judge` takes what the device's properties say (they hold what the command line
+left open too), with what QEMU offers of a type in any case, and what other commands of the monitor tell. The raw
+registers can be had besides, as QEMU itself reads them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Judge", "memory_as_qemu_reads_it", "port_as_qemu_reads_it"]
+from uvirtio.spec.status import Status
+from uvirtio_tools.inspect.model import Description
+
+__all__ = ["Judge", "compare_status", "feature_names", "memory_as_qemu_reads_it", "port_as_qemu_reads_it"]
 
 #: Runs a QMP command: its name, and its arguments by keyword.
 Ask = Callable[..., Any]
@@ -72,6 +76,21 @@ _ALWAYS = {
 
 #: The monitor's letters for bytes that are read at once.
 _WIDTHS = {1: "b", 2: "h", 4: "w"}
+#: What QEMU calls a feature where the specification calls it otherwise.
+_QEMU_NAMES = {
+    "F_BAD_FEATURE": "F_UNUSED",
+    "VHOST_USER_F_PROTOCOL_FEATURES": "F_UNUSED",  # the same bit; QEMU takes the name that its type's table has
+    "BALLOON_F_REPORTING": "BALLOON_F_PAGE_REPORTING",
+    "F_IOMMU_PLATFORM": "F_ACCESS_PLATFORM",
+}
+_STATUSES = {
+    "ACKNOWLEDGE": Status.ACKNOWLEDGE,
+    "DRIVER": Status.DRIVER,
+    "DRIVER_OK": Status.DRIVER_OK,
+    "FEATURES_OK": Status.FEATURES_OK,
+    "NEEDS_RESET": Status.DEVICE_NEEDS_RESET,
+    "FAILED": Status.FAILED,
+}
 
 
 class Judge:
@@ -200,3 +219,47 @@ def port_as_qemu_reads_it(ask: Ask, port: int, width: int) -> int:
     """An I/O port of 1, 2 or 4 bytes, read by QEMU's monitor."""
     said = ask("human-monitor-command", **{"command-line": f"i /{_WIDTHS[width]}x {port:#x}"})
     return int(re.sub(r".*=", "", said), 16)
+
+
+def feature_names(features: dict[str, Any]) -> set[str]:
+    """The features in a part of what x-query-virtio-status answers, in the specification's names."""
+    told = [*features.get("transports", []), *features.get("dev-features", [])]
+    names = set()
+    for text in told:
+        name = text.partition(":")[0].removeprefix("VIRTIO_").replace("RING_F_", "F_")
+        names.add(_QEMU_NAMES.get(name, name))
+    return names
+
+
+def _status(told: dict[str, Any]) -> int:
+    mask = int(told.get("unknown-statuses", 0))
+    for text in told["statuses"]:
+        mask |= _STATUSES[re.sub(r":.*", "", text).removeprefix("VIRTIO_CONFIG_S_")]
+    return mask
+
+
+def _unknown(features: dict[str, Any]) -> bool:
+    return bool(features.get("unknown-dev-features") or features.get("unknown-dev-features2"))
+
+
+def compare_status(device: Description, told: dict[str, Any]) -> None:
+    """Hold a description against what x-query-virtio-status answers."""
+    offered = {row.name for row in device.features if row.offered}
+    accepted = {row.name for row in device.features if row.accepted}
+    assert device.status == _status(told["status"])
+    assert device.type == told["device-id"]
+    assert device.num_queues == told["num-vqs"]
+    theirs = feature_names(told["host-features"])
+    # Bits of the legacy interface do not show on the modern one, and old QEMU does not name all that it offers.
+    legacy = {"F_NOTIFY_ON_EMPTY", "F_ANY_LAYOUT", "F_UNUSED", "NET_F_GSO"}
+    assert theirs - legacy <= offered, f"QEMU offers {theirs}, shown are {offered}"
+    if not _unknown(told["host-features"]):
+        assert offered - theirs == set(), f"QEMU offers {theirs}, shown are {offered}"
+    theirs = feature_names(told["guest-features"])
+    if not Status(_status(told["status"])) & Status.FEATURES_OK:
+        # After a reset driver_feature still reads what a driver wrote before it, though QEMU has forgotten it.
+        assert theirs == set()
+        return
+    assert theirs - legacy <= accepted, f"QEMU has accepted {theirs}, shown are {accepted}"
+    if not _unknown(told["guest-features"]):
+        assert accepted - theirs == set(), f"QEMU has accepted {theirs}, shown are {accepted}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -10,13 +9,12 @@ import pytest
 
 from tests.lab import distro_qemu, modern_qemu
 from tests.qemu.conftest import Served
-from tests.qemu.judge import Judge
+from tests.qemu.judge import Judge, compare_status, feature_names
 from uvirtio.bus.locator import open_function
 from uvirtio.device import Device
 from uvirtio.emulated.types import DESCRIBED
 from uvirtio.errors import QemuDied
 from uvirtio.spec.features import Feature, Features
-from uvirtio.spec.status import Status
 from uvirtio_tools.inspect.model import Description
 from uvirtio_tools.inspect.sources import describe_open
 
@@ -45,22 +43,6 @@ DEVICES: dict[str, tuple[str, bool]] = {
     "sound": (f"qemu:virtio-sound-pci?audiodev=a0&args={quote('-audiodev none,id=a0')}", True),
     "rtc": ("qemu:virtio-rtc-pci", True),
 }
-#: What QEMU calls a feature where the specification calls it otherwise.
-_QEMU_NAMES = {
-    "F_BAD_FEATURE": "F_UNUSED",
-    "VHOST_USER_F_PROTOCOL_FEATURES": "F_UNUSED",  # the same bit; QEMU takes the name that its type's table has
-    "BALLOON_F_REPORTING": "BALLOON_F_PAGE_REPORTING",
-    "F_IOMMU_PLATFORM": "F_ACCESS_PLATFORM",
-}
-_STATUSES = {
-    "ACKNOWLEDGE": Status.ACKNOWLEDGE,
-    "DRIVER": Status.DRIVER,
-    "DRIVER_OK": Status.DRIVER_OK,
-    "FEATURES_OK": Status.FEATURES_OK,
-    "NEEDS_RESET": Status.DEVICE_NEEDS_RESET,
-    "FAILED": Status.FAILED,
-}
-
 _QEMUS = {"the distribution's": distro_qemu, "a recent": modern_qemu}
 
 
@@ -100,43 +82,6 @@ def _judged(function: Any, device: Description) -> None:
     assert {name: shown[name] for name in said} == said
 
 
-def _names(features: dict[str, Any]) -> set[str]:
-    told = [*features.get("transports", []), *features.get("dev-features", [])]
-    names = set()
-    for text in told:
-        name = text.partition(":")[0].removeprefix("VIRTIO_").replace("RING_F_", "F_")
-        names.add(_QEMU_NAMES.get(name, name))
-    return names
-
-
-def _status(told: dict[str, Any]) -> int:
-    mask = int(told.get("unknown-statuses", 0))
-    for text in told["statuses"]:
-        mask |= _STATUSES[re.sub(r":.*", "", text).removeprefix("VIRTIO_CONFIG_S_")]
-    return mask
-
-
-def _unknown(features: dict[str, Any]) -> bool:
-    return bool(features.get("unknown-dev-features") or features.get("unknown-dev-features2"))
-
-
-def _compare(device: Description, told: dict[str, Any]) -> None:
-    offered = {row.name for row in device.features if row.offered}
-    accepted = {row.name for row in device.features if row.accepted}
-    assert device.status == _status(told["status"])
-    assert device.type == told["device-id"]
-    assert device.num_queues == told["num-vqs"]
-    theirs = _names(told["host-features"])
-    # Bits of the legacy interface do not show on the modern one, and old QEMU does not name all that it offers.
-    legacy = {"F_NOTIFY_ON_EMPTY", "F_ANY_LAYOUT", "F_UNUSED", "NET_F_GSO"}
-    assert theirs - legacy <= offered
-    if not _unknown(told["host-features"]):
-        assert offered - theirs == set()
-    assert _names(told["guest-features"]) - legacy <= accepted
-    if not _unknown(told["guest-features"]):
-        assert accepted - _names(told["guest-features"]) == set()
-
-
 @pytest.mark.parametrize(
     ("qemu", "name"),
     [(which, name) for which in _QEMUS for name, (_, recent) in DEVICES.items() if which == "a recent" or not recent],
@@ -149,7 +94,7 @@ def test_the_description_equals_what_qemu_says_and_names_everything(name: str, q
         before = describe_open(function)
         assert before.type_name == name
         if answers:
-            _compare(before, _qmp(function, "x-query-virtio-status", path=path))
+            compare_status(before, _qmp(function, "x-query-virtio-status", path=path))
         else:
             _judged(function, before)
 
@@ -169,7 +114,7 @@ def test_the_description_equals_what_qemu_says_and_names_everything(name: str, q
         after = describe_open(function)
         assert after.accepted == (before.offered or 0) & ~(1 << Feature.RING_RESET)
         if answers:
-            _compare(after, _qmp(function, "x-query-virtio-status", path=path))
+            compare_status(after, _qmp(function, "x-query-virtio-status", path=path))
         assert all((field.value is not None) is field.valid for field in after.config)
 
 
@@ -179,7 +124,7 @@ def test_a_device_of_the_legacy_interface_alone_is_shown_as_qemu_has_it(qemu: st
         path = _qmp(function, "x-query-virtio")[0]["path"]
         told = _qmp(function, "x-query-virtio-queue-status", path=path, queue=0)
         if answers:
-            theirs = _names(_qmp(function, "x-query-virtio-status", path=path)["host-features"])
+            theirs = feature_names(_qmp(function, "x-query-virtio-status", path=path)["host-features"])
         else:
             theirs = _judge(function).offered("rng", "legacy")
     assert (device.interface, device.type_name, device.problems) == ("legacy", "rng", ())

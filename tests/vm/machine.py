@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.lab import IN_GUEST, guest_kernel, modern_qemu, virtme_ng
+from tests.lab import IN_GUEST, distro_qemu, guest_kernel, modern_qemu, virtme_ng
 from tests.lab.leash import leashed
 from tests.vm.accelerator import choose
 from tests.vm.boots import Boot, Device, Served, Stock
@@ -85,7 +85,8 @@ class Guest:
             }
             self._cleanup.callback(ControlChannel(self._work / "channel", actions).close)
             self._describe(tests)
-            self._process = self._start(qemu, kernel, vng)
+            elder = distro_qemu() if boot.distribution else None
+            self._process = self._start(elder or qemu, kernel, vng)
             self._tail = self._cleanup.enter_context(self._reports.open("r", encoding="utf-8"))
         except BaseException:
             self.close()
@@ -153,7 +154,7 @@ class Guest:
             bus, address = "pcie.0", f"{slot:x}.{function}"
             if device.unpluggable:
                 port = f"pcie-root-port,id=port-{device.name},bus={bus},addr={address},chassis={number},slot={number}"
-                options += ["-device", port]
+                options += ["-device", ",".join((port, *(f"{key}={value}" for key, value in several.items())))]
                 bus, address = f"port-{device.name}", "0.0"
             options += self._one_device(device, {"id": device.name, "bus": bus, "addr": address} | several)
         return options

@@ -244,10 +244,10 @@ def test_when_both_die_bus_mastering_is_off_and_restore_does_the_rest(rng: str) 
 
 @pytest.mark.boot("unplug")
 def test_a_device_that_is_unplugged_at_work_is_told_as_removed(devices: dict[str, str], host: Host) -> None:
-    address = devices["qemu-rng"]
+    address = devices["doomed"]
     before = _pages()
     supervisor = _start(address)
-    host.unplug("qemu-rng")
+    host.unplug("doomed")
     _, messages = supervisor.communicate(timeout=60)
     assert supervisor.returncode == 1, messages
     assert "removed" in messages

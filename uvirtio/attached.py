@@ -252,7 +252,8 @@ class Attached:
         """
         timeout = self.timeout if timeout is None else timeout
         waiter = _Waiter(self, predicate, doing)
-        if queues:
+        # Simulated time does not pass while one looks, so that looking again would show nothing new.
+        if queues and not self.clock.simulated:
             polled = self._work_through(queues, waiter, timeout)
         else:
             polled = poll(waiter, 0, _YES, waiter, timeout, ceiling=0.05, spin=1)
@@ -281,9 +282,7 @@ class Attached:
                 if any(queue.ready for queue in queues):
                     continue
                 if wait is None:
-                    # Simulated time does not pass while one looks, so that looking again shows nothing new.
-                    budget = 1 if self.clock.simulated else BUDGET
-                    wait = CompletionWait(queues, self.isr, self.clock, budget, noticed=waiter.noticed)
+                    wait = CompletionWait(queues, self.isr, self.clock, BUDGET, noticed=waiter.noticed)
                 wait.wait(started + timeout - before)
         finally:
             if wait is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from uvirtio.access.clock import SimulatedClock
 from uvirtio.errors import (
     DeviceError,
     DeviceMisbehaved,
@@ -69,6 +70,12 @@ ACTS: dict[str, tuple[Callable[..., Any], Callable[[Any], object]]] = {
     "net": (net, lambda driver: driver.transmit_batch(FRAMES)),
 }
 acts = pytest.mark.parametrize(("make", "act"), ACTS.values(), ids=ACTS)
+
+
+@pytest.fixture(autouse=True, params=["simulated", "as if real"])
+def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if real: rings are looked at before anything sleeps, which shows nothing new where time stands still meanwhile."""
+    monkeypatch.setattr(SimulatedClock, "simulated", request.param == "simulated")
 
 
 # -- what comes out --------------------------------------------------------------------------------------------

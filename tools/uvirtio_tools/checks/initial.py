@@ -7,9 +7,10 @@ from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, Dr
 from uvirtio.spec.status import GONE, Status, describe
 
 from .asleep import moved_indices
-from .bench import SETTLE, Bench
+from .bench import Bench
 from .look import changed
 from .registry import check
+from .stage import SETTLE
 from .verdict import Finding, Skip, failed, passed
 
 __all__: list[str] = []

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
-from .bench import SETTLE, Bench
+from .bench import Bench
 from .outcomes import NotResumed, NotSuspended, Overdue, Refused
 from .registry import check
 from .same import bars
+from .stage import SETTLE
 from .verdict import Finding, Verdict, failed, passed
 
 __all__ = ["Plan", "plans", "run_plans", "shorten"]

@@ -186,6 +186,7 @@ class Blk:
         A disposable device that carries a partition table, a file system or the like is only read all the same.
         Raises :class:`PastTheEnd`, :class:`ReadOnly`, :class:`UsageError` for a scratch that cannot be used.
         """
+        self._bulk.take_back()
         if scratch is not None:
             if scratch.step != 1 or not scratch:
                 raise UsageError("scratch sectors are a range of at least one sector, first to last")
@@ -250,7 +251,6 @@ class Blk:
 
         Raises the first error that a request came back with, when none is in flight any more.
         """
-        self._bulk.settle()
         waiting, flying, results = deque(calls), deque[Request](), list[bytes]()
         failures: list[DeviceError] = []
         #: Requests that came back, whose memory serves for the next ones.
@@ -264,6 +264,8 @@ class Blk:
             spare.append(request)
 
         def done() -> bool:
+            if not self._bulk.settle():
+                return False
             self.requests.reap()
             while flying and flying[0].done:
                 settle()

@@ -122,10 +122,10 @@ class Bulk:
     ) -> Iterator[list[Buffers]]:
         """Up to ``wanted`` buffers of these parts (bytes) on each queue; given back at the end.
 
-        Raises :class:`DriverMisuse` where other buffers are in flight.
+        Raises :class:`DriverMisuse` where other buffers are in flight, :class:`DeviceTimeout` where those of an earlier call
+        still do not come back.
         """
-        if self._left:
-            self.settle()
+        self.take_back()
         for queue in queues:
             if queue.outstanding:
                 raise DriverMisuse(
@@ -153,12 +153,23 @@ class Bulk:
                 return queue.pool(most, readable, writable)
         return _Singles(queue, self._device.function.dma, min(most, wanted), readable, writable)
 
-    def settle(self) -> None:
-        """Take back what a call before this one has left with the device. Raises :class:`DeviceMisbehaved`."""
-        for queue, buffers in self._left:
-            if self._alive(queue):
-                buffers.reap()
-        self._close()
+    def settle(self) -> bool:
+        """Take back what an earlier call has left with the device, as far as it is used; whether nothing is left.
+
+        Raises :class:`DeviceMisbehaved`.
+        """
+        if self._left:
+            for queue, buffers in self._left:
+                if self._alive(queue):
+                    buffers.reap()
+            self._close()
+        return not self._left
+
+    def take_back(self) -> None:
+        """Wait until nothing of an earlier call is left with the device. Raises :class:`DeviceTimeout`."""
+        if self._left:
+            queues = [queue for queue, _ in self._left]
+            self._device.wait_for(self.settle, doing="taking back what an earlier call left", queues=queues)
 
     def _alive(self, queue: Queue) -> bool:
         return self._device.queues.get(queue.index) is queue

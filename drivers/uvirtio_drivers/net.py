@@ -127,7 +127,7 @@ class Net:
 
         ``peer``: ``echo`` where every frame comes back; None: what the bus knows. ``pairs``: see :meth:`use_pairs`.
         """
-        self._bulk.settle()
+        self._bulk.take_back()
         if pairs is not None:
             self.use_pairs(pairs)
         return NetWorkload(self, echoed=peer == "echo" if peer else echoes(self.device.function))
@@ -195,7 +195,6 @@ class Net:
         """
         for frame in frames:
             self._check(frame)
-        self._bulk.settle()
         if pair is None:
             pair = self._turn % self.used
             self._turn += 1
@@ -207,6 +206,8 @@ class Net:
 
         def sent() -> bool:
             nonlocal position
+            if not self._bulk.settle():
+                return False
             sending.reap()
             while position < len(frames) and sending.room:
                 sending.put(self._header + frames[position])

@@ -44,7 +44,7 @@ class Rng:
 
     def workload(self) -> RngWorkload:
         """Sixteen buffers of 64 bytes, kept going."""
-        self._bulk.settle()
+        self._bulk.take_back()
         return RngWorkload(self.device)
 
     def read(self, count: int, timeout: float | None = None) -> bytes:

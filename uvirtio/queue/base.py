@@ -113,6 +113,26 @@ class QueueBase:
     def _no_notifier(self, _following: int) -> None:
         raise DriverMisuse(f"{self.name} has no notifier yet: set it from the transport before publishing")
 
+    def completed(self) -> list[tuple[int, int]]:
+        """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
+        if self._pool is not None:
+            return self._pool.completed()
+        done: list[tuple[int, int]] = []
+        try:
+            while self.reap(done):
+                self.settle()
+                if not self.outstanding:
+                    break
+        except DeviceMisbehaved:
+            # The good ones before it first; the error comes again with the next call.
+            if not done:
+                raise
+        return done
+
+    def reap(self, done: list[tuple[int, int]]) -> bool:
+        """Check and release what is used now, each with its id and length to ``done``; whether there was any."""
+        raise NotImplementedError
+
     def announce(self) -> bool:
         """Notify, if the device wants that for what was exposed since the last decision."""
         raise NotImplementedError

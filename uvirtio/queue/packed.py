@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from ..access.dma import Dma, DmaMemory
-from ..errors import DeviceMisbehaved
 from ..spec import packed as spec
 from .base import CHAIN_LIMIT, check_parts
 from .packed_pool import PackedPool
@@ -144,22 +143,8 @@ class PackedQueue(PackedRing):
 
     # Receiving used buffers (2.8.22)
 
-    def completed(self) -> list[tuple[int, int]]:
-        """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
-        if self._pool is not None:
-            return self._pool.completed()
-        done: list[tuple[int, int]] = []
-        try:
-            while self.outstanding and self._reap(done):
-                self.settle()
-        except DeviceMisbehaved:
-            # The good ones before it first; the error comes again with the next call.
-            if not done:
-                raise
-        return done
-
-    def _reap(self, done: list[tuple[int, int]]) -> bool:
-        """Take used descriptors until one is not used; whether there were any."""
+    def reap(self, done: list[tuple[int, int]]) -> bool:
+        """Take used descriptors until one is not used. See :meth:`QueueBase.reap`."""
         descriptors, before = self.descriptors, len(done)
         while self.outstanding:
             word = descriptors[2 * self.seen + 1]

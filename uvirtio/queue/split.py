@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from ..access.dma import Dma, DmaMemory
-from ..errors import DeviceMisbehaved
 from ..spec import split as spec
 from .base import CHAIN_LIMIT, check_parts
 from .split_pool import SplitPool
@@ -166,34 +165,22 @@ class SplitQueue(SplitRing):
 
     # Receiving used buffers (2.7.14)
 
-    def completed(self) -> list[tuple[int, int]]:
-        """Reap what the device has used. See :meth:`uvirtio.queue.Queue.completed`."""
-        if self._pool is not None:
-            return self._pool.completed()
-        done: list[tuple[int, int]] = []
-        try:
-            while pending := self.pending():
-                if self.in_order:
-                    self._reap_in_order(pending, done)
-                else:
-                    self._reap(pending, done)
-                self.settle()
-                if not self.outstanding:
-                    break
-        except DeviceMisbehaved:
-            # The good ones before it first; the error comes again with the next call.
-            if not done:
-                raise
-        return done
-
-    def _reap(self, pending: int, done: list[tuple[int, int]]) -> None:
-        """Take ``pending`` entries of the used ring."""
+    def reap(self, done: list[tuple[int, int]]) -> bool:
+        """Take the entries of the used ring up to its index. See :meth:`QueueBase.reap`."""
+        # Also with nothing in flight: an index that moves then is the device's mistake.
+        pending = self.pending()
+        if not pending:
+            return False
+        if self.in_order:
+            self._reap_in_order(pending, done)
+            return True
         elements, mask = self.elements, self.mask
         for _ in range(pending):
             element = elements[self.seen & mask]
             token, length = element & _LOW32, element >> 32
             self._check(token, length)
             done.append(self._release(token, length))
+        return True
 
     def _reap_in_order(self, pending: int, done: list[tuple[int, int]]) -> None:
         """Take ``pending`` entries: each that is written names the last buffer of a batch; those before were used up (2.7.9)."""

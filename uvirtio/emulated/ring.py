@@ -13,7 +13,7 @@ from typing import Protocol
 from ..spec import split
 from .memory import DriverFault, GuestMemory
 
-__all__ = ["DESCRIPTOR", "LONGEST", "Chain", "Element", "Ring", "need_event", "read_table"]
+__all__ = ["DESCRIPTOR", "LONGEST", "Areas", "Chain", "Element", "Elements", "Ring", "need_event"]
 
 #: Bytes that a device here reads from one buffer at most: descriptors may overlap, so memory is no limit.
 LONGEST = 1 << 26
@@ -114,13 +114,62 @@ class Ring(Protocol):
         """Positions, for the log and the control socket."""
 
 
+class Elements:
+    """The elements of a buffer as a ring gives them, one descriptor after the other."""
+
+    __slots__ = ("readable", "writable")
+
+    def __init__(self) -> None:
+        self.readable: list[Element] = []
+        self.writable: list[Element] = []
+
+    def add(self, address: int, length: int, flags: int) -> None:
+        """One more. Raises :class:`DriverFault` for a readable one behind a writable one (2.7.4.2, 2.8.17)."""
+        if flags & split.DESC_F_WRITE:
+            self.writable.append((address, length))
+        elif self.writable:
+            raise DriverFault("a device-readable descriptor after a device-writable one (2.7.4.2, 2.8.17)")
+        else:
+            self.readable.append((address, length))
+
+
+class Areas:
+    """A ring's three areas at bus addresses (2.6): descriptors, what the driver writes, what the device writes."""
+
+    def __init__(
+        self,
+        memory: GuestMemory,
+        size: int,
+        descriptors: int,
+        driver: int,
+        device: int,
+        *,
+        event_idx: bool,
+        indirect: bool,
+    ) -> None:
+        self._memory = memory
+        self._size = size
+        self._descriptors = descriptors
+        self._driver = driver
+        self._device = device
+        self._event_idx = event_idx
+        self._indirect = indirect
+
+    def _descriptor(self, position: int) -> tuple[int, int, int, int]:
+        """A descriptor of the ring, as :data:`DESCRIPTOR` gives it."""
+        data = self._memory.read(self._descriptors + split.DESC_SIZE * position, split.DESC_SIZE)
+        address, length, third, fourth = DESCRIPTOR.unpack(data)
+        return address, length, third, fourth
+
+    def _table(self, address: int, length: int) -> list[tuple[int, int, int, int]]:
+        """The entries of an indirect table. Raises :class:`DriverFault` for one that may not be, or is nonsense."""
+        if not self._indirect:
+            raise DriverFault("an indirect descriptor, but INDIRECT_DESC was not negotiated")
+        if length == 0 or length % split.DESC_SIZE or length // split.DESC_SIZE > self._size:
+            raise DriverFault(f"an indirect table of {length} bytes (16 bytes an entry, at most {self._size} entries)")
+        return list(DESCRIPTOR.iter_unpack(self._memory.read(address, length)))
+
+
 def need_event(event: int, new: int, old: int) -> bool:
     """Whether moving an index from ``old`` to ``new`` passes ``event``, all modulo 2^16 (2.7.10)."""
     return (new - event - 1) & 0xFFFF < (new - old) & 0xFFFF
-
-
-def read_table(memory: GuestMemory, address: int, length: int, limit: int) -> list[tuple[int, int, int, int]]:
-    """An indirect table, its entries as :data:`DESCRIPTOR` gives them. Raises :class:`DriverFault`."""
-    if length == 0 or length % split.DESC_SIZE or length // split.DESC_SIZE > limit:
-        raise DriverFault(f"an indirect table of {length} bytes (16 bytes an entry, at most {limit} entries)")
-    return list(DESCRIPTOR.iter_unpack(memory.read(address, length)))

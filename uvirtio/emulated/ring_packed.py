@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..spec import packed
 from .memory import DriverFault, GuestMemory
-from .ring import DESCRIPTOR, Chain, Element, need_event, read_table
+from .ring import Areas, Chain, Elements, need_event
 
 __all__ = ["PackedRing"]
 
@@ -34,27 +34,16 @@ class _Cursor:
             self.wrap ^= 1
 
 
-class PackedRing:
-    """The descriptor ring, the driver's and the device's event suppression structures at three bus addresses."""
+class PackedRing(Areas):
+    """The descriptor ring, the driver's and the device's event suppression structures."""
 
     def __init__(
-        self,
-        memory: GuestMemory,
-        size: int,
-        descriptors: int,
-        driver_events: int,
-        device_events: int,
-        *,
-        event_idx: bool,
+        self, memory: GuestMemory, size: int, descriptors: int, driver_events: int, device_events: int, *, event_idx: bool,
         indirect: bool,
-    ) -> None:
-        self._memory = memory
-        self._size = size
-        self._descriptors = descriptors
-        self._driver_events = driver_events
-        self._device_events = device_events
-        self._event_idx = event_idx
-        self._indirect = indirect
+    ) -> None:  # fmt: skip
+        super().__init__(
+            memory, size, descriptors, driver_events, device_events, event_idx=event_idx, indirect=indirect
+        )
         self._next = _Cursor()
         self._used = _Cursor()
         self._told = (0, 1)
@@ -76,29 +65,25 @@ class PackedRing:
         """See :class:`Ring`."""
         if not self.available():
             return None
-        readable: list[Element] = []
-        writable: list[Element] = []
+        elements = Elements()
         count = 0
         cursor = _Cursor()
         cursor.position, cursor.wrap = self._next.position, self._next.wrap
         while True:
-            address, length, identifier, flags = DESCRIPTOR.unpack(
-                self._memory.read(self._descriptors + packed.DESC_SIZE * cursor.position, packed.DESC_SIZE)
-            )
+            address, length, identifier, flags = self._descriptor(cursor.position)
             if not self._is_available(flags, cursor.wrap):
                 raise DriverFault(
                     f"descriptor {cursor.position} of a list is not available, but its first one is (2.8.6)"
                 )
             count += 1
             if flags & packed.DESC_F_INDIRECT:
-                if not self._indirect:
-                    raise DriverFault("an indirect descriptor, but INDIRECT_DESC was not negotiated")
+                table = self._table(address, length)
                 if flags & packed.DESC_F_NEXT or count > 1:
                     raise DriverFault("an indirect descriptor in a list linked by NEXT (2.8.19)")
-                for element, size, _, kind in read_table(self._memory, address, length, self._size):
-                    _element(element, size, kind, readable, writable)
+                for element, size, _, kind in table:
+                    elements.add(element, size, kind)
             else:
-                _element(address, length, flags, readable, writable)
+                elements.add(address, length, flags)
             cursor.step(1, self._size)
             if not flags & packed.DESC_F_NEXT:
                 break
@@ -109,9 +94,9 @@ class PackedRing:
         if self._event_idx:
             # Ask to be told about the next one; the offset before the flags that make it count.
             place = self._next.position | (packed.EVENT_WRAP if self._next.wrap else 0)
-            self._memory.store16(self._device_events + _EVENT_DESC, place)
-            self._memory.store16(self._device_events + _EVENT_FLAGS, packed.RING_EVENT_DESC)
-        return Chain(self._memory, identifier, readable, writable, count=count)
+            self._memory.store16(self._device + _EVENT_DESC, place)
+            self._memory.store16(self._device + _EVENT_FLAGS, packed.RING_EVENT_DESC)
+        return Chain(self._memory, identifier, elements.readable, elements.writable, count=count)
 
     def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """See :class:`Ring`."""
@@ -126,10 +111,10 @@ class PackedRing:
         (position, wrap), self._told = self._told, (self._used.position, self._used.wrap)
         if (position, wrap) == self._told:
             return False
-        flags = self._memory.load16(self._driver_events + _EVENT_FLAGS) & 3
+        flags = self._memory.load16(self._driver + _EVENT_FLAGS) & 3
         if flags != packed.RING_EVENT_DESC or not self._event_idx:
             return flags != packed.RING_EVENT_DISABLE
-        event = self._memory.load16(self._driver_events + _EVENT_DESC)
+        event = self._memory.load16(self._driver + _EVENT_DESC)
         # Places of the lap before are counted below zero, so that one comparison serves.
         offset = event & ~packed.EVENT_WRAP
         if bool(event & packed.EVENT_WRAP) != bool(self._used.wrap):
@@ -157,12 +142,3 @@ class PackedRing:
             "next_used": self._used.position,
             "used_wrap": self._used.wrap,
         }
-
-
-def _element(address: int, length: int, flags: int, readable: list[Element], writable: list[Element]) -> None:
-    if flags & packed.DESC_F_WRITE:
-        writable.append((address, length))
-    elif writable:
-        raise DriverFault("a device-readable descriptor after a device-writable one (2.8.17)")
-    else:
-        readable.append((address, length))

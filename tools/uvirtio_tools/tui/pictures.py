@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import DataTable
 
 from ..inspect.live import LiveMachine, command, environment
 from .app import Inspector
@@ -63,8 +64,10 @@ async def _interface(directory: Path) -> None:
                 panel = app.screen.query_one(DrivePanel)
                 await _until(pilot, lambda panel=panel: not panel.busy)  # type: ignore[misc]
 
-        await _until(pilot, lambda: len(machine.rows) == len(_DEVICES))
-        await pilot.pause(0.5)
+        table = app.screen.query_one(DataTable)
+        widest = max(map(len, _DEVICES))
+        # The table measures its columns when there is nothing else to do.
+        await _until(pilot, lambda: any(column.content_width >= widest for column in table.ordered_columns))
         shoot("list")
         await pilot.press("enter")
         await _until(pilot, lambda: bool(app.screen.query(DrivePanel)))

@@ -43,7 +43,7 @@ class Comparison:
 
 
 def _listed(command: str) -> Callable[[Round], float]:
-    return lambda row: (row["seconds"][command] - row["seconds"]["base"]) / row["virtio"]
+    return lambda row: (row["seconds"][command] - row["seconds"][f"{command}-base"]) / row["virtio"]
 
 
 def _lspci(row: Round) -> float:
@@ -118,10 +118,10 @@ def show(rows: Sequence[dict[str, Any]], rounds: Sequence[Round]) -> str:
             f"{mark}{row['ratio']:6.2f}  <={row['target']:5.2f}  {span:<13} {row['ms']:>10.2f} {row['ms_other']:>10.2f}  "
             f"{row['what']} vs {row['other']}"
         )
-    whole = {name: median(row["seconds"][name] for row in rounds) for name in ("list", "base", "lspci")}
+    whole = {name: median(row["seconds"][name] for row in rounds) for name in ("list", "list-base", "lspci")}
     lines.append(
         f"{rounds[0]['virtio']} virtio of {rounds[0]['pci']} PCI functions, {len(rounds)} rounds; in all, uvirtio list took "
-        f"{whole['list']:.2f} s, of which {whole['base']:.2f} s to start Python and import, lspci -vv {whole['lspci']:.2f} s"
+        f"{whole['list']:.2f} s, of which {whole['list-base']:.2f} s to start Python and import, lspci -vv {whole['lspci']:.2f} s"
     )
     return "\n".join(lines)
 

@@ -24,13 +24,19 @@ __all__ = ["main", "measure", "modules_of"]
 #: What `uvirtio` on PATH does, with the interpreter that runs this.
 _START = "import sys; from uvirtio_tools.cli import main; sys.exit(main())"
 _MODULES = f"{_START.replace('sys.exit(main())', 'main()')}; print('\\n'.join(sys.modules), file=sys.stderr)"
-_EMPTY = """
+_IMPORT = """
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
+"""
+_NO_ROWS = """
 from uvirtio_tools.inspect.output import console
 from uvirtio_tools.inspect.render import list_table
 console().print(list_table([], wide=False))
+"""
+_NO_DEVICES = """
+from uvirtio_tools.inspect.output import print_json
+print_json({"devices": []})
 """
 
 
@@ -52,10 +58,17 @@ def _seconds(command: Sequence[str]) -> float:
 
 
 def measure(rounds: int) -> Iterator[dict[str, Any]]:
-    """So many rounds, after one that warms the caches and is not told."""
+    """So many rounds, after one that warms the caches and is not told: seconds by command.
+
+    ``list-base`` and ``json-base`` are what a process takes that imports as much and lists nothing, right before and
+    after the listing: most of a listing is its start, and a busy machine does not start everything equally fast.
+    """
     python = sys.executable
+    bases = {
+        "list": [python, "-c", _IMPORT + _NO_ROWS, *modules_of("list")],
+        "json": [python, "-c", _IMPORT + _NO_DEVICES, *modules_of("list", "--json")],
+    }
     commands = {
-        "base": [python, "-c", _EMPTY, *modules_of("list")],
         "list": [python, "-c", _START, "list"],
         "json": [python, "-c", _START, "list", "--json"],
         "lspci": ["lspci", "-vv"],
@@ -64,9 +77,14 @@ def measure(rounds: int) -> Iterator[dict[str, Any]]:
     }
     facts = {"virtio": len(discover()), "pci": len(os.listdir("/sys/bus/pci/devices"))}
     for number in range(rounds + 1):
+        seconds: dict[str, float] = {}
         # Who is first takes turns too.
-        order = list(commands) if number % 2 else list(reversed(commands))
-        seconds = {name: _seconds(commands[name]) for name in order}
+        for name in commands if number % 2 else reversed(commands):
+            if name in bases:
+                before, seconds[name], after = map(_seconds, (bases[name], commands[name], bases[name]))
+                seconds[f"{name}-base"] = (before + after) / 2
+            else:
+                seconds[name] = _seconds(commands[name])
         if number:
             yield facts | {"seconds": seconds}
 

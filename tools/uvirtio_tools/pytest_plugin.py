@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .arguments import seconds, sectors
+
 if TYPE_CHECKING:
     from .checks import CheckRun
 
@@ -52,12 +54,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--uvirtio-dialect", default="auto", choices=("auto", "1.4", "chromium", "rfc"), help="which SUSPEND"
     )
     group.addoption(
-        "--uvirtio-timeout", metavar="SECONDS", type=float, default=10.0, help="longest time for one step (10)"
+        "--uvirtio-timeout",
+        metavar="SECONDS",
+        type=seconds(zero=False),
+        default=10.0,
+        help="longest time for one step (10)",
     )
-    group.addoption("--uvirtio-hold", metavar="SECONDS", type=float, default=0.2, help="time suspended (0.2)")
+    group.addoption(
+        "--uvirtio-hold", metavar="SECONDS", type=seconds(zero=True), default=0.2, help="time suspended (0.2)"
+    )
     group.addoption("--uvirtio-strict", action="store_true", help="a SHOULD that is broken fails")
     group.addoption("--uvirtio-trigger-command", metavar="CMD", help="how the host side is asked for something")
-    group.addoption("--uvirtio-scratch", metavar="FIRST-LAST", help="sectors of a block device that may be overwritten")
+    group.addoption(
+        "--uvirtio-scratch",
+        metavar="FIRST-LAST",
+        type=sectors,
+        help="sectors of a block device that may be overwritten",
+    )
     group.addoption(
         "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
     )
@@ -95,9 +108,12 @@ class DeviceNode(pytest.Collector):
         from uvirtio.errors import UsageError
 
         from .checks.registry import select
+        from .checks.triggers import CommandTriggers
 
         words = [word for words in self.config.getoption("--uvirtio-only") for word in words.split(",")]
         try:
+            if (command := self.config.getoption("--uvirtio-trigger-command")) is not None:
+                CommandTriggers(command)
             parse(self.locator)
             ids = select(word for word in words if word.strip())
         except UsageError as error:
@@ -152,7 +168,6 @@ class StatementItem(pytest.Item):
     def _run(self) -> CheckRun:
         from uvirtio.errors import DeviceBusy
 
-        from .arguments import sectors
         from .checks import CheckRun, run_checks
         from .session import open_device
 
@@ -168,9 +183,8 @@ class StatementItem(pytest.Item):
             parent.locator, strict=option("--uvirtio-strict"), timeout=option("--uvirtio-timeout"),
             hold=option("--uvirtio-hold"), only=[self.name],
         )  # fmt: skip
-        scratch = option("--uvirtio-scratch")
         told = {
-            "scratch": sectors(scratch) if scratch else None,
+            "scratch": option("--uvirtio-scratch"),
             "peer": option("--uvirtio-peer"),
             "pairs": option("--uvirtio-pairs"),
             "provoke": option("--uvirtio-provoke"),

@@ -65,7 +65,15 @@ def test_k_chooses_and_xdist_shares_the_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--uvirtio-device", "nonsense"), ("--uvirtio-device", "emulated:rng", "--uvirtio-only", "V99")]
+    "words",
+    [
+        ("--uvirtio-device", "nonsense"),
+        ("--uvirtio-device", "emulated:rng", "--uvirtio-only", "V99"),
+        ("--uvirtio-device", "emulated:rng", "--uvirtio-timeout", "nan"),
+        ("--uvirtio-device", "emulated:rng", "--uvirtio-hold", "-1"),
+        ("--uvirtio-device", "emulated:blk", "--uvirtio-scratch", "here"),
+        ("--uvirtio-device", "emulated:rng", "--uvirtio-trigger-command", ""),
+    ],
 )
 def test_what_cannot_be_understood_is_a_usage_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = run_pytest(tmp_path, *words)

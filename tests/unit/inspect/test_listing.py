@@ -42,8 +42,9 @@ def machine_of(folder: Path, count: int) -> FakeMachine:
         at = machine.add(address, device=0x1042 if disk else 0x1044, number=number)
         (at / "msi_irqs").mkdir()
         child = machine.child(address, driver="virtio_blk" if disk else "virtio_rng")
+        (child / "power").mkdir()
         if disk:
-            machine.class_device(child, "block", f"vd{number}", dev=f"254:{number}")
+            (machine.class_device(child, "block", f"vd{number}", dev=f"254:{number}") / "queue").mkdir()
             mounts.append(f"{number} 1 254:{number} / /disk{number} rw - ext4 /dev/vd{number} rw")
     (machine.proc / "self/mountinfo").write_text("".join(f"{line}\n" for line in mounts))
     return machine
@@ -85,6 +86,7 @@ def test_no_file_is_read_twice_however_many_devices_there_are(tmp_path: Path, mo
     seen = list_all(machine, monkeypatch, used=True)
     assert seen[f"open {machine.proc / 'self/mountinfo'}"] == 1
     assert {path: times for path, times in seen.items() if times > 1} == {}
+    assert not any(path.endswith(("/power", "/queue")) for path in seen)
 
 
 def test_the_work_per_device_is_bounded_and_does_not_grow_with_their_number(

@@ -63,10 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if not devices:
         warn("there is no virtio PCI function here; `uvirtio show emulated:rng` shows a device of this process")
         return exits.HOLDS
-    table = list_table(devices, wide=wide)
-    if args.verbose or not screen.is_terminal:
-        screen = console(width=max(screen.width, table.width))  # a line per device, however long
-    screen.print(table)
+    fold = screen.is_terminal and not args.verbose  # otherwise a line per device, however long
+    screen.print(list_table(devices, wide=wide, fold=fold), soft_wrap=not fold)
     for device in devices:
         for problem in device.problems:
             warn(f"{device.locator}: {problem}")

@@ -251,6 +251,8 @@ def test_a_device_is_one_line_where_nobody_looks_at_a_terminal(
         assert main(words) == 0
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[0] for line in lines[2:]] == [f"0000:00:1{n // 8}.{n % 8}" for n in range(16)]
+        assert lines[1] == "─" * 30
+        assert max(map(len, lines)) > 60
 
 
 def test_on_a_terminal_cells_are_folded_unless_all_of_them_are_wanted(

@@ -30,9 +30,13 @@ def empty_table(*headings: str, numbers: Iterable[str] = ()) -> Table:
 
 
 class Columns:
-    """Rows of cells under headings. It looks as :func:`empty_table` does, which is what draws it where it does not fit."""
+    """Rows of cells under headings. It looks as :func:`empty_table` does, which is what draws it where it does not fit.
 
-    def __init__(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    Without ``fold`` a row stays one line then, to be printed with ``soft_wrap``.
+    """
+
+    def __init__(self, headings: Sequence[str], rows: Iterable[Sequence[str]], *, fold: bool = True) -> None:
+        self._fold = fold
         self._rows = [list(headings), *([_printable(cell) for cell in row] for row in rows)]
 
     @cached_property
@@ -61,7 +65,7 @@ class Columns:
         from rich.segment import Segment
 
         headings, *rows = self._rows
-        if self.width > options.max_width:
+        if self._fold and self.width > options.max_width:
             table = empty_table(*headings)
             for row in rows:
                 table.add_row(*row)
@@ -69,7 +73,7 @@ class Columns:
             return
         rule = "-" if options.ascii_only else "─"
         yield Segment(self._line(headings), console.get_style("bold"))
-        yield Segment(f"\n{rule * self.width}\n")
+        yield Segment(f"\n{rule * min(self.width, options.max_width)}\n")
         yield Segment("".join(f"{self._line(row)}\n" for row in rows))
 
 

@@ -47,7 +47,7 @@ def interrupt_text(interrupt: Interrupt | None) -> str:
     return f"{pin}, MSI-X {interrupt.msix_vectors} vectors {'on' if interrupt.msix_enabled else 'off'}{used}"
 
 
-def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None) -> Columns:
+def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None, fold: bool = True) -> Columns:
     """One row per device; ``wide`` adds what does not fit into 80 columns; ``marked`` is pointed at."""
     columns = ["address", "type", "interface", "driver", "is", "SUSPEND"]
     if wide:
@@ -71,7 +71,7 @@ def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None
             node = "-" if device.numa_node is None else str(device.numa_node)
             row += [device.name, interrupt_text(device.interrupt), group, node, "; ".join(device.used_by) or "-"]
         rows.append(row)
-    return Columns(columns, rows)
+    return Columns(columns, rows, fold=fold)
 
 
 def identity_rows(device: Description) -> Iterator[tuple[str, str]]:

@@ -43,6 +43,14 @@ def test_the_status_says_how_it_ended(locator: str, status: int, capsys: pytest.
     capsys.readouterr()
 
 
+def test_what_was_seen_without_moving_data_is_no_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("emulated:vsock", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["counts"]["PASS"] > 0
+    assert document["counts"]["FAIL"] == document["counts"]["WARN"] == 0
+    assert document["verdict"] == "WARN"
+
+
 def test_the_json_is_alone_on_stdout_and_follows_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("emulated:blk?fault=V4", "--json") == 1
     document = json.loads(capsys.readouterr().out)

@@ -66,7 +66,8 @@ def test_queues_of_all_sizes_and_numbers_are_measured_in_either_format(capsys: p
     rows = document(capsys, "queue", "--turns", "1", "--buffers", "6400")["rows"]
     for format_ in FORMATS:
         mine = [row for row in rows if row["format"] == format_ and row.get("ns_per_buffer")]
-        assert [row["size"] for row in mine if "queues" not in row] == list(SIZES)
+        assert [row["size"] for row in mine if "queues" not in row and "order" not in row] == list(SIZES)
+        assert [row["order"] for row in mine if "order" in row] == ["in order", "shuffled"]
         several = [row for row in mine if "queues" in row]
         assert [row["queues"] for row in several] == list(QUEUES)
         assert all(row["us_set_up_per_queue"] > 0 for row in several)
@@ -78,7 +79,7 @@ def test_rows_of_different_kinds_stand_in_tables_of_their_own(
     monkeypatch.setenv("COLUMNS", "80")
     assert main(["bench", "queue", "--turns", "1", "--buffers", "6400"]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("bench queue") == 3
+    assert shown.count("bench queue") == 4
     assert "queues" in shown
     assert "split" in shown
     assert max(map(len, shown.splitlines())) <= 80

@@ -27,7 +27,7 @@ ALONE = ("ring", "queue")
 WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
 BENCHES = (*ALONE, *WITH_DEVICE)
 #: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
-_KEYS = ("bench", "format", "batch", "size", "queues")
+_KEYS = ("bench", "format", "batch", "size", "queues", "order")
 _RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
 _TOLERANCE = 1.5
 
@@ -82,9 +82,11 @@ def _measure(args: argparse.Namespace) -> list[Row]:
 
         return measure_ring(args.turns)
     if args.bench == "queue":
+        from .benches.order import measure_order
         from .benches.queue import measure_endurance, measure_queues, measure_sizes
 
-        return measure_sizes(args.turns) + measure_queues(args.turns) + measure_endurance(args.buffers)
+        rows = measure_sizes(args.turns) + measure_queues(args.turns) + measure_order(args.turns)
+        return rows + measure_endurance(args.buffers)
     if args.bench == "poll" and not args.locator:
         from .benches.poll import measure_poll
 
@@ -173,7 +175,7 @@ def _show(bench: str, rows: list[Row]) -> None:
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
         for column in columns:
             if column not in hidden:
-                justify: Literal["left", "right"] = "left" if column in ("format", "frames") else "right"
+                justify: Literal["left", "right"] = "left" if column in ("format", "frames", "order") else "right"
                 table.add_column(column.replace("_", " "), overflow="fold", justify=justify)
         for row in alike:
             table.add_row(*(str(row[column]) for column in columns if column not in hidden))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -191,6 +193,23 @@ def test_a_dumb_terminal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     with pytest.raises(Exception, match="TERM is dumb"):
         require_terminal("it", "do something else")
+
+
+def test_the_size_of_a_terminal_is_its_own_and_not_what_an_earlier_one_left_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parent, child = pty.openpty()
+    monkeypatch.setenv("TERM", "linux")
+    with os.fdopen(child, "r+b", buffering=0) as terminal, os.fdopen(parent, "rb", buffering=0):
+        for stream in ("stdin", "stdout"):
+            monkeypatch.setattr(f"sys.{stream}", terminal)
+        for size, told in (((40, 140), os.terminal_size((140, 40))), ((0, 0), os.terminal_size((80, 24)))):
+            termios.tcsetwinsize(terminal.fileno(), size)
+            monkeypatch.setenv("COLUMNS", "80")
+            monkeypatch.setenv("LINES", "24")
+            require_terminal("it", "do something else")
+            monkeypatch.setattr("sys.__stdout__", terminal)
+            assert shutil.get_terminal_size() == told
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "POSIX"])

@@ -25,11 +25,18 @@ _REST = 0.05
 
 
 def require_terminal(what: str, otherwise: str) -> None:
-    """Raise :class:`CannotRun` where no interactive view can be: no terminal, or one that cannot move its cursor."""
+    """Raise :class:`CannotRun` where no interactive view can be: no terminal, or one that cannot move its cursor.
+
+    A terminal that knows its size is believed, and not COLUMNS and LINES: some guests export them at boot for their
+    console, and what is left in them stands for every window that is opened later or resized.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CannotRun(f"{what} needs a terminal; {otherwise}")
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
         raise CannotRun(f"{what} needs a terminal that can move its cursor, and TERM is dumb; {otherwise}")
+    if all(os.get_terminal_size(sys.stdout.fileno())):
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
 
 
 class Keys:

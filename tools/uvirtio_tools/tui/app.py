@@ -239,6 +239,8 @@ class Inspector(App[None]):
 
     def on_mount(self) -> None:
         """Show the list; with one named device, that one."""
+        # A movement is drawn many times, which a serial console or a slow guest would show for seconds.
+        self.animation_level = "none"
         # A console of 16 colours shows its own; a theme of millions would come out as mud.
         if self.console.color_system in (None, "standard", "windows"):
             self.theme = "ansi-dark"

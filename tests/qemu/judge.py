@@ -128,7 +128,7 @@ class Judge:
         return make(self.properties) if make else {}
 
     def _9p(self, said: dict[str, Any]) -> dict[str, object]:
-        return {"tag_len": len(said["mount_tag"])}
+        return {"tag_len": len(said["mount_tag"]), "tag": said["mount_tag"]}
 
     def _balloon(self, said: dict[str, Any]) -> dict[str, object]:
         memory = self._ask("query-memory-size-summary")["base-memory"]

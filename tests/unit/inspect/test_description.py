@@ -212,6 +212,24 @@ def test_values_are_told_in_words(number: int, raw: bytes, name: str, value: obj
     assert (field.value, field.text) == (value, text)
 
 
+def _nine_p(raw: bytes, offered: int | None = 1) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Fields and problems of a 9P transport with this configuration."""
+    region = Region.mapped(memoryview(bytearray(raw)))
+    spec = device_spec(DeviceType.P9)
+    read = read_configuration(region, spec, lambda: 0, SimulatedClock(), offered=offered, status=0xF)
+    return {field.name: field.value for field in read.fields}, read.problems
+
+
+def test_a_field_is_as_long_as_another_one_says() -> None:
+    assert _nine_p(b"\x05\0shareJUNK") == ({"tag_len": 5, "tag": "share"}, ())
+    assert _nine_p(b"\0\0JUNK") == ({"tag_len": 0, "tag": ""}, ())
+    fields, problems = _nine_p(b"\xff\xffshare")
+    assert fields == {"tag_len": 0xFFFF, "tag": None}
+    assert "too few for tag" in problems[0]
+    assert _nine_p(b"\x05\0share", 0) == ({"tag_len": None, "tag": None}, ())
+    assert "too few for tag_len" in _nine_p(b"\x05")[1][0]
+
+
 # -- the window ----------------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ LAYOUTS = {
     "balloon": "le32 num_pages, le32 actual, le32 free_page_hint_cmd_id, le32 poison_val",
     "scsi": "le32 num_queues, le32 seg_max, le32 max_sectors, le32 cmd_per_lun, le32 event_info_size, "
     "le32 sense_size, le32 cdb_size, le16 max_channel, le16 max_target, le32 max_lun",
-    "p9": "le16 tag_len",
+    "p9": "le16 tag_len, u8 tag",  # as long as the field before it says
     "gpu": "le32 events_read, le32 events_clear, le32 num_scanouts, le32 num_capsets, le32 blob_alignment",
     "rtc": "",
     "input": "u8 select, u8 subsel, u8 size, u8 [reserved] 5, u8 u 128",

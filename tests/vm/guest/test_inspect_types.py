@@ -41,7 +41,7 @@ _QEMU: dict[str, tuple[str, dict[str, object]]] = {
     "qemu-tablet": ("input", {}),
     "qemu-mouse": ("input", {}),
     "qemu-multitouch": ("input", {}),
-    "qemu-9p": ("9p", {"tag_len": len("zoo-folder")}),
+    "qemu-9p": ("9p", {"tag_len": len("zoo-folder"), "tag": "zoo-folder"}),
     "qemu-scsi": ("scsi", {"num_queues": 2, "max_sectors": 512, "cmd_per_lun": 7}),
     "qemu-gpu": ("gpu", {"num_scanouts": 3}),
     "qemu-crypto": ("crypto", {"max_dataqueues": 1}),

@@ -41,6 +41,7 @@ def read_configuration(
 ) -> Configuration:
     """Read every field with its own width (4.1.3.1), again while the generation moves (2.5.1)."""
     problems: list[str] = []
+    spec = spec.sized(lambda field: _number(region, field) if offered is None or _exists(field, offered) else 0)
     wanted = spec.config_size or _UNKNOWN_SIZE
     ready = status is not None and bool(status & Status.FEATURES_OK)
     skipped = {
@@ -62,6 +63,11 @@ def read_configuration(
                 f"which ends at {field.offset + field.width * field.count}"
             )
     return Configuration(raw, fields, tuple(problems))
+
+
+def _number(region: Region, field: Field) -> int:
+    """What a field of one element holds, 0 where the configuration does not reach so far."""
+    return region.read(field.offset, field.width) if field.offset + field.width <= region.length else 0
 
 
 def _exists(field: Field, offered: int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 __all__ = ["DeviceSpec", "FeatureBit", "Field", "QueueName"]
 
@@ -50,6 +51,8 @@ class Field:
     flags: tuple[tuple[int, str], ...] = ()
     #: The driver must not read it before FEATURES_OK.
     negotiated_first: bool = False
+    #: Name of a field before it that says how many elements there are; ``count`` is then the least.
+    counted_by: str = ""
 
     @property
     def size(self) -> int:
@@ -97,6 +100,16 @@ class DeviceSpec:
     def config_size(self) -> int:
         """Bytes of the configuration with all its fields, 0 where the type has none."""
         return max((field.offset + field.size for field in self.fields), default=0)
+
+    def sized(self, read: Callable[[Field], int]) -> DeviceSpec:
+        """The same for one device, whose fields of variable length have the number of elements that ``read`` finds."""
+        if not any(field.counted_by for field in self.fields):
+            return self
+        by_name = {field.name: field for field in self.fields}
+        fields = (
+            replace(field, count=read(by_name[field.counted_by])) if field.counted_by else field for field in self.fields
+        )
+        return replace(self, fields=tuple(fields))
 
     @property
     def dependencies(self) -> dict[int, tuple[int, ...]]:

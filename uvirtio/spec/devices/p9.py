@@ -12,7 +12,9 @@ SPEC = DeviceSpec(
     number=9,
     title="9P transport",
     features=(FeatureBit(MOUNT_TAG, "9P_MOUNT_TAG", "The configuration holds the name to mount by.", origin="linux"),),
-    # tag_len bytes of tag follow, as many as the field says.
-    fields=(Field("tag_len", 0, 2, unit="bytes", features=(MOUNT_TAG,)),),
+    fields=(
+        Field("tag_len", 0, 2, unit="bytes", features=(MOUNT_TAG,)),
+        Field("tag", 2, 1, kind="text", counted_by="tag_len", features=(MOUNT_TAG,)),
+    ),
     queues=(QueueName("requestq", 0, answered=True),),
 )

@@ -99,7 +99,7 @@ def test_the_other_devices_of_a_btrfs_and_the_disk_under_a_loop_device_are_in_us
     (machine.sys / "class/block/loop3/loop").mkdir(parents=True)
     (machine.sys / "class/block/loop3/loop/backing_file").write_text("/dev/vda\n")
     (machine.sys / "class/block/loop4/loop").mkdir(parents=True)
-    (machine.sys / "class/block/loop4/loop/backing_file").write_text("/root/vda1\n")
+    (machine.sys / "class/block/loop4/loop/backing_file").write_text("/srv/vda1\n")
     assert uses(machine, RNG) == ["vda carries loop3", "vda1 carries the btrfs file system pool"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -232,7 +233,10 @@ def test_without_a_trigger_an_unchanged_configuration_proves_nothing() -> None:
 
 
 def test_whether_a_kick_is_needed_after_resume_is_information() -> None:
-    assert "only after a new notification" in results(judge("emulated:rng", behaviour=NeedsAKick))["I5"].finding.summary
+    summary = results(judge("emulated:rng", behaviour=NeedsAKick))["I5"].finding.summary
+    left, waiting = re.findall(r"\d+", summary)
+    assert left == waiting != "0", "waiting without a notification must not notify"
+    assert "only after a new notification" in summary
     assert "without a new notification" in results(judge("emulated:rng"))["I5"].finding.summary
 
 

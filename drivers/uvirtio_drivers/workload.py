@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceTimeout
+from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, RequestFailed, WorkloadFailed
 from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Features
 
@@ -123,8 +123,8 @@ def drain(
 ) -> int:
     """Reap until nothing is outstanding; how many completed.
 
-    Raises :class:`DeviceTimeout` at the deadline. Its message says so where the device only slept: where it goes on once it
-    is notified although it has not asked for that.
+    Raises :class:`DeviceTimeout` at the deadline, after one more notification that the device may not have asked for. The
+    message says so where it goes on then, and what is wrong with what it does.
     """
     before = workload.completed
 
@@ -135,16 +135,17 @@ def drain(
     try:
         device.wait_for(done, timeout, doing=doing)
     except DeviceTimeout as error:
-        if not _wakes(device, workload):
-            raise
-        raise DeviceTimeout(
-            f"{error}. Notified once more, although it had not asked for that, it went on: it slept over buffers that were available, "
-            "and must not when it is who suppresses notifications (virtio 1.4, 2.7.10 and 2.8.14). QEMU's network device does so "
-            "on packed rings with EVENT_IDX; --without EVENT_IDX goes around it",
-            value=error.value,
-            seconds=error.seconds,
-            reads=error.reads,
-        ) from error
+        try:
+            if not _wakes(device, workload):
+                raise
+            more = (
+                "Notified once more, it went on: it takes longer than that, or it slept over buffers that were available and had "
+                "not asked to be notified of them, as it must (virtio 1.4, 2.7.10 and 2.8.14). QEMU's network device does so on "
+                "packed rings with EVENT_IDX; --without EVENT_IDX goes around it"
+            )
+        except (DeviceMisbehaved, RequestFailed, WorkloadFailed) as later:
+            more = f"Notified once more, it went on, wrongly: {later}"
+        raise DeviceTimeout(f"{error}. {more}", value=error.value, seconds=error.seconds, reads=error.reads) from error
     return workload.completed - before
 
 

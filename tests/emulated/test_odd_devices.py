@@ -20,6 +20,7 @@ from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.fields import Fields
+from uvirtio_drivers.rng import RngWorkload
 from uvirtio_tools.suspend_run import SuspendRun, execute
 
 _ISR = STRUCTURES[StructureType.ISR][0]
@@ -106,6 +107,13 @@ def test_a_bit_that_was_pending_behind_all_ones_is_not_taken_for_one_that_was_ra
     with Device(bus) as driven:
         execute(run, driven, dialect="auto", cycles=2, hold=0.2, timeout=10.0)
     assert run.verdict == "PASS", run.reason
+
+
+def test_a_workload_that_moved_nothing_over_the_suspend_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RngWorkload, "submit", lambda self, count=None: 0)
+    run = suspend(Behaviour)
+    assert run.verdict == "WARN"
+    assert "by its status alone; nothing was moved" in run.reason
 
 
 def test_what_is_answered_within_the_kick_is_not_said_to_have_been_in_flight() -> None:

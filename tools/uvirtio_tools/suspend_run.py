@@ -224,9 +224,12 @@ def _conclude(run: SuspendRun) -> None:
     failed = [cycle for cycle in run.cycles if cycle.verdict != "PASS"]
     if not failed and len(run.cycles) == run.asked:
         # What moves no data passes on any device that gets its status right: that is less than the word PASS promises.
-        moving = run.workload != NO_TRAFFIC
+        moved = sum(cycle.completed for cycle in run.cycles)
+        moving = moved > 0
+        if not moving and run.workload != NO_TRAFFIC:
+            run.proves = "nothing was moved: no request came back after a suspend"
+        moved += run.warm_up
         run.verdict, run.status = "PASS" if moving else "WARN", exits.HOLDS
-        moved = sum(cycle.completed for cycle in run.cycles) + run.warm_up
         flying = sum(cycle.in_flight for cycle in run.cycles)
         times = "once" if run.asked == 1 else f"{run.asked} times"
         run.reason = f"suspended and resumed {times}{'' if moving else ' by its status alone'}; {run.proves}"

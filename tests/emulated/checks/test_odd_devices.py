@@ -57,6 +57,17 @@ def all_ones_while_suspended(bus: EmulatedBus) -> None:
     on_read(bus, read)
 
 
+def status_too_is_all_ones_once_asleep(bus: EmulatedBus) -> None:
+    asleep = 0
+
+    def read(offset: int, width: int, proceed: Callable[[], int]) -> int:
+        nonlocal asleep
+        asleep = asleep + 1 if bus.function.device.behaviour.is_suspended() else 0
+        return 0xFF if asleep > 3 and offset == _STATUS else proceed()
+
+    on_read(bus, read)
+
+
 def slow_reset(bus: EmulatedBus) -> None:
     until = [0.0, 0]
 
@@ -230,6 +241,11 @@ def test_without_a_trigger_an_unchanged_configuration_proves_nothing() -> None:
     run = judge("emulated:blk", tamper=no_triggers)
     assert {words(run)[id_] for id_ in ("V5", "V6", "V7")} == {"SKIP"}
     assert "trigger" in results(run)["V7"].finding.summary
+
+
+def test_all_ones_before_the_resume_are_not_taken_for_a_failure_in_the_suspend() -> None:
+    run = judge("emulated:rng?profile=refuses-resume", tamper=status_too_is_all_ones_once_asleep, only="V9")
+    assert (words(run)["V9"], results(run)["V9"].finding.summary[:8]) == ("PASS", "refused:")
 
 
 def test_whether_a_kick_is_needed_after_resume_is_information() -> None:

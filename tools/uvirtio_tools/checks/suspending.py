@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from uvirtio.errors import DeviceGone
-from uvirtio.spec.status import Status
+from uvirtio.spec.status import GONE, Status
 from uvirtio.suspend import Outcome, Transition
 
 from .look import Look, take_look
@@ -109,7 +109,7 @@ class SuspendStage(TrafficStage):
                 transition = suspender.await_running()
                 self.falls_back = transition.done
         self.transitions.append(transition)
-        if transition.outcome is Outcome.REFUSED and status & Status.DEVICE_NEEDS_RESET:
+        if transition.outcome is Outcome.REFUSED and status & Status.DEVICE_NEEDS_RESET and status != GONE:
             raise FailedAsleep(transition)
         self._raise_for(transition)
         if kick:

@@ -76,6 +76,8 @@ class Pool:
     def _arrange(self, order: Sequence[int]) -> None:
         """All buffers are free, to be published in this order."""
         self._next = self._oldest = 0
+        #: Whether the descriptors are to be compared before more is taken: a new round through the circle has begun.
+        self._unverified = True
         for position, number in enumerate(order):
             self._position[number] = position
             for circle, word in zip(self._expected, self._words(number), strict=True):
@@ -126,8 +128,9 @@ class Pool:
         queue, got = self.queue, 0
         try:
             while waiting := self._waiting():
-                if self._oldest == 0:
+                if self._unverified:
                     self.verify()
+                    self._unverified = False
                 before, end = got, got + waiting
                 while got < end and (some := self._take(got, end - got)):
                     got += some
@@ -151,6 +154,8 @@ class Pool:
         count = most if most == 1 else min(most, self.count - oldest, self._stretch())
         if not self._as_expected(at, oldest, count) and not self._in_flight(at, oldest, count):
             count = self._sort_out(at, count)
+        if oldest + count >= self.count:
+            self._unverified = True
         self._oldest = (oldest + count) % self.count
         self.queue.consume(count, count * self._each)
         return count

@@ -253,6 +253,30 @@ def test_overwritten_descriptors_are_named_within_one_round(format_: str, indire
         rig.pool.reap()
 
 
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("format_", FORMATS)
+def test_overwritten_descriptors_are_named_also_where_no_batch_ends_with_the_last_buffer(
+    format_: str, in_order: bool
+) -> None:
+    rig = PoolRig(format_, 8, 8, (16,), (32,), indirect=True, in_order=in_order)
+    for count in (3, 8):
+        rig.publish(count)
+        rig.use(count - 1, 4)
+        while rig.held:
+            rig.use(0, 4)
+        rig.reap()
+    rig.pool._tables.memory[5] ^= 1
+    rig.pool.publish(8)
+    held = rig.device.fetch()
+    if in_order:
+        rig.device.use_batch(held, 32)
+    else:
+        for buffer in held:
+            rig.device.use(buffer, 32)
+    with pytest.raises(DeviceMisbehaved, match="indirect descriptor 0 of the pool is not what the driver wrote"):
+        rig.pool.reap()
+
+
 @pytest.mark.parametrize("flags", [0, USED, USED | 2], ids=["of the last lap", "mixed", "mixed and written"])
 def test_packed_flags_that_are_neither_available_nor_used_are_named(flags: int) -> None:
     rig = PoolRig("packed", 8, 8, (), (64,))

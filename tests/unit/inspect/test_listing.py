@@ -197,12 +197,14 @@ def test_the_window_is_aimed_again_at_what_it_was_aimed_at(tmp_path: Path) -> No
 
 def test_a_virtual_function_which_has_no_ids_in_configuration_space_is_told(tmp_path: Path) -> None:
     machine = FakeMachine(tmp_path / "machine")
-    path = machine.add(device=0x1041) / "config"
-    path.write_bytes(b"\xff" * 4 + path.read_bytes()[4:])
-    assert describe_locator(RNG, sysfs=machine).type_name == "net"
+    machine.add()
+    (virtual,) = machine.enable_virtual(count=1)
+    path = machine.function(virtual) / "config"
+    assert path.read_bytes()[:4] == b"\xff" * 4
+    assert describe_locator(virtual, sysfs=machine).type_name == "rng"
     path.write_bytes(b"\xff" * 256)
     with pytest.raises(UvirtioError, match="all-ones"):
-        describe_locator(RNG, sysfs=machine)
+        describe_locator(virtual, sysfs=machine)
 
 
 def test_a_list_that_leads_astray_is_read_no_further(tmp_path: Path) -> None:

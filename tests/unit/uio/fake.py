@@ -38,6 +38,7 @@ class FakeMachine(Sysfs):
         self.die_at: int | None = None
         self.broken: dict[str, OSError] = {}
         self.masks_intx = True
+        self.takes_no_pin = True
         self.module_there = True
         self.uio_node = True
         self.pages_left = 64
@@ -161,6 +162,30 @@ class FakeMachine(Sysfs):
                     found[str(path)] = path.read_bytes().hex()
         return found | {str(path): "" for path in self.dev.iterdir()}
 
+    def enable_virtual(self, physical: str = RNG, count: int = 2) -> list[str]:
+        """As after a write to ``sriov_numvfs``; returns the addresses of the virtual functions.
+
+        Their configuration space is as bare as SR-IOV has it. As with QEMU, there is an interrupt pin all the same, and the
+        command register keeps what is written.
+        """
+        above = self.function(physical)
+        found = [f"{physical[:-1]}{1 + number}" for number in range(count)]
+        for number, bdf in enumerate(found):
+            at = self.add(bdf, irq=0, number=10 + number)
+            (at / "physfn").symlink_to(f"../{physical}")
+            (above / f"virtfn{number}").symlink_to(f"../{bdf}")
+            # A virtual function has no I/O BAR.
+            lines = (at / "resource").read_text().splitlines()
+            (at / "resource").write_text("\n".join([" ".join(["0x0"] * 3), *lines[1:]]) + "\n")
+            (at / "resource0").unlink()
+            config = bytearray((at / "config").read_bytes())
+            config[Header.VENDOR : Header.COMMAND] = b"\xff" * 4
+            config[Header.COMMAND : Header.COMMAND + 2] = Command.BUS_MASTER.to_bytes(2, "little")
+            config[Header.CLASS : Header.CLASS + 4] = bytes([1, 0, 0, 2])
+            config[Header.SUBSYSTEM_VENDOR : Header.SUBSYSTEM_VENDOR + 4] = bytes([0xF4, 0x1A, 0x00, 0x11])
+            (at / "config").write_bytes(config)
+        return found
+
     # -- the kernel --------------------------------------------------------------------------------------------
 
     def _count(self, what: str) -> None:
@@ -181,7 +206,8 @@ class FakeMachine(Sysfs):
         elif path.name == "drivers_probe":
             if self.driver(text) is None:
                 wanted = self.override(text) or "virtio-pci"
-                if wanted != UIO_DRIVER or self.masks_intx:
+                interrupt = self.takes_no_pin or self.number(self.function(text) / "irq") > 0
+                if wanted != UIO_DRIVER or (self.masks_intx and interrupt):
                     self._bind(text, wanted)
         elif path.name == "bind":
             self._bind(text, path.parent.name)

@@ -253,7 +253,8 @@ def _iommu(machine: _Machine) -> list[Fact]:
 
 
 def _pins(machine: _Machine) -> list[Fact]:
-    without = [function.address for function in machine.functions() if not function.interrupt_pin]
+    pinless = [function for function in machine.functions() if not function.interrupt_pin]
+    without = [function.address for function in pinless]
     if not without:
         return [
             Fact(
@@ -263,6 +264,10 @@ def _pins(machine: _Machine) -> list[Fact]:
             )
         ]
     text = f"{', '.join(without)}: none, so uio_pci_generic gives no interrupt; such a device is polled"
+    if all(function.physical is not None for function in pinless):
+        return [
+            Fact("interrupt pins", "note", text, "virtual functions (SR-IOV) cannot have one; there is nothing to do")
+        ]
     return [Fact("interrupt pins", "note", text, "the hypervisor has to give the function an INTx pin")]
 
 

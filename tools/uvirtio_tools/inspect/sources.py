@@ -5,7 +5,6 @@ A function that a kernel driver holds is told from sysfs and configuration space
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -22,6 +21,7 @@ from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables
+from uvirtio.bus.uio.virtual import fill_in, missing
 from uvirtio.errors import (
     CannotRun,
     DeviceMisbehaved,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from uvirtio.queue import QueueState
 
 __all__ = ["describe_all", "describe_locator", "describe_open", "describe_sysfs"]
-
-_ALL_ONES = b"\xff" * 4
 
 
 def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None = None) -> Description:
@@ -100,7 +98,7 @@ def describe_sysfs(
     """
     held = function.driver is not None and function.driver != UIO_DRIVER
     notes: list[str] = []
-    data = _identified(function)
+    data = _readable(function)
     if len(data) < Header.SIZE:
         notes.append("only root can read configuration space beyond the header: no capabilities, no registers")
     if held and not intrusive:
@@ -121,17 +119,14 @@ def describe_sysfs(
     return _with_sysfs(description, function, notes, tuple(uses(sysfs, function, tables)) if used else ())
 
 
-def _identified(function: PciFunction) -> bytes:
-    """The configuration space of a function, with its ids. Raises :class:`NoSuchDevice`."""
+def _readable(function: PciFunction) -> bytes:
+    """The configuration space of a function, that of a virtual one filled in. Raises :class:`NoSuchDevice`."""
     data = function.config
     if len(data) < Header.FIRST_CAPABILITY:
         raise NoSuchDevice(
             f"{function.address} disappeared while it was read: configuration space gives {len(data)} bytes"
         )
-    if data[: Header.COMMAND] == _ALL_ONES != data[Header.REVISION : Header.REVISION + 4]:
-        # A virtual function has no ids of its own in configuration space (PCIe SR-IOV); the kernel knows them.
-        data = struct.pack("<HH", function.vendor & 0xFFFF, function.device & 0xFFFF) + data[Header.COMMAND :]
-    return data
+    return fill_in(data, missing(function))
 
 
 def _unreachable(number: int) -> Region:
@@ -223,6 +218,11 @@ def _with_sysfs(
 
     if function.driver == UIO_DRIVER and description.source == "sysfs" and not notes:
         notes.append("the registers were not read")
+    if function.physical is not None:
+        notes.append(
+            f"a virtual function of {function.physical}: ids and BARs, which its configuration space leaves out, are told by the "
+            "kernel; it has no INTx, so uvirtio polls it"
+        )
     known: dict[str, Any] = {}
     child = next((child for child in function.virtio if child.features is not None), None)
     if child is not None and description.source == "sysfs":

@@ -206,8 +206,9 @@ def _await_uio(sysfs: Sysfs, bdf: str) -> str:
 
 
 def _why_refused(sysfs: Sysfs, bdf: str) -> str:
+    physical = describe(sysfs, bdf).physical
     command = sysfs.peek(bdf, Header.COMMAND, 2)
-    if command != 0xFFFF:
+    if physical is None and command != 0xFFFF:
         # No driver holds the function now. The kernel's own test: can Interrupt Disable be set and cleared?
         sysfs.poke(bdf, Header.COMMAND, 2, command ^ Command.INTX_DISABLE)
         toggled = sysfs.peek(bdf, Header.COMMAND, 2) ^ command
@@ -219,6 +220,8 @@ def _why_refused(sysfs: Sysfs, bdf: str) -> str:
             )
     holder = sysfs.driver(bdf)
     what = f"{holder} took it instead" if holder else "it has no driver now"
+    if physical is not None:
+        what += f"; it is a virtual function (of {physical}), which has no INTx: older kernels refuse that, Linux 6.1 takes it"
     return f"{UIO_DRIVER} did not take {bdf}: {what}; the kernel's log (dmesg) may say why"
 
 

@@ -56,6 +56,7 @@ _SLOT = re.compile(
     r"(?:(?:(?P<domain>[0-9a-f]{1,8}):)?(?P<bus>[0-9a-f]{1,2}):)?(?P<slot>[0-9a-f]{1,2})\.(?P<function>[0-7])"
 )
 _CHILD = re.compile(r"virtio\d+")
+_VIRTUAL = re.compile(r"virtfn\d+")
 _BITS = re.compile("[01]+")
 #: Directories that stand below devices and have none below them.
 _NO_DEVICES = frozenset(
@@ -110,7 +111,7 @@ class PciFunction:
     class_code: int
     driver: str | None
     driver_override: str
-    #: Linux interrupt number, 0 for none; interrupt pin 1 to 4 for INTA to INTD, 0 for none.
+    #: Linux interrupt number, 0 for none; interrupt pin 1 to 4 for INTA to INTD, 0 for none, as for virtual functions.
     irq: int
     interrupt_pin: int
     #: Linux numbers of the MSI and MSI-X vectors in use now.
@@ -124,6 +125,10 @@ class PciFunction:
     uio: str | None
     #: Configuration space: the header and the capabilities, 0 between them; 64 bytes without root, less when it vanishes.
     config: bytes = field(repr=False)
+    #: The physical function that this virtual one belongs to (SR-IOV), None for every other function.
+    physical: str | None = None
+    #: The virtual functions that this physical one has now; they go when its driver does.
+    virtual: tuple[str, ...] = ()
 
     @property
     def is_virtio(self) -> bool:
@@ -181,8 +186,11 @@ def _describe(directory: Directory, bdf: str, vendor: int, device: int) -> PciFu
     there = directory.names()
     group = directory.link("iommu_group") if "iommu_group" in there else None
     override = directory.read("driver_override")
+    physical = directory.link("physfn") if "physfn" in there else None
     with directory.file("config") as handle:
         config = read_image(handle)
+    # PCIe gives virtual functions no INTx, so the kernel does not look at their pin; some devices show one all the same.
+    has_pin = physical is None and len(config) >= Header.FIRST_CAPABILITY
     return PciFunction(
         address=bdf,
         vendor=vendor,
@@ -194,7 +202,7 @@ def _describe(directory: Directory, bdf: str, vendor: int, device: int) -> PciFu
         driver=directory.link("driver"),
         driver_override="" if override == "(null)" else override,
         irq=directory.number("irq"),
-        interrupt_pin=config[Header.INTERRUPT_PIN] % 0xFF if len(config) >= Header.FIRST_CAPABILITY else 0,
+        interrupt_pin=config[Header.INTERRUPT_PIN] % 0xFF if has_pin else 0,
         msi=tuple(sorted(int(name) for name in directory.names("msi_irqs") if name.isdigit()))
         if "msi_irqs" in there
         else (),
@@ -205,7 +213,14 @@ def _describe(directory: Directory, bdf: str, vendor: int, device: int) -> PciFu
         virtio=tuple(_child(directory, name) for name in there if _CHILD.fullmatch(name)),
         uio=next((name for name in directory.names("uio") if name.startswith("uio")), None) if "uio" in there else None,
         config=config,
+        physical=physical,
+        virtual=_virtual(directory, there),
     )
+
+
+def _virtual(directory: Directory, there: list[str]) -> tuple[str, ...]:
+    numbers = sorted(int(name[6:]) for name in there if _VIRTUAL.fullmatch(name))
+    return tuple(address for number in numbers if (address := directory.link(f"virtfn{number}")) is not None)
 
 
 def bars_of(sysfs: Sysfs, bdf: str) -> tuple[BarResource, ...]:

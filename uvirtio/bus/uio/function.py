@@ -26,6 +26,7 @@ from .journal import Journal, Opened
 from .line import UioLine
 from .lock import RUN, FunctionLock
 from .sysfs import Sysfs, explain
+from .virtual import filled_in, missing
 
 __all__ = ["UioFunction", "open_uio"]
 
@@ -95,7 +96,8 @@ class UioFunction:
         self.translated = self.description.translated
         handle = self._keep_open(sysfs.dev / self.uio)
         config = self._keep_open(sysfs.function(bdf) / "config")
-        self.config = port_region(config, max(Header.SIZE, os.fstat(config).st_size))
+        registers = port_region(config, max(Header.SIZE, os.fstat(config).st_size))
+        self.config = filled_in(registers, missing(self.description))
         self._prepare_registers()
         self.line: InterruptLine = self._interrupt(handle)
         self._arena = HugePageArena(sysfs, journal, bdf)
@@ -121,10 +123,14 @@ class UioFunction:
         if at is not None and control & MsixControl.ENABLE:
             self.config.u16[at // 2] = control & ~MsixControl.ENABLE
         decoding = Command.MEMORY | (Command.IO if any(bar.io for bar in self.description.bars) else 0)
-        change_command(self.config, set_bits=decoding, clear_bits=Command.BUS_MASTER)
+        # A virtual function must not have INTx, and one that asserts it all the same would do so on a line that nobody serves.
+        masked = Command.INTX_DISABLE if self.description.physical is not None else 0
+        change_command(self.config, set_bits=decoding | masked, clear_bits=Command.BUS_MASTER)
         self._opened = opened
 
     def _interrupt(self, handle: int) -> InterruptLine:
+        if self.description.physical is not None:
+            return NoLine(self.clock, "a virtual function has no INTx, and uio_pci_generic passes nothing else on")
         if self.description.interrupt_pin == 0:
             return NoLine(self.clock, "the function has no interrupt pin")
         if self._sysfs.number(self._sysfs.function(self.locator) / "irq") == 0:

@@ -54,6 +54,12 @@ def uses(sysfs: Sysfs, function: PciFunction | str, tables: Tables | None = None
         found.append(
             f"it is the IOMMU of {len(attached)} other devices ({', '.join(attached[:3])}{' ...' * (len(attached) > 3)})"
         )
+    if virtual := function.virtual:
+        names = f"{', '.join(virtual[:3])}{' ...' * (len(virtual) > 3)}"
+        found.append(
+            f"it has {len(virtual)} virtual function{'s' * (len(virtual) > 1)} ({names}), which go when its driver lets go of it "
+            "and do not come back by themselves (sriov_numvfs)"
+        )
     if probe and not found:
         found += [use for child in function.virtio for device in child.devices for use in _claimed(sysfs, device)]
     return list(dict.fromkeys(found))

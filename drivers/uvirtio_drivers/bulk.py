@@ -101,6 +101,12 @@ class _Singles:
         self._idle += self.numbers
         return len(done)
 
+    def take_note(self) -> None:
+        """Those that somebody else has reaped from the queue are back, too."""
+        if not self._queue.added:
+            there = set(self._queue.tokens())
+            self._idle += [self._flying.pop(token) for token in list(self._flying) if token not in there]
+
     def close(self) -> None:
         for column in self._columns:
             column.free()
@@ -162,6 +168,8 @@ class Bulk:
             for queue, buffers in self._left:
                 if self._alive(queue):
                     buffers.reap()
+                    if isinstance(buffers, _Singles):
+                        buffers.take_note()
             self._close()
         return not self._left
 

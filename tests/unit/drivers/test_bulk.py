@@ -225,6 +225,27 @@ def test_a_device_that_is_too_slow_times_out_and_may_catch_up(
         device.timeout = timeout
 
 
+@pytest.mark.parametrize(
+    ("make", "late", "again"),
+    [
+        (blk, lambda driver: driver.read_many([0, 8, 16, 24], 512, 0.5), lambda driver: driver.read(0, 512)),
+        (net, lambda driver: driver.transmit_batch(FRAMES[:300], 0.5), lambda driver: driver.transmit(FRAME)),
+    ],
+    ids=["blk", "net"],
+)
+def test_what_a_workload_reaps_in_place_of_a_call_that_timed_out_is_back_all_the_same(
+    make: Callable[..., Any], late: Callable[[Any], object], again: Callable[[Any], object]
+) -> None:
+    # Few descriptors, so that the buffers are single ones and not a pool.
+    with make("latency=1&queue_size=16") as (driver, device, _):
+        workload = driver.workload()
+        with pytest.raises(DeviceTimeout):
+            late(driver)
+        device.clock.sleep(60)
+        workload.reap()
+        again(driver)
+
+
 @acts
 def test_a_device_that_needs_a_reset_meanwhile_is_named_at_once(
     make: Callable[..., Any], act: Callable[[Any], object]

@@ -166,11 +166,13 @@ class Attached:
     def check_alive(self, doing: str) -> None:
         """Read the status once. Raises :class:`DeviceGone` or :class:`DeviceNeedsReset`, saying what was being done."""
         status = self.transport.status()
-        if status == GONE:
-            where = (
-                "and configuration space reads all-ones too" if self.absent() else "while configuration space answers"
+        # A BAR that was taken away reads 0 on some hosts.
+        absent = status in (0, GONE) and self.absent()
+        if status == GONE or absent:
+            where = "and configuration space all-ones" if absent else "while configuration space answers"
+            raise DeviceGone(
+                f"{self.function.locator}: while {doing}, status reads {status:#04x} {where}; the device is gone"
             )
-            raise DeviceGone(f"{self.function.locator}: while {doing}, status reads 0xff {where}; the device is gone")
         if status & _NEEDS_RESET:
             raise DeviceNeedsReset(
                 f"{self.function.locator}: while {doing}, the device set DEVICE_NEEDS_RESET: status {describe(status)}"

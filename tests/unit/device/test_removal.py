@@ -10,6 +10,17 @@ from uvirtio.errors import DeviceGone
 from uvirtio.spec.features import Features
 
 
+@pytest.mark.parametrize("reads", [0xFF, 0x00])
+def test_a_look_at_a_device_that_is_gone_says_so_whatever_its_bar_reads(reads: int) -> None:
+    function = Scripted()
+    device = Device(function)
+    device.initialise(Features())
+    device.check_alive("looking")
+    function.gone, function.gone_reads = True, reads
+    with pytest.raises(DeviceGone, match=f"while looking, status reads {reads:#04x} and configuration space all-ones"):
+        device.check_alive("looking")
+
+
 def test_a_wait_ends_as_soon_as_the_device_is_gone_and_not_at_its_deadline() -> None:
     function = Scripted()
     device = Device(function, timeout=100.0)

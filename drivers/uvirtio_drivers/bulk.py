@@ -103,7 +103,7 @@ class _Singles:
 
     def take_note(self) -> None:
         """Those that somebody else has reaped from the queue are back, too."""
-        if not self._queue.added:
+        if not self._queue.state().added:
             there = set(self._queue.tokens())
             self._idle += [self._flying.pop(token) for token in list(self._flying) if token not in there]
 

@@ -180,3 +180,39 @@ def test_what_the_interrupt_showed_is_told_and_can_end_the_wait() -> None:
     ):
         wait.wait(1.0)
     assert not machine.queue.state().interrupts_suppressed
+
+
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_a_queue_with_used_buffers_keeps_no_other_from_being_asked_or_left_alone(format_: str, event_idx: bool) -> None:
+    machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
+    machine.publish(0.0)
+    machine.clock.sleep(1e-6)
+    with CompletionWait([machine.queue, other.queue], machine.isr, machine.clock):
+        assert machine.queue.ready
+        assert other.queue.state().interrupts_suppressed
+    assert not other.queue.state().interrupts_suppressed
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("format_", "event_idx"), CASES)
+def test_what_any_queue_used_just_before_interrupts_are_asked_for_is_not_waited_for(
+    format_: str, event_idx: bool, first: bool
+) -> None:
+    machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
+    machine.publish(0.5)
+    interrupts = machine.queue.interrupts
+
+    class Late:
+        """The device gets between the look and the asking."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(machine.queue, name)
+
+        def interrupts(self, enabled: bool) -> bool:
+            if enabled:
+                machine.clock.sleep(0.6)
+            return bool(interrupts(enabled))
+
+    queues: list[Any] = [Late(), other.queue] if first else [other.queue, Late()]
+    assert CompletionWait(queues, machine.isr, machine.clock, budget=1).wait(10.0).outcome == 1
+    assert machine.waits == 0

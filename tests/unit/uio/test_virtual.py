@@ -13,6 +13,7 @@ from uvirtio.bus.uio.virtual import fill_in, missing
 from uvirtio.errors import CannotRun, DeviceGone, InUse
 from uvirtio.pci.header import read_bars, read_identity
 from uvirtio.spec.pci import Command, Header
+from uvirtio_tools.inspect.readiness import examine
 from uvirtio_tools.inspect.sources import describe_locator
 
 VIRTUAL = "0000:00:05.1"
@@ -159,3 +160,12 @@ def test_the_registers_of_one_on_uio_are_read_although_its_memory_bit_is_off(mac
     device = describe_locator(VIRTUAL, sysfs=machine)
     assert device.source == "registers"
     assert not any("decoding is off" in problem for problem in device.problems)
+
+
+def test_doctor_asks_nobody_for_pins_that_virtual_functions_cannot_have(machine: FakeMachine, run: Path) -> None:
+    (pins,) = [fact for fact in examine(machine, run) if fact.name == "interrupt pins"]
+    assert pins.text.startswith(f"{VIRTUAL}, 0000:00:05.2: none")
+    assert "there is nothing to do" in pins.advice
+    machine.add("0000:00:06.0", pin=0, number=4)
+    (pins,) = [fact for fact in examine(machine, run) if fact.name == "interrupt pins"]
+    assert "the hypervisor has to give the function an INTx pin" in pins.advice

@@ -228,10 +228,11 @@ def test_a_device_that_is_too_slow_times_out_and_may_catch_up(
 @pytest.mark.parametrize(
     ("make", "late", "again"),
     [
+        (rng, lambda driver: driver.read(10000, 0.5), lambda driver: driver.read(16)),
         (blk, lambda driver: driver.read_many([0, 8, 16, 24], 512, 0.5), lambda driver: driver.read(0, 512)),
         (net, lambda driver: driver.transmit_batch(FRAMES[:300], 0.5), lambda driver: driver.transmit(FRAME)),
     ],
-    ids=["blk", "net"],
+    ids=["rng", "blk", "net"],
 )
 def test_what_a_workload_reaps_in_place_of_a_call_that_timed_out_is_back_all_the_same(
     make: Callable[..., Any], late: Callable[[Any], object], again: Callable[[Any], object]

@@ -156,6 +156,16 @@ BOOTS: dict[str, Boot] = {
                 "fs",
                 options=("--set", "tag=zoo", "--set", "num_request_queues=2", "--set", "notify_buf_size=4096"),
             ),
+            # A physical function; its virtual ones (SR-IOV) come when the guest asks for them.
+            Stock(
+                "sriov",
+                "virtio-net-pci,disable-legacy=on,netdev=physical",
+                behind=(
+                    *("-netdev", "user,id=physical,restrict=on", "-netdev", "user,id=virtual,restrict=on"),
+                    *("-device", "virtio-net-pci,bus=port-sriov,addr=0.1,sriov-pf=sriov,netdev=virtual"),
+                ),
+                unpluggable=True,
+            ),
         )
     ),
     # In an older QEMU, so that this one's devices have their turn in a guest as well.

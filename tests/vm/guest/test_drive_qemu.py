@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ import pytest
 from tests.lab import IN_GUEST
 from tests.qemu.driven import driven
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import within
+from tests.vm.guest.inspected import shown, within
+from uvirtio.bus.uio import Sysfs, bind
+from uvirtio.errors import InUse
+from uvirtio.spec.pci import Header
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.console import Console
 from uvirtio_drivers.net import Net
@@ -70,6 +74,33 @@ def test_the_user_network_answers_to_arp_and_the_hosts_dump_has_every_frame(devi
     assert within(_PATIENCE, lambda: answer in _frames(dump))
     seen = [frame for frame in _frames(dump) if frame in (question, *odd)]
     assert seen == [question, *odd]
+
+
+@pytest.fixture
+def virtual(devices: dict[str, str]) -> Iterator[str]:
+    """A virtual function of a network device, with the kernel's driver on it."""
+    above = Path("/sys/bus/pci/devices", devices["sriov"])
+    (above / "sriov_numvfs").write_text("1")
+    yield (above / "virtfn0").readlink().name
+    (above / "sriov_numvfs").write_text("0")
+
+
+def test_a_virtual_function_is_driven_without_an_interrupt(
+    devices: dict[str, str], virtual: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sysfs = Sysfs()
+    assert sysfs.peek(virtual, Header.VENDOR, 4) == 0xFFFF_FFFF
+    with driven(virtual) as net:
+        assert isinstance(net, Net)
+        assert "a virtual function has no INTx" in net.device.line.description
+        net.transmit_batch([_arp(1, _BROADCAST, net.mac, _GUEST, bytes(6), _GATEWAY)], _PATIENCE)
+        assert within(_PATIENCE, lambda: any(_is_answer(frame, net.mac) for frame in net.received()))
+    assert sysfs.driver(virtual) == "virtio-pci"
+    document = shown(capsys, virtual)
+    assert (document["vendor"], document["type_name"]) == ("0x1af4", "net")
+    assert [(bar["number"], bar["size"]) for bar in document["bars"]] == [(1, "0x1000"), (4, "0x4000")]
+    with pytest.raises(InUse, match=f"1 virtual function \\({virtual}\\)"):
+        bind(devices["sriov"])
 
 
 def _arp(operation: int, to: bytes, mac: bytes, address: bytes, their_mac: bytes, their_address: bytes) -> bytes:

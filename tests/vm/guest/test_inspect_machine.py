@@ -39,6 +39,7 @@ _TYPES = {
     "rng-1.4": "rng",
     "vsock": "vsock",
     "fs": "fs",
+    "sriov": "net",
 }
 
 

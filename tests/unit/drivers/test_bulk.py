@@ -351,7 +351,7 @@ def test_reads_of_what_is_not_there_are_refused_before_any(
     ("answer", "says"),
     [
         (lambda seen: 0, "with length 0; it must write at least one byte"),
-        (lambda seen: 4096, "did not write them"),
+        (lambda seen: 4096, "did not write them all"),
         (lambda seen: seen.write(b"the same entropy every time it is asked for"), "the same 16 bytes twice"),
     ],
 )

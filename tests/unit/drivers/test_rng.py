@@ -48,6 +48,7 @@ def repeats(seen: Seen) -> int:
     [
         (lambda seen: 0, "with length 0; it must write at least one byte"),
         (lambda seen: 64, "reported 64 bytes in buffer"),
+        (lambda seen: seen.write(random.randbytes(40)) + 24, "reported 64 bytes in buffer"),
         (repeats, "the same 16 bytes twice"),
         (lambda seen: seen.write(bytes(64)) + 1, "65 bytes into buffer"),
     ],

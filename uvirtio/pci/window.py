@@ -20,7 +20,9 @@ def window_bar(config: Region, at: int, number: int, length: int) -> Region:
     where 32-bit accesses cannot reach its fields.
     """
     if at % 4 or at + StructureCap.SIZE + 4 > config.length:
-        raise DeviceMisbehaved(f"the PCI_CFG capability at {at:#x} is not aligned to 4 or ends beyond configuration space")
+        raise DeviceMisbehaved(
+            f"the PCI_CFG capability at {at:#x} is not aligned to 4 or ends beyond configuration space"
+        )
 
     def aim(offset: int, width: int) -> None:
         config.u8[at + StructureCap.BAR] = number

@@ -107,7 +107,8 @@ class DeviceSpec:
             return self
         by_name = {field.name: field for field in self.fields}
         fields = (
-            replace(field, count=read(by_name[field.counted_by])) if field.counted_by else field for field in self.fields
+            replace(field, count=read(by_name[field.counted_by])) if field.counted_by else field
+            for field in self.fields
         )
         return replace(self, fields=tuple(fields))
 

@@ -80,8 +80,8 @@ class PackedPool(Pool):
             [bytes(prepared.cast("B")[size * number : size * (number + 1)]) for number in range(self.count)]
             for prepared in self._prepared
         ]
-        #: Whether the circle has its natural order, and whether it expects VIRTQ_DESC_F_WRITE.
-        self._natural = self._flag_expected = True
+        #: Whether the circle has its natural order.
+        self._natural = True
         #: Flags of the first descriptor of a buffer as the driver writes them, by wrap counter.
         self._available = [prepared[1] >> FLAGS_SHIFT for prepared in self._prepared]
 
@@ -190,8 +190,7 @@ class PackedPool(Pool):
 
     def _expect_no_flag(self) -> None:
         """From now on expect VIRTQ_DESC_F_WRITE of no used descriptor, since this device does not set it."""
-        if self._flag_expected:
-            self._flag_expected = False
+        if self._expected[0][0] & _WRITE:
             for place, number in enumerate(self._ids.tolist()):
                 for circle, word in zip(self._expected, self._words(number), strict=True):
                     circle[place] = word

@@ -324,8 +324,8 @@ class LosesInFlight(Behaviour):
         super().begin_suspend()
 
 
-class ForgetsFromTheSeventh(Behaviour):
-    """Loses the requests in process from the seventh suspend after a reset on."""
+class CountsFromReset(Behaviour):
+    """``count`` is for the suspends since the last reset."""
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]
@@ -334,6 +334,10 @@ class ForgetsFromTheSeventh(Behaviour):
     def reset(self) -> None:
         self.count = 0
         super().reset()
+
+
+class ForgetsFromTheSeventh(CountsFromReset):
+    """Loses the requests in process from the seventh suspend after a reset on."""
 
     def begin_suspend(self) -> None:
         self.count += 1
@@ -374,16 +378,8 @@ class GoesQuiet(Behaviour):
         return super().may_notify_queue() and not self.quiet
 
 
-class HangsTheSecondTime(Behaviour):
+class HangsTheSecondTime(CountsFromReset):
     """Suspends once after a reset, and never again."""
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
-        self.count = 0
-
-    def reset(self) -> None:
-        self.count = 0
-        super().reset()
 
     def begin_suspend(self) -> None:
         self.count += 1

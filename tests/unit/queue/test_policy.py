@@ -99,24 +99,26 @@ def test_beyond_the_budget_it_sleeps_until_the_interrupt_and_suppresses_it_again
     assert machine.raised == raised, "while nobody sleeps, the device interrupts nobody"
 
 
+class Late:
+    """The queue of a machine whose device gets between the look and the asking."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine.queue, name)
+
+    def interrupts(self, enabled: bool) -> bool:
+        if enabled:
+            self._machine.clock.sleep(0.6)
+        return bool(self._machine.queue.interrupts(enabled))
+
+
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
     machine.publish(0.5)
-    interrupts = machine.queue.interrupts
-
-    class Late:
-        """The device gets between the look and the asking."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(machine.queue, name)
-
-        def interrupts(self, enabled: bool) -> bool:
-            if enabled:
-                machine.clock.sleep(0.6)
-            return bool(interrupts(enabled))
-
-    wait = CompletionWait(Late(), machine.isr, machine.clock, budget=1)  # type: ignore[arg-type]
+    wait = CompletionWait(Late(machine), machine.isr, machine.clock, budget=1)  # type: ignore[arg-type]
     polled = wait.wait(10.0)
     assert polled.outcome == 1
     assert machine.waits == 0
@@ -200,19 +202,6 @@ def test_what_any_queue_used_just_before_interrupts_are_asked_for_is_not_waited_
 ) -> None:
     machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
     machine.publish(0.5)
-    interrupts = machine.queue.interrupts
-
-    class Late:
-        """The device gets between the look and the asking."""
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(machine.queue, name)
-
-        def interrupts(self, enabled: bool) -> bool:
-            if enabled:
-                machine.clock.sleep(0.6)
-            return bool(interrupts(enabled))
-
-    queues: list[Any] = [Late(), other.queue] if first else [other.queue, Late()]
+    queues: list[Any] = [Late(machine), other.queue] if first else [other.queue, Late(machine)]
     assert CompletionWait(queues, machine.isr, machine.clock, budget=1).wait(10.0).outcome == 1
     assert machine.waits == 0

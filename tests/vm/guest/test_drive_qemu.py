@@ -14,7 +14,8 @@ import pytest
 from tests.lab import IN_GUEST
 from tests.qemu.driven import driven
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import shown, within
+from tests.vm.guest.inspected import shown
+from tests.vm.guest.waiting import within
 from uvirtio.bus.uio import Sysfs, bind
 from uvirtio.errors import InUse
 from uvirtio.spec.pci import Header

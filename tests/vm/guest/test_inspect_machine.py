@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import shown, within
+from tests.vm.guest.inspected import shown
+from tests.vm.guest.waiting import within
 from uvirtio_tools.cli import main
 from uvirtio_tools.inspect.live import LiveDevice, LiveMachine
 

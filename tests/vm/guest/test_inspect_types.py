@@ -21,7 +21,8 @@ import pytest
 
 from tests.qemu.judge import Judge, compare_status, memory_as_qemu_reads_it, port_as_qemu_reads_it
 from tests.vm.guest.host import Host
-from tests.vm.guest.inspected import shown, within
+from tests.vm.guest.inspected import shown
+from tests.vm.guest.waiting import within
 from uvirtio_tools.cli import main
 from uvirtio_tools.inspect.model import Description
 from uvirtio_tools.inspect.sources import describe_locator

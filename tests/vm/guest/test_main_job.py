@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.vm.guest.host import Host
+from tests.vm.guest.waiting import within
 from uvirtio_tools.cli import main
 
 _PCI = Path("/sys/bus/pci")
@@ -30,15 +31,6 @@ def _driver(address: str) -> str | None:
 
 def _command(address: str) -> int:
     return int.from_bytes((_PCI / "devices" / address / "config").read_bytes()[4:6], "little")
-
-
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return condition()
-        time.sleep(0.02)
-    return True
 
 
 def _log(boot: dict[str, Any], device: str) -> list[dict[str, Any]]:
@@ -55,7 +47,7 @@ def _kernel_reads_random_bytes(address: str) -> bool:
     subprocess.run(["modprobe", "virtio_rng"], check=True)
     index = {name: f"virtio_rng.{number}" for number, name in enumerate(names)}
     assert names, f"{address} has no virtio device: driver {_driver(address)}"
-    assert _within(5, lambda: "virtio_rng" in offered.read_text())
+    assert within(5, lambda: "virtio_rng" in offered.read_text())
     # hwrng names count up as devices come; the one of this function is found through its own link.
     own = next(iter(index))
     for name in offered.read_text().split():
@@ -205,7 +197,7 @@ def test_a_device_whose_server_ends_is_gone_within_the_deadline(
     address = devices["rng-doomed"]
     worker = _start("suspend", address, "--cycles", "100000", "--hold", "3", "--timeout", "3")
     try:
-        assert _within(60, lambda: host.trigger("rng-doomed", do="state")["phase"] == "suspended")
+        assert within(60, lambda: host.trigger("rng-doomed", do="state")["phase"] == "suspended")
         host.end_server("rng-doomed")
         output, messages = worker.communicate(timeout=60)
     finally:
@@ -230,7 +222,7 @@ def test_a_killed_worker_is_survived_by_its_supervisor(devices: dict[str, str]) 
     address = devices["rng-1.4"]
     supervisor = _start("suspend", address, "--cycles", "100000", "--hold", "0.01")
     try:
-        assert _within(40, lambda: _driver(address) == "uio_pci_generic" and bool(_command(address) & _BUS_MASTER))
+        assert within(40, lambda: _driver(address) == "uio_pci_generic" and bool(_command(address) & _BUS_MASTER))
         time.sleep(1)
         (worker,) = _children(supervisor.pid)
         os.kill(worker, signal.SIGKILL)
@@ -249,7 +241,7 @@ def test_killing_both_stops_bus_mastering_and_restore_gives_the_device_back(
     address = devices["rng-1.4"]
     supervisor = _start("suspend", address, "--cycles", "100000", "--hold", "0.01")
     try:
-        assert _within(40, lambda: _driver(address) == "uio_pci_generic" and bool(_command(address) & _BUS_MASTER))
+        assert within(40, lambda: _driver(address) == "uio_pci_generic" and bool(_command(address) & _BUS_MASTER))
         time.sleep(1)
         (worker,) = _children(supervisor.pid)
         os.kill(supervisor.pid, signal.SIGSTOP)
@@ -258,7 +250,7 @@ def test_killing_both_stops_bus_mastering_and_restore_gives_the_device_back(
         supervisor.wait(timeout=10)
     finally:
         supervisor.kill()
-    assert _within(5, lambda: not _command(address) & _BUS_MASTER)
+    assert within(5, lambda: not _command(address) & _BUS_MASTER)
     assert _driver(address) == "uio_pci_generic"
     status, output, messages = run("restore", "--all")
     assert status == 0, messages

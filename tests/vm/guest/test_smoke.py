@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.vm.guest.host import Host
+from tests.vm.guest.waiting import within
 
 _PCI = Path("/sys/bus/pci")
 _HUGE = Path("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages")
-
-
-def _within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return condition()
-        time.sleep(0.01)
-    return True
 
 
 def test_uio_pci_generic_binds_to_a_virtio_device_by_sysfs_writes_and_gives_it_back(devices: dict[str, str]) -> None:
@@ -37,7 +27,7 @@ def test_uio_pci_generic_binds_to_a_virtio_device_by_sysfs_writes_and_gives_it_b
     _PCI.joinpath("drivers_probe").write_text(address)
     assert function.joinpath("driver").readlink().name == "uio_pci_generic"
     uio = next(function.joinpath("uio").iterdir()).name
-    assert _within(5, Path("/dev", uio).is_char_device)
+    assert within(5, Path("/dev", uio).is_char_device)
 
     function.joinpath("driver_override").write_text("\n")
     function.joinpath("driver/unbind").write_text(address)
@@ -78,4 +68,4 @@ def test_a_device_behind_a_root_port_can_be_unplugged(devices: dict[str, str], h
     function = _PCI / "devices" / devices["spare"]
     assert function.joinpath("driver").readlink().name == "virtio-pci"
     host.unplug("spare")
-    assert _within(5, lambda: not function.exists())
+    assert within(5, lambda: not function.exists())

@@ -9,9 +9,9 @@ from zlib import crc32
 
 from .blk_request import UNTOUCHED
 
-__all__ = ["explain", "fingerprint", "make_pattern"]
+__all__ = ["MAGIC", "explain", "fingerprint", "make_pattern"]
 
-_MAGIC = b"uvirtio\x01"
+MAGIC = b"uvirtio\x01"
 #: Magic, sector, generation; random bytes follow, and a CRC-32 of all of it.
 _HEAD = Struct("<8sQQ")
 _CHECK = 4
@@ -19,7 +19,7 @@ _CHECK = 4
 
 def make_pattern(sector: int, generation: int, size: int) -> bytes:
     """``size`` bytes (at least 64) for a write to ``sector``; each generation differs."""
-    head = _HEAD.pack(_MAGIC, sector, generation)
+    head = _HEAD.pack(MAGIC, sector, generation)
     body = head + Random(sector << 32 ^ generation).randbytes(size - len(head) - _CHECK)
     return body + crc32(body).to_bytes(_CHECK, "little")
 
@@ -37,7 +37,7 @@ def explain(sector: int, generation: int, data: bytes, ours: bool) -> str:
         return f"sector {sector}: {len(data)} bytes read differently than before, although nothing was written"
     magic, at, found = _HEAD.unpack_from(data)
     intact = crc32(data[:-_CHECK]) == int.from_bytes(data[-_CHECK:], "little")
-    if magic != _MAGIC or not intact:
+    if magic != MAGIC or not intact:
         damaged = _first_difference(data, make_pattern(sector, generation, len(data)))
         return (
             f"sector {sector}: what write {generation} put there is damaged: the first wrong byte is number {damaged} "

@@ -9,7 +9,7 @@ from uvirtio.queue import Queue
 from uvirtio.spec.formats.blk import HEADER, STATUS_SIZE, RequestType
 
 from .blk_request import UNTOUCHED, describe, judge
-from .bulk import Buffers
+from .bulk import Buffers, batch
 
 __all__ = ["Reads"]
 
@@ -48,9 +48,8 @@ class Reads:
             if got := buffers.reap():
                 self._take(buffers, which, got, where)
             left = 0 if self.failures else len(self._sectors) - self._next
-            # Half of them at once, or the last ones: each batch may cost a notification.
-            if left and buffers.free >= min(left, -(-buffers.count // 2)):
-                self._ask(buffers, which, min(left, buffers.free))
+            if more := batch(buffers, left):
+                self._ask(buffers, which, more)
             done = done and buffers.free == buffers.count
         return done and (self._next == len(self._sectors) or bool(self.failures))
 

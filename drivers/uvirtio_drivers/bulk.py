@@ -13,7 +13,7 @@ from uvirtio.queue import Queue
 from uvirtio.queue.pool import column_alignment
 from uvirtio.spec.features import Feature
 
-__all__ = ["Buffers", "Bulk"]
+__all__ = ["Buffers", "Bulk", "batch"]
 
 #: Most bytes of the buffers of one queue, unless one alone is larger.
 _MEMORY = 1 << 20
@@ -55,6 +55,15 @@ class Buffers(Protocol):
 
     def close(self) -> None:
         """Give the memory back, with nothing in flight."""
+
+
+def batch(buffers: Buffers, left: int) -> int:
+    """How many to publish now when ``left`` more are wanted: half of the buffers at once, or the last ones.
+
+    Each batch may cost a notification, so that fewer wait until more are free.
+    """
+    most = min(left, buffers.free)
+    return most if most >= min(left, -(-buffers.count // 2)) else 0
 
 
 class _Singles:

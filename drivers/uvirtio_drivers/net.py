@@ -304,6 +304,8 @@ class Net:
         leaving, before = self.pairs[count:], self.used
 
         def sent() -> bool:
+            if not self._bulk.settle():
+                return False
             for pair in leaving:
                 pair.sending.reap()
             return not any(pair.sending.outstanding for pair in leaving)

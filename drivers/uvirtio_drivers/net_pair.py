@@ -52,7 +52,6 @@ class Pair:
     """Receive queue ``2 * number`` and transmit queue ``2 * number + 1``."""
 
     def __init__(self, device: Device, number: int, layout: Layout) -> None:
-        self.number = number
         receive, transmit = device.queue(2 * number), device.queue(2 * number + 1)
         size, depth, head = layout.size, layout.depth, layout.head
         self.receiving = ReceiveBuffers(device, receive, size, depth, head=head)

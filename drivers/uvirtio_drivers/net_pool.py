@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uvirtio.errors import UsageError
 from uvirtio.queue import Queue
 
-from .bulk import Buffers
+from .bulk import Buffers, batch
 
 if TYPE_CHECKING:
     from .net import Net
@@ -99,12 +99,9 @@ class AlikeFrames:
         """Take buffers back and send more; whether all frames are sent and all buffers back."""
         buffers, frames = self._buffers, self._frames
         buffers.reap()
-        left = len(frames) - self._position
-        # Half of the buffers at once, or the last ones: each batch may cost a notification.
-        if left and buffers.free >= min(left, -(-buffers.count // 2)):
-            batch = min(left, buffers.free)
-            for number in buffers.upcoming(batch):
+        if more := batch(buffers, len(frames) - self._position):
+            for number in buffers.upcoming(more):
                 self._places[number][:] = frames[self._position]
                 self._position += 1
-            buffers.publish(batch)
+            buffers.publish(more)
         return self._position == len(frames) and buffers.free == buffers.count

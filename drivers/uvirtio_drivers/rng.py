@@ -11,7 +11,7 @@ from uvirtio.queue import Queue
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
 
-from .bulk import Buffers, Bulk
+from .bulk import Buffers, Bulk, batch
 from .workload import ConfigField
 
 __all__ = ["Rng", "RngWorkload"]
@@ -87,9 +87,7 @@ class _Reading:
         if self._missing <= 0:
             return not under_way
         wanted = -(-self._missing // self._size) - under_way
-        # Half of them at once, or the last ones: each batch may cost a notification.
-        if wanted > 0 and buffers.free >= min(wanted, -(-buffers.count // 2)):
-            more = min(wanted, buffers.free)
+        if wanted > 0 and (more := batch(buffers, wanted)):
             for number in buffers.upcoming(more):
                 views[number][:] = patterns[number] = self._fresh.pattern(self._size)
             buffers.publish(more)

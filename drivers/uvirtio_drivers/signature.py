@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from uvirtio.spec.formats.blk import SECTOR
 
-from .blk_pattern import make_pattern
+from .blk_pattern import MAGIC
 
 __all__ = ["MARKS", "find_signature"]
 
@@ -49,8 +49,6 @@ _ZFS = b"\x0c\xb1\xba\x00\x00\x00\x00\x00"
 #: Uberblocks of a ZFS label: 128 KiB into it, one per 1 KiB.
 _ZFS_FIRST, _ZFS_LAST = 128 << 10, 256 << 10
 _HEAD = 256 << 10
-#: How a disk begins that an earlier run has written to.
-_OURS = make_pattern(0, 0, 64)[:8]
 
 
 def find_signature(read: Callable[[int, int], bytes], capacity: int) -> str | None:
@@ -69,7 +67,8 @@ def find_signature(read: Callable[[int, int], bytes], capacity: int) -> str | No
     if any(head[at : at + 8] in (_ZFS, _ZFS[::-1]) for at in range(_ZFS_FIRST, _ZFS_LAST, 1024)):
         return "a ZFS pool member"
     first = head[:SECTOR]
-    if any(first) and not first.startswith(_OURS):
+    # What an earlier run has written may be written again.
+    if any(first) and not first.startswith(MAGIC):
         return "something unknown at its beginning"
     return None
 

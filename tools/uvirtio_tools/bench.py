@@ -27,7 +27,7 @@ ALONE = ("ring", "queue")
 WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
 BENCHES = (*ALONE, *WITH_DEVICE)
 #: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
-_KEYS = ("bench", "format", "batch", "size", "queues", "order")
+_KEYS = ("bench", "format", "batch", "size")
 _RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
 _TOLERANCE = 1.5
 

@@ -10,7 +10,7 @@ from uvirtio.queue.split import SplitQueue
 from uvirtio.spec import packed, split
 
 from .measure import Runner, interleave
-from .ring import FORMATS, LENGTH, SIZE, Heap, Run
+from .ring import FORMATS, LENGTH, PER_TURN, SIZE, Heap, Run, overhead
 
 __all__ = ["measure_order"]
 
@@ -90,12 +90,7 @@ def _runner(format_: str, shuffled: bool) -> Runner:
             assert pool.reap() == _BATCH
 
     _, other = made()
-
-    def overhead(times: int) -> None:
-        for _ in range(times):
-            other(1)
-
-    return Runner(run, _BATCH, 2048 // _BATCH, overhead)
+    return Runner(run, _BATCH, PER_TURN // _BATCH, overhead(other))
 
 
 def measure_order(turns: int = 7) -> list[dict[str, object]]:

@@ -8,11 +8,11 @@ import time
 from resource import RUSAGE_SELF, getrusage
 from statistics import median
 
-from uvirtio.spec.features import Features
+from uvirtio.spec.features import Feature, Features
 
 from ..session import open_device
 from .measure import Runner, interleave
-from .ring import FORMATS, Heap, pool_runner, queue_runner
+from .ring import FORMATS, SIZE, Heap, pool_runner, queue_runner
 
 __all__ = ["QUEUES", "SIZES", "measure_endurance", "measure_queues", "measure_sizes"]
 
@@ -66,23 +66,24 @@ def _round_robin(runners: list[Runner]) -> Runner:
     return Runner(run, _BATCH * len(runners), max(1, 64 // len(runners)), overhead)
 
 
-def _set_up(queues: int) -> float:
+def _set_up(format_: str, queues: int) -> float:
     """Nanoseconds per queue to set up so many queues of an emulated disk, until it could be started."""
+    without = Features.of(Feature.RING_PACKED) if format_ == "split" else None
     with open_device(f"emulated:blk?queues={queues}") as device:
         device.reset()
         device.begin()
-        device.negotiate(Features())
+        device.negotiate(Features(), without=without)
         started = time.thread_time_ns()
         for index in range(queues):
-            device.set_up_queue(index, _BATCH)
+            device.set_up_queue(index, SIZE)
         return (time.thread_time_ns() - started) / queues
 
 
 def measure_queues(turns: int = 7) -> list[dict[str, object]]:
     """Rows per format and number of queues: a batch through each in turn, and what it takes to set one up."""
     rows: list[dict[str, object]] = []
-    set_up = {queues: median(_set_up(queues) for _ in range(turns)) for queues in QUEUES}
     for format_ in FORMATS:
+        set_up = {queues: median(_set_up(format_, queues) for _ in range(turns)) for queues in QUEUES}
         runners = {}
         for queues in QUEUES:
             heap = Heap()
@@ -93,7 +94,7 @@ def measure_queues(turns: int = 7) -> list[dict[str, object]]:
                 "bench": "queue",
                 "format": format_,
                 "queues": queues,
-                "size": 256,
+                "size": SIZE,
                 "batch": _BATCH,
                 "ratio_to_1": round(timing.ratio(str(queues), "1"), 2),
                 "ns_per_buffer": round(timing.nanoseconds(str(queues)), 1),

@@ -18,7 +18,7 @@ from uvirtio.spec import packed, split
 from .measure import Runner, interleave
 from .naive import NaivePacked, NaiveSplit
 
-__all__ = ["BATCHES", "FORMATS", "Heap", "measure_ring", "pool_runner", "queue_runner"]
+__all__ = ["BATCHES", "FORMATS", "Heap", "measure_ring", "overhead", "pool_runner", "queue_runner"]
 
 FORMATS = ("split", "packed")
 BATCHES = (1, 8, 32, 64, 256)
@@ -106,7 +106,9 @@ def _queue(format_: str, batch: int, size: int, heap: Heap) -> tuple[SplitQueue 
     return queue, device
 
 
-def _overhead(device: Run) -> Run:
+def overhead(device: Run) -> Run:
+    """What it takes to play this device by itself, to be taken off."""
+
     def run(times: int) -> None:
         for _ in range(times):
             device(1)
@@ -142,7 +144,7 @@ def pool_runner(
         assert reaped == times * batch
 
     _, other = _queue(format_, batch, size, Heap())
-    return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
+    return Runner(run, batch, times or -(-PER_TURN // batch), overhead(other()))
 
 
 def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None = None, *, full: bool = False) -> Runner:
@@ -166,7 +168,7 @@ def queue_runner(format_: str, batch: int, size: int = SIZE, times: int | None =
             assert len(done) == batch
 
     _, other = _queue(format_, batch, size, Heap())
-    return Runner(run, batch, times or -(-PER_TURN // batch), _overhead(other()))
+    return Runner(run, batch, times or -(-PER_TURN // batch), overhead(other()))
 
 
 def naive_runner(format_: str, batch: int) -> Runner:
@@ -190,7 +192,7 @@ def naive_runner(format_: str, batch: int) -> Runner:
             assert len(naive.completed()) == batch
 
     _, other = _queue(format_, batch, SIZE, Heap())
-    return Runner(run, batch, -(-PER_TURN // batch), _overhead(other()))
+    return Runner(run, batch, -(-PER_TURN // batch), overhead(other()))
 
 
 def raw_runner(format_: str, batch: int) -> Runner:

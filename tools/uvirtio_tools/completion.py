@@ -10,6 +10,7 @@ from uvirtio.emulated.faults import FAULTS
 from uvirtio.emulated.profiles import PROFILES
 from uvirtio.emulated.types import MODELLED, TYPES
 from uvirtio.spec.features import Feature
+from uvirtio.spec.ids import VENDOR
 from uvirtio.spec.statements import STATEMENTS
 
 from .cli import COMMANDS
@@ -78,7 +79,7 @@ _uvirtio_locators="{" ".join(_LOCATORS)}"
 _uvirtio_functions() {{
     local path
     for path in /sys/bus/pci/devices/*; do
-        [ "$(cat "$path/vendor" 2>/dev/null)" = 0x1af4 ] && basename "$path"
+        [ "$(cat "$path/vendor" 2>/dev/null)" = {VENDOR:#06x} ] && basename "$path"
     done
 }}
 
@@ -176,7 +177,7 @@ _uvirtio_functions() {{
     local -a functions
     local directory
     for directory in /sys/bus/pci/devices/*(N); do
-        [[ "$(<$directory/vendor)" == 0x1af4 ]] && functions+=("${{directory:t}}")
+        [[ "$(<$directory/vendor)" == {VENDOR:#06x} ]] && functions+=("${{directory:t}}")
     done
     compadd -a functions
 }}

@@ -17,13 +17,11 @@ from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
 from .checks.look import Look, WatchedQueue, changed, take_look
-from .notified import NOTIFICATION_TIME, isr_count, shows_in_isr, shows_on_the_line
+from .notified import NOTIFICATION_TIME, SETTLE, isr_count, shows_in_isr, shows_on_the_line
 
 __all__ = ["Cycle", "CycleRunner", "run_cycle"]
 
-#: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
-SETTLE = 0.005
-#: Requests that are asked for an interrupt before there is none.
+#: Requests that are asked for an interrupt before there is none, and reads of ISR until it has to be clear.
 TRIES = 3
 
 

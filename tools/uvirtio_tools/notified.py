@@ -12,10 +12,12 @@ from uvirtio.access.wait import poll
 from uvirtio.device import Device
 from uvirtio.spec.registers import IsrBit
 
-__all__ = ["NOTIFICATION_TIME", "isr_count", "shows_in_isr", "shows_on_the_line"]
+__all__ = ["NOTIFICATION_TIME", "SETTLE", "isr_count", "shows_in_isr", "shows_on_the_line"]
 
 #: How long a notification may take after the buffer was seen used (s).
 NOTIFICATION_TIME = 0.1
+#: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
+SETTLE = 0.005
 _ARRIVED = 1
 _OUTCOMES = (0, _ARRIVED, 2)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .arguments import seconds, sectors
+from .arguments import positive_integer, seconds, sectors
 
 if TYPE_CHECKING:
     from .checks import CheckRun
@@ -75,7 +75,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--uvirtio-peer", choices=("echo", "none"), help="what is at a network or console device's other end"
     )
     group.addoption(
-        "--uvirtio-pairs", metavar="N", type=int, help="how many queue pairs of a network device carry the traffic"
+        "--uvirtio-pairs",
+        metavar="N",
+        type=positive_integer,
+        help="how many queue pairs of a network device carry the traffic",
     )
     group.addoption(
         "--uvirtio-provoke",

@@ -182,6 +182,6 @@ def _touched(bench: Bench, before: Look, after: Look) -> Finding | None:
         return failed("the device used buffers while suspended", expected, "; ".join(moved))
     if names := changed(before, after):
         return failed("the device wrote to memory while suspended", expected, f"changed: {', '.join(names)}")
-    if bench.dialect is not V1_4 and after.status is not None and after.status == 0xFF:
+    if bench.dialect is not V1_4 and after.status == GONE:
         raise Skip("the status reads all-ones")
     return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.queue import QueueState
 
+from ..notified import isr_count
 from .asleep import judge_loads, moved_indices, still, waiting_after
 from .bench import Bench
 from .look import Look, changed, read_configuration
@@ -228,11 +229,11 @@ def _what_became_of_it(bench: Bench, window: Window, evidence: dict[str, object]
     still(bench, after)
     bench.need_workload().reap()
     owed = bench.need_workload().outstanding
-    seen = isr.queue + isr.both
+    seen = isr_count(bench.device)
     bench.resume(kick=False)
     bench.sleep(bench.hold_time)
     isr.collect()
-    if isr.queue + isr.both > seen:
+    if isr_count(bench.device) > seen:
         return "it was set after resume"
     if owed:
         return "and whether that was made good cannot be told, since more requests were waiting"

@@ -6,11 +6,11 @@ from uvirtio.device import Phase
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse
 from uvirtio.spec.status import GONE, Status, describe
 
+from ..notified import SETTLE
 from .asleep import moved_indices
 from .bench import Bench
 from .look import changed
 from .registry import check
-from .stage import SETTLE
 from .verdict import Finding, Skip, failed, passed
 
 __all__: list[str] = []
@@ -27,8 +27,8 @@ def _poke(bench: Bench, duty: str, stage: str, wait: float = SETTLE) -> str:
         bench.sleep(wait)
         status = device.transport.status()
     device.note_resumed()
-    if status & Status.SUSPEND and status != GONE:
-        return f"{stage}: status reads {describe(status)}"
+    if wrong := _showing(status, stage):
+        return wrong
     if status & Status.DEVICE_NEEDS_RESET and status != GONE:
         return f"{stage}: the device set DEVICE_NEEDS_RESET: {describe(status)}"
     return ""
@@ -75,14 +75,14 @@ def _finish(bench: Bench) -> list[str]:
     """DRIVER_OK and traffic after SUSPEND was ignored so far; whether it shows up now."""
     device = bench.device
     device.driver_ok()
-    wrong = [_showing(bench, "after DRIVER_OK")]
+    wrong = [_showing(device.transport.status(), "after DRIVER_OK")]
     bench.go()
     bench.traffic("traffic after an initialisation with SUSPEND at every stage")
-    return [*wrong, _showing(bench, "after traffic")]
+    return [*wrong, _showing(device.transport.status(), "after traffic")]
 
 
-def _showing(bench: Bench, when: str) -> str:
-    status = bench.device.transport.status()
+def _showing(status: int, when: str) -> str:
+    """What is wrong with a status that shows SUSPEND before its time, empty where it does not."""
     return f"{when}: status reads {describe(status)}" if status & Status.SUSPEND and status != GONE else ""
 
 

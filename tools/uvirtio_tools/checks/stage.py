@@ -20,10 +20,8 @@ from .outcomes import Control, Overdue
 if TYPE_CHECKING:
     from .same import Portrait
 
-__all__ = ["SETTLE", "Stage"]
+__all__ = ["Stage"]
 
-#: What a device and its interrupt path get to settle after "done", before the quiet period begins (s).
-SETTLE = 0.005
 #: A check ends after this many timeouts at the latest.
 PATIENCE = 8
 

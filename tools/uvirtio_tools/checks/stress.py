@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
+from ..notified import SETTLE, isr_count
 from .bench import Bench
 from .outcomes import NotResumed, NotSuspended, Overdue, Refused
 from .registry import check
 from .same import bars
-from .stage import SETTLE
 from .verdict import Finding, Verdict, failed, passed
 
 __all__ = ["Plan", "plans", "run_plans", "shorten"]
@@ -69,7 +69,7 @@ def plans(count: int, seed: int, hold: float) -> list[Plan]:
 def _cycle(bench: Bench, plan: Plan) -> None:
     workload, isr = bench.need_workload(), bench.device.isr
     isr.collect()
-    seen, completed = isr.queue + isr.both, workload.completed
+    seen, completed = isr_count(bench.device), workload.completed
     for queue in bench.queues.values():
         queue._queue.interrupts(not plan.suppressed)
     wanted = round(workload.room * FILLS[plan.fill])
@@ -88,7 +88,7 @@ def _cycle(bench: Bench, plan: Plan) -> None:
     bench.drain("waiting for what was outstanding at the suspend")
     if plan.suppressed or bench.control is None or not bench.control.notified:
         return
-    if not isr.collect() and isr.queue + isr.both == seen:
+    if not isr.collect() and isr_count(bench.device) == seen:
         bench.sleep(SETTLE)
         if not isr.collect() and not bench.notifies():
             raise WorkloadFailed(

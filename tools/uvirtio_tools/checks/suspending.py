@@ -6,14 +6,14 @@ from uvirtio.errors import DeviceGone
 from uvirtio.spec.status import GONE, Status
 from uvirtio.suspend import Outcome, Transition
 
+from ..notified import SETTLE
 from .look import Look, take_look
 from .outcomes import FailedAsleep, NotResumed, NotSuspended, Refused, Window
-from .stage import SETTLE
 from .traffic import TrafficStage
 
 __all__ = ["TRIES", "SuspendStage"]
 
-#: Suspends that may time out before no check tries again.
+#: Suspends, and resumes, that may time out before no check tries again.
 TRIES = 2
 
 

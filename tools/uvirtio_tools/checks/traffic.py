@@ -10,9 +10,9 @@ from uvirtio.spec.devices import queue_name
 from uvirtio.spec.features import Features
 from uvirtio_drivers.workload import Workload
 
-from ..notified import isr_count, shows_in_isr, shows_on_the_line
+from ..notified import SETTLE, isr_count, shows_in_isr, shows_on_the_line
 from .outcomes import Control
-from .stage import SETTLE, Stage
+from .stage import Stage
 from .verdict import Skip
 
 __all__ = ["TrafficStage"]
@@ -85,7 +85,7 @@ class TrafficStage(Stage):
 
         A driver that takes what is used at once moves its used event along, and may then be owed nothing (2.7.10).
         """
-        return self._ask(lambda ask: self._shows_in_isr(ask))
+        return self._ask(self._shows_in_isr)
 
     def interrupts(self) -> bool:
         """Whether the interrupt arrives for one more request; False where there is no line as well."""
@@ -112,18 +112,16 @@ class TrafficStage(Stage):
                 return True
         return False
 
-    def load(self, *, kicked: bool = True, waiting: bool = True) -> int:
-        """Requests in flight (notified), and buffers waiting (published, not notified); how many were notified."""
+    def load(self, *, kicked: bool = True) -> None:
+        """Requests in flight (notified; none without ``kicked``), and buffers waiting (published, not notified)."""
         workload = self.need_workload()
-        room = workload.room
-        # With room for one request only it is the one that waits, unless all are to be in flight.
-        first = (room // 2 if waiting else room) if kicked else 0
+        # With room for one request only it is the one that waits.
+        first = workload.room // 2 if kicked else 0
         if first:
-            first = workload.submit(first)
+            workload.submit(first)
             workload.kick()
-        if waiting and workload.room:
+        if workload.room:
             workload.submit()
-        return first
 
     def delay(self, seconds: float) -> bool:
         """Ask the host side to keep requests in process for so long, for this check; False where it cannot be asked."""

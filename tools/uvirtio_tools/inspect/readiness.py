@@ -19,6 +19,7 @@ from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.journal import Journal
 from uvirtio.bus.uio.lock import RUN
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import UvirtioError
 
 __all__ = ["Fact", "examine"]
@@ -273,8 +274,9 @@ def _pins(machine: _Machine) -> list[Fact]:
 
 def _holders(machine: _Machine) -> list[Fact]:
     facts = []
+    tables = Tables(machine.sysfs)
     for function in machine.functions():
-        using = uses(machine.sysfs, function.address)
+        using = uses(machine.sysfs, function, tables)
         name = function.address.removeprefix("0000:")
         if using:
             facts.append(

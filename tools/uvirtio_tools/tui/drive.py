@@ -314,7 +314,8 @@ def _question(locator: str) -> tuple[str, str, bool] | None:
 
     sysfs = Sysfs()
     bdf = resolve(parse(locator).target, sysfs)
-    function, using = describe(sysfs, bdf), uses(sysfs, bdf)
+    function = describe(sysfs, bdf)
+    using = uses(sysfs, function)
     if function.driver in (None, UIO_DRIVER) and not using:
         return None
     text = f"{bdf} ({function.type_name}) is driven by {function.driver or 'nobody'}"

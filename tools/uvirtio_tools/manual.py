@@ -27,7 +27,7 @@ __all__ = ["PARTS", "files", "main", "man_page", "reference"]
 PARTS = ("parser", "emulated devices")
 
 _STATUS = (
-    ("0", "it holds (also: a check that was refused conformingly, and doctor with findings)"),
+    ("0", "it holds, or the verdict is WARN (also: a check that was refused conformingly, and doctor with findings)"),
     ("1", "a verdict failed, a suspend did not come about, the device went away, a check broke"),
     (
         "2",

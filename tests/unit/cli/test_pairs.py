@@ -41,5 +41,7 @@ def test_a_number_that_the_device_does_not_have_is_a_mistake_of_usage(
 
 
 def test_checks_take_it_too(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(("check", DEVICE, "--only", "R4", "--pairs", "2", "--json")) == 0
-    assert json.loads(capsys.readouterr().out)["schema"] == "uvirtio/check"
+    assert main(("check", DEVICE, "--only", "V9", "--pairs", "2", "--json")) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "uvirtio/check"
+    assert "over 2 queue pairs" in document["workload"]

@@ -138,5 +138,6 @@ def test_a_console_of_sixteen_colours_gets_no_others(tmp_path: Path) -> None:
         assert "38;2;" not in drawn
         assert "38;5;" not in drawn
         assert "48;2;" not in drawn
+        assert "48;5;" not in drawn
     finally:
         terminal.close()

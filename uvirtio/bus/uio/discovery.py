@@ -1,6 +1,7 @@
 """Which virtio PCI functions there are, what the kernel made of them, and what a name stands for.
 
-Works without root: what only root can read is left out, and nothing here touches a device.
+Works without root: what only root can read is left out. Of a device itself only configuration space is read, which disturbs
+nothing (see :mod:`.image`).
 """
 
 from __future__ import annotations

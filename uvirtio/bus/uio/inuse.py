@@ -173,7 +173,7 @@ def _share_uses(child: VirtioChild, kind: str, tag: str, tables: Tables) -> Iter
             yield f"{child.name} may carry the {kind} file system on {mount.where} (its source is called {mount.source})"
 
 
-# -- open files --------------------------------------------------------------------------------------------------------
+# -- device files ------------------------------------------------------------------------------------------------------
 
 
 def _nodes(sysfs: Sysfs, path: str) -> dict[str, str]:

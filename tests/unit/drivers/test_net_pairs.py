@@ -301,3 +301,14 @@ def test_a_frame_that_is_lost_on_the_second_pair_is_noticed() -> None:
         drain(device, workload)
         with pytest.raises(WorkloadFailed, match="1 of 64 frames did not come back"):
             workload.verify()
+
+
+def test_a_pair_is_not_given_up_with_what_a_batch_that_timed_out_left_on_it() -> None:
+    with running("emulated:net?queues=2&peer=sink&latency=3", Net) as (net, device, _):
+        with pytest.raises(DeviceTimeout):
+            net.transmit_batch([FRAME] * 300, 0.5, pair=1)
+        assert device.queue(3).outstanding
+        device.timeout = 1000
+        net.use_pairs(1)
+        assert not device.queue(3).outstanding
+        assert net.used == 1

@@ -1,16 +1,18 @@
 """``python -m uvirtio``: the command line, from an installation or from a bare checkout."""
 
-from __future__ import annotations
-
+# What is imported before the path is set right has been loaded with the interpreter: nothing is looked up for it.
+import os
 import sys
-from pathlib import Path
 
 
 def _main() -> int:
-    # A checkout brings its own rooms, whatever version is installed beside it.
-    root = Path(__file__).resolve().parent.parent
-    if (root / "tools" / "uvirtio_tools").is_dir():
-        sys.path[1:1] = [str(root / "tools"), str(root / "drivers")]
+    # `python -m` looks into the current directory first, which anybody may be able to write to. A checkout brings its
+    # own rooms, whatever version is installed beside it.
+    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    if not sys.flags.safe_path:
+        del sys.path[:1]
+    if os.path.isdir(os.path.join(root, "tools", "uvirtio_tools")):
+        sys.path[:0] = [root, os.path.join(root, "tools"), os.path.join(root, "drivers")]
     from uvirtio_tools.cli import main
 
     return main()

@@ -16,12 +16,15 @@ import pytest
 from rich.console import Console
 
 from tests.unit.uio.fake import RNG, FakeMachine
+from uvirtio.programs import environment, python_module
 from uvirtio_tools.cli import main
 from uvirtio_tools.inspect.keys import Keys, require_terminal
-from uvirtio_tools.inspect.live import LiveDevice, LiveMachine, command, environment, interrupts_of
+from uvirtio_tools.inspect.live import LiveDevice, LiveMachine, interrupts_of
 from uvirtio_tools.inspect.readiness import examine
 from uvirtio_tools.inspect.rings import decode_ring
 from uvirtio_tools.watch import View
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -93,7 +96,7 @@ def test_a_process_that_dies_by_sigbus_while_it_reads_registers_is_a_removed_dev
     machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bus = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGBUS)"]
-    monkeypatch.setattr("uvirtio_tools.inspect.live.command", lambda *_: bus)
+    monkeypatch.setattr("uvirtio_tools.inspect.live.python_module", lambda *_: bus)
     monkeypatch.setattr("uvirtio_tools.inspect.live.Sysfs", lambda: machine)
     machine.remove()
     machine.add(driver=None)
@@ -104,7 +107,7 @@ def test_a_process_that_dies_by_sigbus_while_it_reads_registers_is_a_removed_dev
 
 def test_a_command_in_another_process_finds_this_package(tmp_path: Path) -> None:
     done = subprocess.run(
-        command("show", "emulated:rng", "--json"),
+        python_module("uvirtio", "show", "emulated:rng", "--json"),
         env=environment(),
         cwd=tmp_path,
         capture_output=True,
@@ -214,9 +217,12 @@ def test_the_size_of_a_terminal_is_its_own_and_not_what_an_earlier_one_left_in_t
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "POSIX"])
 def test_watch_on_a_terminal_draws_takes_keys_and_puts_the_terminal_back(locale: str) -> None:
-    environ = environment() | {"TERM": "linux", "LC_ALL": locale, "NO_COLOR": "1", "PYTHONUTF8": "0"}
+    environ = os.environ | {"TERM": "linux", "LC_ALL": locale, "NO_COLOR": "1", "PYTHONUTF8": "0"}
     parent, child = pty.openpty()
-    process = subprocess.Popen(command("watch", "emulated:rng"), stdin=child, stdout=child, stderr=child, env=environ)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvirtio", "watch", "emulated:rng"], cwd=ROOT, stdin=child, stdout=child, stderr=child,
+        env=environ,
+    )  # fmt: skip
     os.close(child)
     seen = b""
     try:

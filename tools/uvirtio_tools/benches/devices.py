@@ -7,7 +7,6 @@ only read.
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -15,6 +14,7 @@ from random import Random
 
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, WorkloadFailed
+from uvirtio.programs import environment, python_code
 from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats import blk, net
@@ -119,7 +119,7 @@ def _taken(device: Device) -> Iterator[None]:
     if peer is None:
         yield
         return
-    with subprocess.Popen([sys.executable, "-S", "-c", _SINK], stdin=peer.fileno()) as sink:
+    with subprocess.Popen(python_code(_SINK), env=environment(), stdin=peer.fileno()) as sink:
         try:
             yield
         finally:

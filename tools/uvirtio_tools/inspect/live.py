@@ -3,46 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvirtio
 from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, open_function, parse
 from uvirtio.bus.uio.discovery import describe, discover, resolve
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
+from uvirtio.programs import environment, python_module, signal_name
 
 from .changes import compare
 from .codec import decode
 from .model import Description
 from .sources import describe_open, describe_sysfs
 
-__all__ = ["Event", "LiveDevice", "LiveMachine", "Row", "command", "environment", "interrupts_of"]
+__all__ = ["Event", "LiveDevice", "LiveMachine", "Row", "interrupts_of"]
 
 #: Events that are kept.
 _EVENTS = 500
 #: Longest time that a look in another process may take, in seconds.
 _LOOK = 20.0
-
-
-def command(*words: str) -> list[str]:
-    """``uvirtio`` with these words, in a process of its own."""
-    return [sys.executable, "-m", "uvirtio", *words]
-
-
-def environment() -> dict[str, str]:
-    """An environment in which :func:`command` finds this very package."""
-    root = str(Path(uvirtio.__file__).resolve().parent.parent)
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))}
 
 
 def interrupts_of(numbers: Iterable[int], table: Path = Path("/proc/interrupts")) -> int | None:
@@ -176,7 +162,7 @@ def _look_elsewhere(bdf: str) -> Description:
     """Read mapped registers in another process: a device that is pulled out meanwhile ends that one with SIGBUS."""
     try:
         done = subprocess.run(
-            command("show", bdf, "--json"),
+            python_module("uvirtio", "show", bdf, "--json"),
             env=environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -186,7 +172,7 @@ def _look_elsewhere(bdf: str) -> Description:
     except subprocess.TimeoutExpired:
         raise DeviceTimeout(f"{bdf}: reading the registers did not end within {_LOOK:g} s", seconds=_LOOK) from None
     if done.returncode < 0:
-        name = signal.Signals(-done.returncode).name
+        name = signal_name(-done.returncode)
         raise DeviceGone(f"{bdf}: the process that read its registers ended by {name}; the device was removed")
     if done.returncode:
         raise CannotRun(done.stderr.strip().removeprefix("uvirtio: ") or f"{bdf} cannot be read")

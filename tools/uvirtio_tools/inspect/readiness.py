@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from uvirtio.bus.uio.lock import RUN
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import UvirtioError
+from uvirtio.programs import find
 
 __all__ = ["Fact", "examine"]
 
@@ -324,7 +324,7 @@ def _qemu(machine: _Machine) -> list[Fact]:
 
 def _ask(words: list[str]) -> str | None:
     """What a program says, None where it is not there or fails."""
-    program = shutil.which(words[0]) or shutil.which(words[0], path="/usr/sbin:/sbin")
+    program = find(words[0])
     if program is None:
         return None
     try:

@@ -6,16 +6,11 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import uvirtio_drivers
-import uvirtio_tools
 from uvirtio.errors import DeviceGone
-
-from ..inspect.live import command, environment
+from uvirtio.programs import environment, python_module, signal_name
 
 __all__ = ["Client", "run_command"]
 
@@ -42,10 +37,10 @@ class Client:
 
     async def open(self, *, force: bool = False) -> dict[str, Any]:
         """Start it; the first state, or ``{"error": …}``."""
-        words = [sys.executable, "-m", "uvirtio_tools.tui.session", self.locator, *(["--force"] if force else [])]
+        words = [self.locator, *(["--force"] if force else [])]
         self._process = await asyncio.create_subprocess_exec(
-            *words,
-            env=_with_rooms(),
+            *python_module("uvirtio_tools.tui.session", *words),
+            env=environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -90,7 +85,7 @@ class Client:
         assert process.stderr is not None
         status = await process.wait()
         said = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
-        why = f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        why = f"ended by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
         self._words = f"the process that drove {self.locator} {why}"
         if said:
             self._words += f": {said[-1].removeprefix('uvirtio: ')}"
@@ -111,19 +106,11 @@ class Client:
             raise
 
 
-def _with_rooms() -> dict[str, str]:
-    """The environment of a session: the package's own folders on the path, installed or not."""
-    found = environment()
-    parents = [str(Path(str(package.__file__)).resolve().parent.parent) for package in (uvirtio_tools, uvirtio_drivers)]
-    found["PYTHONPATH"] = ":".join([found["PYTHONPATH"], *parents])
-    return found
-
-
 async def run_command(*words: str, on_line: Callable[[str], None]) -> int:
     """Run ``uvirtio`` with these words and hand over each line of what it prints; the exit status."""
     process = await asyncio.create_subprocess_exec(
-        *command(*words),
-        env=environment() | {"NO_COLOR": "1", "COLUMNS": "78", "TERM": "dumb"},
+        *python_module("uvirtio", *words),
+        env=environment(NO_COLOR="1", COLUMNS="78", TERM="dumb"),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

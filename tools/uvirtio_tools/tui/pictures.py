@@ -18,7 +18,9 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
-from ..inspect.live import LiveMachine, command, environment
+from uvirtio.programs import environment, python_module
+
+from ..inspect.live import LiveMachine
 from .app import Inspector
 from .drive import DrivePanel
 
@@ -89,7 +91,10 @@ def _printed(directory: Path) -> None:
 
     for name, words in _COMMANDS.items():
         done = subprocess.run(
-            command(*words), env=environment() | {"COLUMNS": "100", "FORCE_COLOR": "1"}, capture_output=True, text=True
+            python_module("uvirtio", *words),
+            env=environment(COLUMNS="100", FORCE_COLOR="1"),
+            capture_output=True,
+            text=True,
         )
         screen = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
         shown = " ".join(f"'{word}'" if "?" in word else word for word in words)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
 from ...errors import CannotRun, LocatorError, NoSuchDevice, QemuDied, UvirtioError
+from ...programs import find, python_code, signal_name
 from ..qmp import Qmp
 from .qtest import Qtest
 
@@ -48,14 +47,14 @@ _SHELL_LEASH = 'test "$PPID" = "$0" && exec "$@"'
 def find_qemu(wanted: str | None) -> str:
     """The path of the QEMU to use: ``wanted``, else ``$UVIRTIO_QEMU``, else from PATH. Raises :class:`NoSuchDevice`."""
     asked = wanted or os.environ.get(ENVIRONMENT) or BINARY
-    found = shutil.which(os.path.expanduser(asked))
+    found = find(os.path.expanduser(asked))
     if found is None:
         source = "qemu=" if wanted else f"{ENVIRONMENT}=" if os.environ.get(ENVIRONMENT) else ""
         raise NoSuchDevice(
             f"{source}{asked} is not an executable; install QEMU (Debian: qemu-system-x86) or name yours with "
             f"qemu=PATH or the environment variable {ENVIRONMENT}"
         )
-    return os.path.abspath(found)
+    return found
 
 
 def memory_file(name: str, content: bytes = b"", size: int | None = None) -> int:
@@ -69,10 +68,10 @@ def memory_file(name: str, content: bytes = b"", size: int | None = None) -> int
 
 def _leashed(command: Sequence[str]) -> list[str]:
     """The command, so started that the kernel kills it when the thread that starts it ends."""
-    setpriv, parent = shutil.which("setpriv"), str(os.getpid())
+    setpriv, parent = find("setpriv"), str(os.getpid())
     if setpriv:
         return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL_LEASH, parent, *command]
-    return [sys.executable, "-ISc", _LEASH, parent, *command]
+    return python_code(_LEASH, parent, *command)
 
 
 class QemuProcess:
@@ -186,7 +185,7 @@ class QemuProcess:
             how = "closed its qtest socket"
         elif status < 0:
             with contextlib.suppress(ValueError):
-                status = signal.Signals(-status).name  # type: ignore[assignment]
+                status = signal_name(-status)  # type: ignore[assignment]
             how = f"was ended by {status}"
         else:
             how = f"ended with status {status}"

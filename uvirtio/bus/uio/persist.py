@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 from ...errors import CannotRun
+from ...programs import find
 from .discovery import PciFunction
 from .sysfs import UIO_DRIVER, Sysfs, explain
 
@@ -87,6 +88,6 @@ def persistent(sysfs: Sysfs) -> list[str]:
 
 def _reload(sysfs: Sysfs) -> None:
     """Have udev read its rules again. Where it does not run, it reads them when it starts."""
-    if sysfs.root == Path("/"):
+    if sysfs.root == Path("/") and (program := find("udevadm")) is not None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(["udevadm", "control", "--reload"], capture_output=True, timeout=10, check=False)
+            subprocess.run([program, "control", "--reload"], capture_output=True, timeout=10, check=False)

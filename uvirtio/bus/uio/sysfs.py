@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from ...errors import CannotRun, NoSuchDevice, PrivilegeMissing
+from ...programs import find
 
 __all__ = ["UIO_DRIVER", "Directory", "Sysfs", "explain"]
 
@@ -262,12 +263,12 @@ class Sysfs:
         self.note(f"modprobe {module}")
         if self.dry_run:
             return ""
+        if (program := find("modprobe")) is None:
+            return "there is no modprobe command (package kmod)"
         try:
             done = subprocess.run(
-                ["modprobe", module], capture_output=True, text=True, timeout=_MODPROBE_TIME, stdin=subprocess.DEVNULL
+                [program, module], capture_output=True, text=True, timeout=_MODPROBE_TIME, stdin=subprocess.DEVNULL
             )
-        except FileNotFoundError:
-            return "there is no modprobe command (package kmod)"
         except subprocess.TimeoutExpired:
             return f"modprobe did not end within {_MODPROBE_TIME:g} s"
         return "" if done.returncode == 0 else done.stderr.strip() or f"modprobe ended with status {done.returncode}"

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -20,6 +21,7 @@ from uvirtio.bus.uio import Sysfs, restore
 from uvirtio.bus.uio.journal import Journal
 from uvirtio.bus.uio.lock import RUN
 from uvirtio.errors import UvirtioError
+from uvirtio.programs import signal_name
 
 from . import exits, standard_files
 
@@ -70,7 +72,9 @@ def supervise(
 
 
 def _tell(sentence: str) -> None:
-    print(f"uvirtio: {sentence}", file=sys.stderr, flush=True)
+    # Whether anybody hears of it must not decide whether a device is given back.
+    with suppress(OSError, ValueError):
+        print(f"uvirtio: {sentence}", file=sys.stderr, flush=True)
 
 
 def _load_prctl() -> Callable[[int, int], int]:
@@ -182,19 +186,21 @@ def _conclude(bdf: str, ended: int | None, interrupted: bool, sysfs: Sysfs, run:
             f"`uvirtio restore {bdf}` gives the device back"
         )
         return exits.FAILED
+    # The device first: nothing that goes wrong with telling may keep it from being given back.
+    given_back, sentences = _restore(bdf, sysfs, run)
     if os.WIFEXITED(ended):
         status = os.WEXITSTATUS(ended)
     else:
         number = os.WTERMSIG(ended)
         status = exits.INTERRUPTED if interrupted or number in _FORWARDED else exits.FAILED
         _tell(_obituary(bdf, number, sysfs))
-    if not _restore(bdf, sysfs, run):
-        return status or exits.FAILED
-    return status
+    for sentence in sentences:
+        _tell(sentence)
+    return status if given_back else status or exits.FAILED
 
 
 def _obituary(bdf: str, number: int, sysfs: Sysfs) -> str:
-    name = signal.Signals(number).name
+    name = signal_name(number)
     if not sysfs.exists(bdf):
         return f"{bdf} was removed from the machine while it was driven; its worker process ended by {name}"
     if number == signal.SIGBUS:
@@ -204,18 +210,16 @@ def _obituary(bdf: str, number: int, sysfs: Sysfs) -> str:
     return f"the worker process that drove {bdf} was ended by {name}, so there is no result"
 
 
-def _restore(bdf: str, sysfs: Sysfs, run: Path) -> bool:
-    """Undo what the worker left behind; false, with a sentence on stderr, when that does not work."""
+def _restore(bdf: str, sysfs: Sysfs, run: Path) -> tuple[bool, list[str]]:
+    """Undo what the worker left behind: whether that worked, and what is to be said about it."""
     try:
         entry = Journal(run).read(bdf)
         if entry is None or not (entry.opened or entry.hugepages or (entry.binding and not entry.binding.kept)):
-            return True
+            return True, []
         restored = restore(bdf, sysfs=sysfs, run=run, kept=False)
-    except UvirtioError as error:
-        _tell(f"{bdf} could not be given back: {error}. `uvirtio restore {bdf}` tries it again")
-        return False
-    for note in restored.notes:
-        _tell(note)
+    except Exception as error:
+        return False, [f"{bdf} could not be given back: {error}. `uvirtio restore {bdf}` tries it again"]
+    sentences = list(restored.notes)
     if sysfs.exists(bdf):
-        _tell(f"{bdf} has been stopped and left as it was found (driver: {restored.driver or 'none'})")
-    return True
+        sentences.append(f"{bdf} has been stopped and left as it was found (driver: {restored.driver or 'none'})")
+    return True, sentences

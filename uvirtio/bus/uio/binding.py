@@ -7,14 +7,16 @@ changed is in the journal first. Whoever calls :func:`take` or :func:`undo` hold
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...access.clock import RealClock
 from ...access.wait import poll
 from ...errors import CannotRun, InUse, ModuleMissing, NoSuchDevice, NotVirtio, PrivilegeMissing, UvirtioError
-from ...spec.pci import Command, Header
+from ...spec.pci import CapabilityId, Command, Header, MsixControl
 from .discovery import describe
 from .hugepages import give_back
 from .inuse import uses
@@ -27,6 +29,8 @@ __all__ = ["Bound", "Restored", "bind", "pending", "restore", "restore_all", "ta
 
 #: Longest time until ``/dev/uioN`` is there after the driver has the device, in seconds.
 _DEVICE_TIME = 10.0
+#: Bits of the command register that driving a function changes.
+_CHANGED = Command.IO | Command.MEMORY | Command.BUS_MASTER | Command.INTX_DISABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,9 @@ def restore_all(*, sysfs: Sysfs | None = None, run: Path = RUN) -> list[Restored
             done.append(restore(bdf, sysfs=sysfs, run=run))
         except UvirtioError as error:
             done.append(error)
+        except Exception as error:
+            # Whatever it is: the other devices are to be given back.
+            done.append(CannotRun(f"{bdf} could not be given back: {type(error).__name__}: {error}"))
     return done
 
 
@@ -231,44 +238,74 @@ def _why_refused(sysfs: Sysfs, bdf: str) -> str:
 def undo(sysfs: Sysfs, journal: Journal, bdf: str, *, kept: bool) -> list[str]:
     """Undo what the journal of a function says, bus mastering first; ``kept`` also what was bound on purpose.
 
-    The process that wrote it has ended or is the one that calls. Returns sentences about what did not work.
+    The process that wrote it has ended or is the one that calls. Each step is done whatever has become of the others, and
+    struck from the journal when it is done; the first error is raised at the end. Returns sentences about what did not work.
     """
     entry = journal.read(bdf)
     if entry is None:
         return []
     notes: list[str] = []
-    if entry.opened is not None:
-        with suppress(NoSuchDevice):  # unplugged just now, which is told below
-            notes += _put_registers_back(sysfs, bdf, entry.opened)
+    failures: list[Exception] = []
+    opened, binding, pages = entry.opened, entry.binding, entry.hugepages
+    steps: list[tuple[dict[str, Any], Callable[[], list[str]]]] = []
+    if opened is not None:
+        steps.append(({"opened": None}, lambda: _put_registers_back(sysfs, bdf, opened)))
+    if binding is not None and (kept or not binding.kept):
+        steps.append(({"binding": None}, lambda: _give_driver_back(sysfs, bdf, binding)))
+    if pages:
+        steps.append(({"hugepages": ()}, lambda: give_back(sysfs, journal.run, pages)))
+    for struck, step in steps:
+        if failures and entry.opened is not None and "hugepages" in struck:
+            break  # a device that was not stopped may still write there: nobody else shall get that memory
+        try:
+            notes += step()
+        except Exception as error:
+            failures.append(error)
+            continue
+        entry = replace(entry, pid=os.getpid(), **struck)
         if not sysfs.dry_run:
-            journal.change(bdf, opened=None)
-    try:
-        if entry.binding is not None and (kept or not entry.binding.kept):
             try:
-                notes += _rebind(sysfs, bdf, entry.binding, probe=entry.binding.driver is not None)
-            except NoSuchDevice:
-                if sysfs.exists(bdf):
-                    raise
-            if not sysfs.exists(bdf):
-                notes.append(f"{bdf} has been removed from the machine; there is no driver to give back")
-            if not sysfs.dry_run:
-                journal.change(bdf, binding=None)
-    finally:
-        give_back(sysfs, journal, bdf)
+                journal.write(entry)
+            except CannotRun as error:
+                notes.append(str(error))
+    if failures:
+        raise failures[0]
     return notes
 
 
 def _put_registers_back(sysfs: Sysfs, bdf: str, opened: Opened) -> list[str]:
     notes: list[str] = []
-    if sysfs.driver(bdf) not in (UIO_DRIVER, None) or sysfs.peek(bdf, Header.COMMAND, 2) == 0xFFFF:
-        return notes
-    # The device can reach memory only if bus mastering was turned on; stopping begins with turning it off.
-    if opened.driven and (note := stop(sysfs, bdf)):
-        notes.append(note)
-    if opened.msix is not None:
-        sysfs.poke(bdf, opened.msix[0], 2, opened.msix[1])
-    # Bus mastering stays off: whoever gets the function next turns it on himself.
-    sysfs.poke(bdf, Header.COMMAND, 2, opened.command & ~Command.BUS_MASTER)
+    with suppress(NoSuchDevice):  # unplugged just now
+        if sysfs.driver(bdf) not in (UIO_DRIVER, None) or (command := sysfs.peek(bdf, Header.COMMAND, 2)) == 0xFFFF:
+            return notes
+        # The device can reach memory only if bus mastering was turned on; stopping begins with turning it off.
+        if opened.driven and (note := stop(sysfs, bdf)):
+            notes.append(note)
+        if opened.msix is not None:
+            notes += _put_message_control_back(sysfs, bdf, *opened.msix)
+        # Bus mastering stays off: whoever gets the function next turns it on himself. No other bits than those which driving
+        # a virtio device changes.
+        sysfs.poke(bdf, Header.COMMAND, 2, (command & ~_CHANGED | opened.command & _CHANGED) & ~Command.BUS_MASTER)
+    return notes
+
+
+def _put_message_control_back(sysfs: Sysfs, bdf: str, at: int, control: int) -> list[str]:
+    if sysfs.peek(bdf, at - 2, 1) != CapabilityId.MSIX:
+        return [f"{bdf}: there is no MSI-X capability at {at - 2:#x} any more; its enable bit was left alone"]
+    own = MsixControl.ENABLE | MsixControl.FUNCTION_MASK
+    sysfs.poke(bdf, at, 2, sysfs.peek(bdf, at, 2) & ~own | control & own)
+    return []
+
+
+def _give_driver_back(sysfs: Sysfs, bdf: str, binding: Binding) -> list[str]:
+    notes: list[str] = []
+    try:
+        notes += _rebind(sysfs, bdf, binding, probe=binding.driver is not None)
+    except NoSuchDevice:
+        if sysfs.exists(bdf):
+            raise
+    if not sysfs.exists(bdf):
+        notes.append(f"{bdf} has been removed from the machine; there is no driver to give back")
     return notes
 
 

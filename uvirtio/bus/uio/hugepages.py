@@ -10,6 +10,7 @@ import errno
 import mmap
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -84,23 +85,19 @@ def reserve(sysfs: Sysfs, journal: Journal, bdf: str, pages: int) -> None:
         )
 
 
-def give_back(sysfs: Sysfs, journal: Journal, bdf: str) -> None:
-    """Give back what :func:`reserve` asked for on behalf of a function."""
-    entry = journal.read(bdf)
-    if entry is None or not entry.hugepages:
-        return
+def give_back(sysfs: Sysfs, run: Path, reservations: Sequence[Reservation]) -> list[str]:
+    """Give back what :func:`reserve` asked for; nothing to be said about it."""
     path = _pool(sysfs) / "nr_hugepages"
-    with FunctionLock("hugepages", journal.run, wait=True):
+    with FunctionLock("hugepages", run, wait=True):
         now = sysfs.number(path)
         left = now
-        for item in reversed(entry.hugepages):
+        for item in reversed(reservations):
             # Without an answer on record the process died around the write: what came is what the pool grew by.
             came = item.got if item.got is not None else min(item.wanted, max(0, left - item.before))
             left = max(0, left - came)
         if left != now:
             sysfs.write(path, str(left))
-        if not sysfs.dry_run:
-            journal.change(bdf, hugepages=())
+    return []
 
 
 def _pool(sysfs: Sysfs) -> Path:

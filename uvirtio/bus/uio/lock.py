@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from ...errors import CannotRun, DeviceBusy, PrivilegeMissing
 
-__all__ = ["RUN", "FunctionLock", "run_directory"]
+__all__ = ["RUN", "FunctionLock", "run_directory", "trusted"]
 
 #: Where journals and locks live: gone after a reboot, as the state that they describe is.
 RUN = Path("/run/uvirtio")
@@ -22,7 +24,18 @@ def run_directory(run: Path) -> Path:
         raise PrivilegeMissing(f"cannot make {run}: taking a device needs root (sudo uvirtio ...)") from error
     except OSError as error:
         raise CannotRun(f"cannot make {run}: {error.strerror}") from error
+    found = os.lstat(run)
+    if not stat.S_ISDIR(found.st_mode) or not trusted(found):
+        raise CannotRun(
+            f"{run} belongs to somebody else, or others may write to it: what is in it decides what root writes to PCI "
+            "devices; see who made it, and remove it"
+        )
     return run
+
+
+def trusted(found: os.stat_result) -> bool:
+    """Whether nobody but root, or whoever runs this, can have written what lies there."""
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 class FunctionLock:
@@ -36,10 +49,12 @@ class FunctionLock:
         path = run_directory(run) / f"{name}.lock"
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
+        except PermissionError as error:
             raise PrivilegeMissing(
                 f"cannot open {path}: {error.strerror}; run it as root (sudo uvirtio ...)"
             ) from error
+        except OSError as error:
+            raise CannotRun(f"cannot open {path}: {error.strerror}") from error
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
@@ -50,8 +65,10 @@ class FunctionLock:
                 f"{name} is driven by another uvirtio, process {holder or 'unknown'}; "
                 f"wait for it to end or end it (kill {holder or 'PID'})"
             ) from error
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+        own = f"{os.getpid()}\n".encode()
+        # Only for people who wait for it: a full file system keeps nobody from giving a device back.
+        with suppress(OSError):
+            os.ftruncate(self._handle, os.pwrite(self._handle, own, 0))
 
     def release(self) -> None:
         """Give it up; idempotent."""

@@ -1,0 +1,115 @@
+"""A real machine in somebody else's hands: planted modules, a full /run, signals that nobody expects, damaged journals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.planted import plant
+from tests.vm.guest.test_uio_bus import SYSFS, _pages, _start, _worker
+from uvirtio.bus.uio import Restored, bind, pending, restore_all
+from uvirtio.bus.uio.lock import RUN
+from uvirtio.errors import CannotRun
+from uvirtio_tools.inspect.live import LiveDevice
+from uvirtio_tools.tui.client import Client
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def rng(devices: dict[str, str]) -> str:
+    """QEMU's own entropy device, with the kernel's driver on it."""
+    address = devices["qemu-rng"]
+    assert SYSFS.driver(address) == "virtio-pci"
+    return address
+
+
+@pytest.fixture
+def run_is_full(rng: str) -> Iterator[object]:
+    """Makes ``/run/uvirtio`` a small file system of its own, and gives a way to fill it up."""
+    RUN.mkdir(mode=0o700, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k,mode=0700", "tmpfs", RUN], check=True)
+
+    def fill() -> None:
+        with open(RUN / "filler", "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(4096))
+            except OSError:
+                pass
+
+    yield fill
+    subprocess.run(["umount", RUN], check=True)
+
+
+def test_nothing_that_lies_in_the_current_directory_is_run_as_root(
+    rng: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, mark = tmp_path / "anybodys", tmp_path / "mark"
+    here.mkdir()
+    plant(here, mark)
+    here.chmod(0o777)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+
+    async def drive() -> list[dict[str, object]]:
+        client = Client(rng, lambda _trace: None)
+        try:
+            return [await client.open(), await client.step("start"), await client.step("reset")]
+        finally:
+            await client.close()
+
+    assert all("state" in answer for answer in asyncio.run(drive()))
+    assert SYSFS.driver(rng) == "virtio-pci"
+    bind(rng)
+    try:
+        assert LiveDevice(rng).refresh()
+    finally:
+        restore_all()
+    command = Path(sys.executable).with_name("uvirtio")
+    for words in (["watch", rng, "--count", "2", "--interval", "0.1"], ["doctor"], ["list"]):
+        done = subprocess.run([command, *words], capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in done.stderr
+    assert not mark.exists()
+
+
+def test_a_worker_that_a_real_time_signal_ends_is_cleaned_up_after(rng: str) -> None:
+    before = _pages()
+    supervisor = _start(rng)
+    os.kill(_worker(supervisor), signal.SIGRTMIN + 6)
+    _, messages = supervisor.communicate(timeout=60)
+    assert supervisor.returncode == 1, messages
+    assert "SIGRTMIN+6" in messages
+    assert (SYSFS.driver(rng), _pages(), pending()) == ("virtio-pci", before, [])
+
+
+def test_a_device_is_given_back_where_run_is_full(rng: str, run_is_full: object) -> None:
+    before = _pages()
+    supervisor = _start(rng)
+    assert callable(run_is_full)
+    run_is_full()
+    os.kill(_worker(supervisor), signal.SIGKILL)
+    _, messages = supervisor.communicate(timeout=60)
+    assert supervisor.returncode == 1, messages
+    assert (SYSFS.driver(rng), _pages(), pending()) == ("virtio-pci", before, [])
+
+
+def test_a_damaged_journal_keeps_no_other_device_from_being_given_back(rng: str, devices: dict[str, str]) -> None:
+    other = "0000:00:00.0"
+    bind(rng)
+    (RUN / f"{other}.json").write_text('{"version": 1}')
+    try:
+        refused, back = restore_all()
+        assert isinstance(refused, CannotRun)
+        assert isinstance(back, Restored)
+        assert SYSFS.driver(rng) == "virtio-pci"
+    finally:
+        (RUN / f"{other}.json").unlink()
+    assert pending() == []

@@ -18,6 +18,26 @@ _STRICT = "UVIRTIO_NOTHING_LEFT_OUT"
 """Set to 1, what is left out or skipped makes the run fail."""
 
 
+class TimeSpent:
+    """Tells at the end in which folders the time of all tests went; the slowest tests are told by ``--durations``."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.counts: dict[str, int] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        folder = report.nodeid.split("::", 1)[0].rpartition("/")[0]
+        self.seconds[folder] = self.seconds.get(folder, 0.0) + report.duration
+        self.counts[folder] = self.counts.get(folder, 0) + (report.when == "call")
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if sum(self.seconds.values()) < 60:
+            return
+        terminalreporter.section("time by folder")
+        for folder in sorted(self.seconds, key=self.seconds.__getitem__, reverse=True):
+            terminalreporter.write_line(f"{self.seconds[folder]:8.1f} s  {self.counts[folder]:5} tests  {folder}")
+
+
 class LeftOut:
     """Counts what was left out and what was skipped, tells, and fails the run where nothing may be."""
 
@@ -70,6 +90,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     if IN_GUEST not in os.environ:  # there the host has seen to it
         config.pluginmanager.register(LeftOut(), "left-out")
+        if not hasattr(config, "workerinput"):
+            config.pluginmanager.register(TimeSpent(), "time-spent")
 
 
 @pytest.hookimpl(optionalhook=True)

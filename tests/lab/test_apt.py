@@ -44,8 +44,7 @@ def apt_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     parts.mkdir()
     settings = tmp_path / "apt.conf"
     settings.write_text(
-        f'Dir::Etc::SourceList "{tmp_path}/sources.list";\nDir::Etc::SourceParts "{parts}";\n'
-        f'Dir::State "{tmp_path}";\n'
+        f'Dir::Etc::SourceList "{tmp_path}/sources.list";\nDir::Etc::SourceParts "{parts}";\nDir::State "{tmp_path}";\n'
     )
     monkeypatch.setenv("APT_CONFIG", str(settings))
     return tmp_path

@@ -70,10 +70,13 @@ def flow(
     *,
     depth: int,
     batch: int | None = None,
+    least: int = 0,
     prepare: Numbers | None = None,
     check: Numbers | None = None,
 ) -> Flow:
     """For so long, keep at most ``depth`` buffers in flight and publish at least ``batch`` at once (None: half of them).
+
+    It goes on longer until ``least`` buffers have come back, however slow the device or the machine.
 
     A notification for each buffer that comes back would cost more than the buffer. Without ``prepare`` the buffers are ready
     as they are. Raises :class:`DeviceTimeout` when nothing comes back.
@@ -100,7 +103,7 @@ def flow(
         if check is not None:
             check(pool.numbers[:got])
         done += got
-        if clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience):
+        if done >= least and (clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience)):
             spent = time.perf_counter_ns() - real
             return Flow(done, clock.now() - started, spent, queue.state().format, kicks)
 

@@ -130,6 +130,51 @@ class AnswersLateAfterSuspend(Behaviour):
         return self.phase is Phase.SUSPENDING or self.device.clock.now() < self.until
 
 
+class ServesOverAReset(Behaviour):
+    """Status reads 0 as soon as 0 is written; the buffers that wait are served all the same, at once or a while later."""
+
+    wait: ClassVar[float] = 0.0
+
+    def reset_written(self) -> None:
+        if self.phase is not Phase.SUSPENDED:
+            super().reset_written()
+            return
+        self._cancel()
+        self.device.status = 0
+        for queue in self.device.queues:
+            queue.enabled = False
+        if self.wait:
+            self.device.clock.call_at(self.device.clock.now() + self.wait, self._serve)
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        self.phase = Phase.RUNNING
+        with self.device.guarded():
+            for queue in self.device.queues:
+                queue.enabled = queue.ring is not None
+            self.device.service_all()
+        self.device.reset()
+
+    def may_notify_queue(self) -> bool:
+        return bool(self.device.status) and super().may_notify_queue()
+
+
+@pytest.mark.parametrize("kind", ["rng", "blk"])
+@pytest.mark.parametrize("ring", ["", "&features=-RING_PACKED"])
+@pytest.mark.parametrize("wait", [0.0, 1e-4, 3e-4, 0.05])
+def test_one_that_serves_what_waits_when_it_is_reset_has_not_reset_however_early_its_status_reads_0(
+    kind: str, ring: str, wait: float
+) -> None:
+    class Late(ServesOverAReset):
+        pass
+
+    Late.wait = wait
+    run = judge(f"emulated:{kind}?latency=0{ring}", behaviour=Late, only="V15")
+    assert words(run) == {"V15": "FAIL"}
+    assert "used index" in results(run)["V15"].finding.observed
+
+
 @pytest.mark.parametrize("kind", ["rng", "blk"])
 @pytest.mark.parametrize("latency", ["latency=0", "instant=on", "latency=0.001"])
 def test_one_that_shows_itself_suspended_too_early_is_found_however_fast_it_works(kind: str, latency: str) -> None:

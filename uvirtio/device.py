@@ -6,12 +6,15 @@ Suspend and resume stand on this in :mod:`uvirtio.suspend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 
+from .access.notifications import Notifications
 from .access.trace import Recorder
-from .access.wait import Polled, poll
-from .attached import ALL_ONES, DONE, REFUSED, TIMEOUT, Attached, Phase, status_table
+from .access.wait import YES, Polled, poll
 from .bus import Function
+from .configuration import Configuration
+from .deviations import Deviations
 from .errors import (
     CannotRun,
     DeviceMisbehaved,
@@ -23,28 +26,74 @@ from .errors import (
     UvirtioError,
 )
 from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
+from .pci.capabilities import walk
+from .pci.header import read_identity
 from .queue import Queue
 from .queue.make import make_queue
 from .spec.features import Feature, Features
 from .spec.status import GONE, Status, describe
+from .status import DONE, Phase, StatusByte, status_table
+from .transport import Transport
+from .transport.choose import choose_transport
+from .waiting import wait_for
 
-__all__ = ["ALL_ONES", "DONE", "REFUSED", "TIMEOUT", "Device", "Phase", "status_table"]
+__all__ = ["TIMEOUT", "Device"]
+
+#: Longest time that a device may take for a step, in seconds, where the caller does not say.
+TIMEOUT = 10.0
 
 _RESET_DONE = status_table(lambda value: value == 0, refusal=False)
 
 
-class Device(Attached):
+class Device:
     """A virtio device on an open function, and its life.
 
-    ``timeout`` (seconds) bounds every step. Closing resets the device, waits for 0, and closes the function.
+    Its parts, each with a name of its own: ``transport`` (registers), ``status``, ``configuration``, ``notifications``,
+    ``queues`` (by index) and ``deviations``. ``timeout`` (seconds) bounds every step. Closing resets the device, waits for
+    0, and closes the function.
     """
 
     def __init__(self, function: Function, *, recorder: Recorder | None = None, timeout: float = TIMEOUT) -> None:
-        """Attach to it; its registers are not touched yet. Raises as :class:`Attached` does."""
-        super().__init__(function, recorder=recorder, timeout=timeout)
+        """Read who the device is and where its structures lie; its registers are not touched yet.
+
+        Raises :class:`NotVirtio`, :class:`DeviceGone`, :class:`DeviceMisbehaved`.
+        """
+        clock, locator = function.clock, function.locator
+        self.function = function
+        self.clock = clock
+        self.recorder = recorder
+        self.identity = read_identity(function.config, locator)
+        self.capabilities, self.list_problems = walk(function.config, self._bar_length)
+        self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
+        self.deviations = Deviations(recorder)
+        self.status = StatusByte(self.transport, function.config, clock, locator, self.deviations)
+        self.configuration = Configuration(
+            self.transport, self.identity.type, self.status, clock, locator, self.deviations, timeout
+        )
+        self.notifications = Notifications(self.transport.take_isr(), function.line)
         self.queues: dict[int, Queue] = {}
         self.offered = Features()
         self.negotiated: Negotiated | None = None
+
+    def _bar_length(self, number: int) -> int | None:
+        try:
+            return self.function.bar(number).length
+        except (DeviceMisbehaved, CannotRun):
+            return None
+
+    @property
+    def timeout(self) -> float:
+        """Longest time that the device may take for a step, in seconds."""
+        return self.configuration.timeout
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        self.configuration.timeout = seconds
+
+    @property
+    def phase(self) -> Phase:
+        """Where in its life the driver has brought the device."""
+        return self.status.phase
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -53,10 +102,10 @@ class Device(Attached):
 
         Raises :class:`DeviceTimeout` (memory is then kept: it may still belong to the device) or :class:`DeviceGone`.
         """
-        self.write_status(0)
-        polled = self.await_status(_RESET_DONE, timeout)
+        self.status.write(0)
+        polled = self.status.await_(_RESET_DONE, self.timeout if timeout is None else timeout)
         if polled.outcome != DONE:
-            self.phase = Phase.FAILED
+            self.status.phase = Phase.FAILED
             raise DeviceTimeout(
                 f"{self.function.locator}: 0 was written to status, but it reads {describe(polled.value)} after "
                 f"{polled.seconds:.3g} s and {polled.reads} reads; the device does not reset",
@@ -64,7 +113,7 @@ class Device(Attached):
                 seconds=polled.seconds,
                 reads=polled.reads,
             )
-        self.phase = Phase.RESET
+        self.status.phase = Phase.RESET
         # Only now, when nothing of an earlier driver's can make the device write anywhere.
         self.function.enable_bus_mastering()
         self.drop_queues()
@@ -74,10 +123,14 @@ class Device(Attached):
     def begin(self) -> Features:
         """Reset, ACKNOWLEDGE, DRIVER, and read what the device offers (3.1.1, steps 1 to 3)."""
         self.reset()
-        self.write_status(Status.ACKNOWLEDGE)
-        self.write_status(self._written | Status.DRIVER)
-        self.check_alive("reading the offered features")
-        self.phase = Phase.ACKNOWLEDGED
+        return self.acknowledge()
+
+    def acknowledge(self) -> Features:
+        """ACKNOWLEDGE, DRIVER, and read what the device offers; on a device that has just been reset."""
+        self.status.write(Status.ACKNOWLEDGE)
+        self.status.add(Status.DRIVER)
+        self.status.check_alive("reading the offered features")
+        self.status.phase = Phase.ACKNOWLEDGED
         self.offered = self.transport.device_features()
         return self.offered
 
@@ -113,14 +166,14 @@ class Device(Attached):
             self._give_up()
             raise
         self.negotiated = negotiated
-        self.phase = Phase.NEGOTIATED
+        self.status.phase = Phase.NEGOTIATED
         return negotiated
 
     def _confirm_features(self, negotiated: Negotiated) -> None:
-        self.write_status(self._written | Status.FEATURES_OK)
-        status = self.transport.status()
+        self.status.add(Status.FEATURES_OK)
+        status = self.status.read()
         if status == GONE:
-            self.check_alive("setting FEATURES_OK")
+            self.status.check_alive("setting FEATURES_OK")
         if not status & Status.FEATURES_OK:
             raise NegotiationFailed(
                 f"{self.function.locator}: the device refused FEATURES_OK: offered {self.offered}, "
@@ -129,7 +182,7 @@ class Device(Attached):
             )
 
     def _check_platform(self, accepted: Features) -> None:
-        if Feature.ACCESS_PLATFORM in accepted and getattr(self.function, "translated", False):
+        if Feature.ACCESS_PLATFORM in accepted and self.function.surroundings.translated:
             self._give_up()
             raise CannotRun(
                 f"{self.function.locator}: the device uses the platform's IOMMU (ACCESS_PLATFORM) and sits in a translated "
@@ -139,7 +192,7 @@ class Device(Attached):
 
     def _give_up(self) -> None:
         """Set FAILED, then reset, as 2.1.1 demands before another try."""
-        self.write_status(self._written | Status.FAILED)
+        self.status.add(Status.FAILED)
         self.reset()
 
     def set_up_queue(self, index: int, limit: int | None = None) -> Queue:
@@ -163,10 +216,9 @@ class Device(Attached):
                     f"queue {index} has size {maximum}; a split queue's is a power of 2 (virtio 1.4, 2.7)"
                 )
             size = 1 << size.bit_length() - 1
-        queue = make_queue(index, size, self.function.dma, accepted, legacy=legacy)
+        queue = make_queue(index, size, self.function.dma, accepted, legacy=legacy, recorder=self.recorder)
         self.function.dma.verify()
-        queue.recorder = self.recorder
-        queue.allow = self._allowed
+        queue.allow = self.deviations.lifted
         self.transport.enable_queue(
             index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address
         )
@@ -189,10 +241,9 @@ class Device(Attached):
             raise SuspendedError(f"queue {index}: the device is suspended; resume it before resetting a queue")
         queue = self.queues[index]
         self.transport.reset_queue(index)
-        in_reset = _Reading(lambda: self.transport.queue_in_reset(index))
-        polled = poll(in_reset, 0, (1, 0), self.clock, self.timeout)
+        polled = poll(lambda: not self.transport.queue_in_reset(index), YES, self.clock, self.timeout)
         if not polled.outcome:
-            self.check_alive(f"resetting queue {index}")
+            self.status.check_alive(f"resetting queue {index}")
             raise DeviceTimeout(
                 f"{self.function.locator}: queue_reset of queue {index} still reads 1 after {self.timeout:g} s",
                 value=1, seconds=polled.seconds, reads=polled.reads,
@@ -209,9 +260,9 @@ class Device(Attached):
 
     def driver_ok(self) -> None:
         """Set DRIVER_OK: the device is live (3.1.1, step 8)."""
-        self.write_status(self._written | Status.DRIVER_OK)
-        self.check_alive("setting DRIVER_OK")
-        self.phase = Phase.RUNNING
+        self.status.add(Status.DRIVER_OK)
+        self.status.check_alive("setting DRIVER_OK")
+        self.status.phase = Phase.RUNNING
 
     def initialise(
         self,
@@ -239,15 +290,30 @@ class Device(Attached):
 
     def hold(self, reason: str) -> None:
         """Make every queue refuse to add, publish and notify (D3, D4)."""
-        self.phase = Phase.SUSPENDED
+        self.status.phase = Phase.SUSPENDED
         for queue in self.queues.values():
             queue.hold(reason)
 
     def unhold(self) -> None:
         """Let the queues work again: the device is running."""
-        self.phase = Phase.RUNNING
+        self.status.phase = Phase.RUNNING
         for queue in self.queues.values():
             queue.unhold()
+
+    def deviating(self, duty: str, why: str) -> AbstractContextManager[None]:
+        """Lift exactly one guard of the library (``D1`` … ``D7``) for a deliberate deviation, tagged in the record."""
+        return self.deviations.lift(duty, why)
+
+    def wait_for(
+        self,
+        predicate: Callable[[], bool],
+        timeout: float | None = None,
+        *,
+        doing: str = "waiting",
+        queues: Sequence[Queue] = (),
+    ) -> Polled:
+        """Wait until ``predicate()``, for ``timeout`` seconds at most; see :func:`uvirtio.waiting.wait_for`."""
+        return wait_for(self, predicate, self.timeout if timeout is None else timeout, doing=doing, queues=queues)
 
     # -- end ---------------------------------------------------------------------------------------------------
 
@@ -258,7 +324,7 @@ class Device(Attached):
                 self.reset()
         except UvirtioError:
             # The function's close stops the device's access to memory in any case.
-            self.phase = Phase.FAILED
+            self.status.phase = Phase.FAILED
         finally:
             self.function.close()
 
@@ -269,13 +335,3 @@ class Device(Attached):
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _Reading:
-    """Something to poll that is more than one register access."""
-
-    def __init__(self, read: Callable[[], bool]) -> None:
-        self._read = read
-
-    def __getitem__(self, _index: int) -> int:
-        return int(self._read())

@@ -152,7 +152,15 @@ class NegotiationFailed(DeviceError):
 
 
 class DeviceMisbehaved(DeviceError):
-    """The device said something impossible: a used id, a length, an index, an offset."""
+    """The device said something impossible: a used id, a length, an index, an offset.
+
+    ``rule``: for what stands in a ring, which of its rules that breaks (``used id``, ``used length``, ``used index``, ``order``,
+    ``descriptor``, ``flags``); empty elsewhere.
+    """
+
+    def __init__(self, message: str, *, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class RequestFailed(DeviceError):

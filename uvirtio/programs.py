@@ -21,10 +21,13 @@ _RUN_MODULE = (
 )
 
 
-def find(name: str) -> str | None:
-    """The absolute path of a program, None where it is not installed. Only absolute entries of PATH count."""
+def find(name: str, *, system: bool = False) -> str | None:
+    """The absolute path of a program, None where it is not installed. Only absolute entries of PATH count.
+
+    ``system``: one of the system's own, which may stand where PATH does not lead.
+    """
     entries = [entry for entry in os.environ.get("PATH", "").split(os.pathsep) if os.path.isabs(entry)]
-    found = shutil.which(name, path=os.pathsep.join([*entries, *_SYSTEM]))
+    found = shutil.which(name, path=os.pathsep.join([*entries, *(_SYSTEM if system else ())]))
     return os.path.abspath(found) if found else None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .access.wait import Polled
-from .device import DONE, REFUSED, Device, Phase, status_table
+from .device import Device
 from .errors import (
     DeviceError,
     DeviceGone,
@@ -26,6 +26,7 @@ from .spec.dialects import AUTO, CHROMIUM, DIALECTS, RFC, V1_4, Dialect
 from .spec.features import Features
 from .spec.ids import DeviceType
 from .spec.status import Status, describe
+from .status import DONE, REFUSED, Phase, status_table
 
 __all__ = ["Outcome", "Suspender", "Transition", "choose_dialect"]
 
@@ -150,7 +151,7 @@ class Suspender:
         """
         device = self.device
         negotiated = device.negotiated
-        if not device.allows("D1"):
+        if not device.deviations.allow("D1"):
             if negotiated is None or self.dialect.feature not in negotiated.accepted:
                 raise DriverMisuse(
                     f"SUSPEND is not to be set: feature bit {self.dialect.feature} was not negotiated (D1; virtio 1.4, 3.4.1)"
@@ -158,16 +159,16 @@ class Suspender:
             if device.phase is not Phase.RUNNING:
                 raise DriverMisuse(f"SUSPEND is not to be set: the device is {device.phase.value}, not running (D1)")
         self.queues_before = {index: queue.state() for index, queue in device.queues.items()}
-        self._status_before = device.written
-        byte = self.dialect.suspend_write(device.written)
+        self._status_before = device.status.written
+        byte = self.dialect.suspend_write(device.status.written)
         # Held first: nothing may be made available after the write, not even by a signal handler.
         device.hold("the device is suspended")
-        device.write_status(byte)
+        device.status.write(byte)
         return byte
 
     def await_suspended(self) -> Transition:
         """Re-read the status until the device shows that it is suspended (D2), within the timeout. Does not raise."""
-        return self._await("suspend", self._suspended_table, (self.device.written,))
+        return self._await("suspend", self._suspended_table, (self.device.status.written,))
 
     def suspend(self) -> Transition:
         """Suspend the device. Raises :class:`DeviceNeedsReset`, :class:`DeviceTimeout`, :class:`DeviceGone`.
@@ -182,19 +183,19 @@ class Suspender:
     def begin_resume(self) -> int:
         """Write the byte that resumes, once. Returns it."""
         device = self.device
-        self._status_before = device.transport.status()
-        byte = self.dialect.resume_write(device.written)
+        self._status_before = device.status.read()
+        byte = self.dialect.resume_write(device.status.written)
         if self.dialect.resume_sets_driver_ok:
-            device.write_status(byte)
+            device.status.write(byte)
         else:
             # The Chromium dialect resumes by clearing SUSPEND: the one lawful exception to D7.
             with device.deviating("D7", "the Chromium dialect resumes by clearing SUSPEND"):
-                device.write_status(byte)
+                device.status.write(byte)
         return byte
 
     def await_running(self) -> Transition:
         """Re-read the status until the device runs (D6), within the timeout. Does not raise."""
-        return self._await("resume", self._running_table, (self.device.written,))
+        return self._await("resume", self._running_table, (self.device.status.written,))
 
     def resume(self, *, kick: bool = True) -> Transition:
         """Resume the device; then kick the queues that have outstanding buffers.
@@ -219,9 +220,9 @@ class Suspender:
         return kicked
 
     def _fall_back(self, first: Transition) -> Transition:
-        byte = self.device.written & ~Status.SUSPEND
+        byte = self.device.status.written & ~Status.SUSPEND
         with self.device.deviating("D7", f"{first.written[0]:#04x} did not resume the device; trying {byte:#04x}"):
-            self.device.write_status(byte)
+            self.device.status.write(byte)
         second = self._await("resume", self._running_table, (*first.written, byte))
         if not second.done:
             return second
@@ -240,7 +241,7 @@ class Suspender:
     def _await(self, kind: str, table: bytes, written: tuple[int, ...]) -> Transition:
         started = self.device.clock.now()
         try:
-            polled = self.device.await_status(table, self.timeout)
+            polled = self.device.status.await_(table, self.timeout)
         except DeviceGone:
             passed = self.device.clock.now() - started
             transition = Transition(
@@ -250,7 +251,7 @@ class Suspender:
             transition = self._transition(kind, polled, written)
         self.last = transition
         if transition.done and kind == "resume":
-            self.device.note_resumed()
+            self.device.status.note_resumed()
             self.device.unhold()
         return transition
 

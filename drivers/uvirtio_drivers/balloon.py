@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from uvirtio.access.dma import Dma
-from uvirtio.device import Device, Phase
+from uvirtio.device import Device
 from uvirtio.errors import UsageError
 from uvirtio.spec.devices import balloon as spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats.balloon import PAGE_NUMBER, PAGE_SIZE, STAT, STATS_MULTIPLE, Stat
 from uvirtio.spec.ids import DeviceType
+from uvirtio.status import Phase
 
 from .balloon_pages import page_numbers
 from .balloon_workload import BalloonWorkload
@@ -161,7 +162,7 @@ class Balloon:
 
     def tell_actual(self, count: int) -> None:
         """Write the number of pages in the balloon into the configuration. Raises :class:`SuspendedError` (D5)."""
-        self.device.write_config(_ACTUAL.offset, _ACTUAL.width, count)
+        self.device.configuration.write(_ACTUAL.offset, _ACTUAL.width, count)
 
     def workload(self) -> BalloonWorkload:
         """Pages in and out, with pages beside them that have to stay as they are."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
-from uvirtio.device import Phase
 from uvirtio.errors import WorkloadFailed
 from uvirtio.spec.formats.balloon import PAGE_SIZE
+from uvirtio.status import Phase
 
 from .balloon_pages import page_numbers
 

@@ -14,7 +14,6 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.formats.blk import HEADER, ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, STATUS_SIZE, RequestType
 from uvirtio.spec.ids import DeviceType
 
-from .backing import disposable
 from .blk_reads import Reads
 from .blk_request import LONGEST, Limits, Request, Requests, split
 from .blk_workload import BlkWorkload
@@ -195,7 +194,7 @@ class Blk:
         why = "the device is somebody's disk: sectors that may be written have to be named (--scratch FIRST-LAST)"
         if self.read_only:
             why = "the device is read-only"
-        elif disposable(self.device.function):
+        elif self.device.function.surroundings.disposable:
             found = find_signature(self.read, self.capacity)
             if not found:
                 return BlkWorkload(self, range(self.capacity), writing=True)

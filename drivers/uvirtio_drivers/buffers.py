@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from uvirtio.access.dma import Dma
-from uvirtio.device import Device, Phase
+from uvirtio.device import Device
 from uvirtio.errors import QueueFull, UsageError
 from uvirtio.queue import Queue
+from uvirtio.status import Phase
 
 __all__ = ["FILL", "ReceiveBuffers", "SendBuffers"]
 

@@ -6,14 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import ClassVar
 
-from uvirtio.device import Device, Phase
+from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceMisbehaved, DeviceTimeout, NotOffered
 from uvirtio.spec.devices import console as spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats.console import CONTROL, RESIZE, Event
 from uvirtio.spec.ids import DeviceType
+from uvirtio.status import Phase
 
-from .backing import echoes
 from .buffers import ReceiveBuffers, SendBuffers
 from .console_port import Port
 from .console_workload import ConsoleWorkload
@@ -204,7 +204,7 @@ class Console:
                 f"{self.device.function.locator}: there is no emerg_wr: CONSOLE_F_EMERG_WRITE was not negotiated"
             )
         field = next(field for field in spec.SPEC.fields if field.name == "emerg_wr")
-        self.device.write_config(field.offset, field.width, character & 0xFF)
+        self.device.configuration.write(field.offset, field.width, character & 0xFF)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -219,7 +219,7 @@ class Console:
         ``peer``: ``echo`` where every byte comes back; None: what the bus knows. Raises :class:`CannotRun` when the
         device announces no such port in time.
         """
-        echoed = peer == "echo" if peer else echoes(self.device.function)
+        echoed = peer == "echo" if peer else self.device.function.surroundings.echoes
         port = self.wait_for_port((lambda port: port.host_open) if echoed else (lambda _port: True))
         return ConsoleWorkload(self, port, echoed=echoed)
 

@@ -56,7 +56,7 @@ class Fields:
         field = self._field(name)
         if count is not None and count < field.count:
             field = replace(field, count=count)
-        return self._device.config_bytes(field.offset, field.size, what=f"the field {name}")
+        return self._device.configuration.piece(field.offset, field.size, what=f"the field {name}")
 
     def number(self, name: str) -> int:
         """A field that is one number. Raises like :meth:`data`."""

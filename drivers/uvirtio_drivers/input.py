@@ -93,7 +93,7 @@ class Input:
         Raises :class:`DeviceMisbehaved` for an impossible size, :class:`SuspendedError` (asking writes the configuration, D5).
         """
         for name, value in (("select", select), ("subsel", subsel)):
-            self.device.write_config(_FIELDS[name].offset, _FIELDS[name].width, value)
+            self.device.configuration.write(_FIELDS[name].offset, _FIELDS[name].width, value)
         size = self.fields.number("size")
         if size > ANSWER_LENGTH:
             raise DeviceMisbehaved(

@@ -30,7 +30,6 @@ from uvirtio.spec.formats.net import (
 )
 from uvirtio.spec.ids import DeviceType
 
-from .backing import echoes
 from .buffers import SendBuffers
 from .bulk import Bulk
 from .fields import Fields
@@ -130,7 +129,7 @@ class Net:
         self._bulk.take_back()
         if pairs is not None:
             self.use_pairs(pairs)
-        return NetWorkload(self, echoed=peer == "echo" if peer else echoes(self.device.function))
+        return NetWorkload(self, echoed=peer == "echo" if peer else self.device.function.surroundings.echoes)
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""
@@ -275,12 +274,12 @@ class Net:
         """
         if "status" not in self.fields:
             raise NotOffered("the device has no field status (NET_F_STATUS): its link is always up")
-        before = self.device.isr.config
+        before = self.device.notifications.config
         self.device.wait_for(
             lambda: self.link_up is up, timeout, doing=f"waiting for the link to go {'up' if up else 'down'}"
         )
-        self.device.isr.collect()
-        return self.device.isr.config != before
+        self.device.notifications.collect()
+        return self.device.notifications.config != before
 
     # -- control queue -----------------------------------------------------------------------------------------
 

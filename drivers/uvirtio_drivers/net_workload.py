@@ -52,7 +52,7 @@ class NetWorkload:
         self.foreign = 0
         #: Frames that did not come back while the configuration, and so maybe the link, was seen to change.
         self.lost_lawfully = 0
-        self._notified = net.device.isr.config
+        self._notified = net.device.notifications.config
 
     @property
     def outstanding(self) -> int:
@@ -119,11 +119,11 @@ class NetWorkload:
         try:
             self._net.device.wait_for(returned, doing="waiting for frames from the echoing peer")
         except DeviceTimeout as error:
-            if self._net.device.isr.config != self._notified or not self._net.link_up:
+            if self._net.device.notifications.config != self._notified or not self._net.link_up:
                 # The link was down, or may have been: frames are lost lawfully then.
                 self.lost_lawfully += len(self._waited)
                 self._waited.clear()
-                self._notified = self._net.device.isr.config
+                self._notified = self._net.device.notifications.config
                 return
             few = ", ".join(map(str, sorted(self._waited)[:8]))
             raise WorkloadFailed(

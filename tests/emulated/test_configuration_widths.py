@@ -14,5 +14,5 @@ def test_a_whole_configuration_is_read_field_by_field_in_each_ones_width(type_na
     with open_emulated(parse(f"emulated:{type_name}")) as bus:
         device = Device(bus)
         size = bus.function.device.model.spec().config_size
-        assert device.config_bytes(0, size) == bytes(bus.function.device.model.config)
+        assert device.configuration.piece(0, size) == bytes(bus.function.device.model.config)
         assert [entry for entry in bus.log.faults() if entry.detail.startswith("access of")] == []

@@ -241,10 +241,10 @@ def test_a_configuration_generation_that_never_rests_ends_at_the_time_limit_and_
 
     proceed, bus.function.bar_read = bus.function.bar_read, read  # type: ignore[method-assign]
     with Device(bus) as driven:
-        assert driven.config_bytes(0, 0) == b""
+        assert driven.configuration.piece(0, 0) == b""
         started = bus.clock.now()
         with pytest.raises(ConfigurationUnstable, match="the configuration kept changing for 10 s"):
-            driven.config_bytes(0, 8)
+            driven.configuration.piece(0, 8)
         assert bus.clock.now() - started < 11
         assert reads < 5000
         driven.timeout = 2.0

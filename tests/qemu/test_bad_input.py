@@ -206,7 +206,7 @@ def test_a_qemu_that_is_stopped_is_given_up_after_the_timeout(any_qemu: str, mon
         pid = function.process.pid
         os.kill(pid, signal.SIGSTOP)
         with pytest.raises(DeviceError, match=r"has not answered the access .* within 0\.3 s"):
-            device.transport.status()
+            device.status.read()
     wait_until_gone(pid)
 
 
@@ -218,14 +218,14 @@ def test_an_access_that_was_interrupted_does_not_disturb_the_next(
 
     with Device(open_function("qemu:rng")) as device:
         running(device)
-        expected = device.transport.status()
+        expected = device.status.read()
         before = signal.signal(signal.SIGALRM, interrupt)
         try:
             for _ in range(20):
                 signal.setitimer(signal.ITIMER_REAL, 0.003)
                 with pytest.raises(KeyboardInterrupt):
                     _look_on(device, expected)
-                assert device.transport.status() == expected
+                assert device.status.read() == expected
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
@@ -234,7 +234,7 @@ def test_an_access_that_was_interrupted_does_not_disturb_the_next(
 
 def _look_on(device: Device, expected: int) -> None:
     for _ in range(1_000_000):
-        assert device.transport.status() == expected
+        assert device.status.read() == expected
 
 
 # -- the end of this side --------------------------------------------------------------------------------------

@@ -63,8 +63,8 @@ def listening(net: Net) -> Iterator[list[bytes]]:
     """The frames that the peer gets, in its order; complete once this is left."""
     function = net.device.function
     assert isinstance(function, QemuFunction)
-    assert function.peer is not None
-    peer, got = function.peer, list[bytes]()
+    assert function.surroundings.peer is not None
+    peer, got = function.surroundings.peer, list[bytes]()
     peer.settimeout(0.3)
 
     def listen() -> None:

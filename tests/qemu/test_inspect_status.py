@@ -186,4 +186,4 @@ def test_looking_puts_the_selectors_back(qemu: str) -> None:
         common.write(0x16, 2, 2)
         describe_open(function)
         assert [common.read(at, width) for at, width in ((0x00, 4), (0x08, 4), (0x16, 2))] == [1, 1, 2]
-        assert device.transport.status() == 0
+        assert device.status.read() == 0

@@ -47,9 +47,9 @@ def test_entropy_arrives_with_interrupts(way: str, serve: Served) -> None:
         device.initialise(Rng.FEATURES, Rng.queues(device))
         rng = Rng(device)
         assert len({rng.read(32) for _ in range(50)}) == 50
-        assert device.line.present
+        assert device.notifications.line.present
         # Each read waits for its completion; a dead or storming line would show as none or as far too many.
-        assert 1 <= device.line_count() <= 500
+        assert 1 <= device.notifications.interrupts() <= 500
 
 
 @pytest.mark.parametrize(

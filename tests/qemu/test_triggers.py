@@ -32,8 +32,8 @@ def wait_for_config_notification(device: Device, before: int) -> None:
     """Wait until ISR has shown the configuration bit once more than before."""
 
     def notified() -> bool:
-        device.isr.collect()
-        return device.isr.config > before
+        device.notifications.collect()
+        return device.notifications.config > before
 
     device.wait_for(notified, PATIENCE, doing="waiting for a configuration change notification")
 
@@ -44,12 +44,12 @@ def test_a_changed_configuration_is_notified_and_reads_differently(target: str, 
         device: Device = driver.device
         triggers = triggers_of(driver)
         assert "change_config" in triggers.available()
-        seen = [device.config_bytes()]
+        seen = [device.configuration.piece()]
         for _ in range(3):
-            before = device.isr.config
+            before = device.notifications.config
             triggers.fire("change_config")
             wait_for_config_notification(device, before)
-            seen.append(device.config_bytes())
+            seen.append(device.configuration.piece())
         assert all(earlier != later for earlier, later in pairwise(seen))
 
 
@@ -64,7 +64,7 @@ def test_the_link_goes_down_and_up(qemu: str) -> None:
 
 def test_a_block_device_grows_by_what_was_asked_for(qemu: str) -> None:
     with driven("qemu:blk?size=1M") as blk:
-        before = blk.device.isr.config
+        before = blk.device.notifications.config
         triggers_of(blk).fire("resize", size=3 << 20)
         wait_for_config_notification(blk.device, before)
         assert blk.capacity == 6144
@@ -106,9 +106,9 @@ def test_an_unplugged_device_is_gone_with_a_named_error_and_no_hang(target: str,
     with driven(f"qemu:{target}", timeout=5.0) as driver:
         device: Device = driver.device
         triggers_of(driver).fire("unplug")
-        assert device.absent()
+        assert device.status.absent()
         with pytest.raises(DeviceGone):
-            device.check_alive("looking")
+            device.status.check_alive("looking")
         with pytest.raises(DeviceGone):
             work(driver, 1)
 

@@ -25,9 +25,9 @@ def peer_of(driver: Blk | Net | Console) -> socket.socket:
     """Our end of the device's backend."""
     function = driver.device.function
     assert isinstance(function, QemuFunction)
-    assert function.peer is not None
-    function.peer.settimeout(PATIENCE)
-    return function.peer
+    assert function.surroundings.peer is not None
+    function.surroundings.peer.settimeout(PATIENCE)
+    return function.surroundings.peer
 
 
 def exactly(connection: socket.socket, count: int) -> bytes:

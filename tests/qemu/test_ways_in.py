@@ -27,8 +27,8 @@ def entropy(locator: str) -> tuple[Device, bytes]:
         rng = Rng(device)
         first, second = rng.read(64), rng.read(64)
         assert first != second
-        assert device.line.present
-        assert device.line_count() > 0, "completions were notified"
+        assert device.notifications.line.present
+        assert device.notifications.interrupts() > 0, "completions were notified"
         return device, first
 
 

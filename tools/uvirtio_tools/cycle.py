@@ -16,7 +16,7 @@ from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
-from .checks.look import Look, WatchedQueue, changed, take_look
+from .checks.look import Look, changed, take_look, watched
 from .notified import NOTIFICATION_TIME, SETTLE, isr_count, shows_in_isr, shows_on_the_line
 
 __all__ = ["Cycle", "CycleRunner", "run_cycle"]
@@ -69,15 +69,11 @@ class Cycle:
 class CycleRunner:
     """Runs cycles on a running device, held suspended for ``hold`` seconds each.
 
-    Buffers are watched as well as rings where the device's queues were put under :func:`watch` before the driver started.
+    Buffers are watched as well as rings where the device records.
     """
 
     def __init__(self, device: Device, workload: Workload | None, suspender: Suspender, *, hold: float) -> None:
         self.device = device
-        self.queues = {
-            index: queue if isinstance(queue, WatchedQueue) else WatchedQueue(queue)
-            for index, queue in device.queues.items()
-        }
         self.workload = workload
         self.suspender = suspender
         self.hold = hold
@@ -99,9 +95,9 @@ class CycleRunner:
         completed = drain(self.device, self.workload, doing="the first requests, before any suspend")
         self.workload.verify()
         self.device.clock.sleep(SETTLE)
-        self.isr_clears = not all(self.device.isr.collect() for _ in range(TRIES))
+        self.isr_clears = not all(self.device.notifications.collect() for _ in range(TRIES))
         self.isr_works = self.isr_works and self.isr_clears
-        self.line_works = self.isr_works and self.device.line.present and self._interrupts()
+        self.line_works = self.isr_works and self.device.notifications.line.present and self._interrupts()
         return completed
 
     def run(self, number: int) -> Cycle:
@@ -125,7 +121,7 @@ class CycleRunner:
     def _run(self, cycle: Cycle) -> None:
         device, workload = self.device, self.workload
         completed_before = workload.completed if workload else 0
-        device.isr.collect()
+        device.notifications.collect()
         seen_before = isr_count(device)
         if workload is not None:
             workload.submit()
@@ -174,9 +170,9 @@ class CycleRunner:
         elif self.line_works and not self._interrupts():
             cycle.fail(
                 "after the resume ISR shows used buffers, but no interrupt arrives for them any more, although one did "
-                f"before the first suspend ({device.line.description}): interrupts are lost (virtio 1.4, 4.1.5.3)"
+                f"before the first suspend ({device.notifications.line.description}): interrupts are lost (virtio 1.4, 4.1.5.3)"
             )
-        device.check_alive("ending the cycle")
+        device.status.check_alive("ending the cycle")
 
     def _interrupts(self) -> bool:
         """Whether the interrupt arrives for a request; asked again before a no is believed."""
@@ -197,20 +193,20 @@ class CycleRunner:
 
     def _hold(self, cycle: Cycle) -> None:
         """Watch the device while it is suspended, and judge what it does."""
-        device, isr = self.device, self.device.isr
+        device, isr = self.device, self.device.notifications
         all_ones = isr.all_ones
-        at_done = take_look(device, self.queues)
+        at_done = take_look(device, watched(device))
         device.clock.sleep(SETTLE)
         # The look at "done" has cleared what was set in ISR before, so what shows later was set later; unless it read
         # all-ones, as some devices answer on their way to sleep: then it cleared nothing, and the next one counts.
         since = at_done if isr.all_ones == all_ones else None
         all_ones = isr.all_ones
-        settled = take_look(device, self.queues)
+        settled = take_look(device, watched(device))
         if since is None and isr.all_ones == all_ones:
             since = settled
-        device.line.enable()
+        device.notifications.line.enable()
         device.clock.sleep(self.hold)
-        after = take_look(device, self.queues, status=True)
+        after = take_look(device, watched(device), status=True)
         self._judge_status(cycle, after)
         self._judge_memory(cycle, at_done, after)
         if since is not None and self.isr_clears:
@@ -222,10 +218,10 @@ class CycleRunner:
 
     def _judge_status(self, cycle: Cycle, after: Look) -> None:
         status = after.status
-        if status is None or (status == GONE and not self.device.absent()):
+        if status is None or (status == GONE and not self.device.status.absent()):
             return
         if status == GONE or status & Status.DEVICE_NEEDS_RESET:
-            self.device.check_alive("holding the device suspended")
+            self.device.status.check_alive("holding the device suspended")
         if not self.suspender.dialect.is_suspended(status):
             cycle.fail(f"the device did not stay suspended: after {self.hold:g} s its status is {describe(status)}")
 

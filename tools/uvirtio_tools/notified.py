@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from uvirtio.access.wait import poll
 from uvirtio.device import Device
+from uvirtio.queue import QueueState
 from uvirtio.spec.registers import IsrBit
 
 __all__ = ["NOTIFICATION_TIME", "SETTLE", "isr_count", "shows_in_isr", "shows_on_the_line"]
@@ -23,8 +24,8 @@ _OUTCOMES = (0, _ARRIVED, 2)
 
 
 def isr_count(device: Device) -> int:
-    """Reads of ISR so far that showed the queue bit, be it with the other one."""
-    return device.isr.queue + device.isr.both
+    """Looks at ISR so far that showed the queue bit, be it with the other one."""
+    return device.notifications.used_or_both
 
 
 def shows_in_isr(device: Device, since: int, timeout: float) -> bool:
@@ -35,17 +36,17 @@ def shows_in_isr(device: Device, since: int, timeout: float) -> bool:
     """
 
     def sleep(seconds: float) -> None:
-        before = device.isr.all_ones
-        if device.isr.wait(seconds) & IsrBit.CONFIG or device.isr.all_ones != before:
-            device.check_alive("waiting for a used buffer notification")
+        before = device.notifications.all_ones
+        if device.notifications.wait(seconds) & IsrBit.CONFIG or device.notifications.all_ones != before:
+            device.status.check_alive("waiting for a used buffer notification")
 
     return _wait(device, lambda: isr_count(device) > since, sleep, timeout)
 
 
 def shows_on_the_line(device: Device, ask: Callable[[], object], timeout: float) -> bool:
     """Whether an interrupt arrives after ``ask``, with nobody reading ISR meanwhile: that would take it back."""
-    line = device.line
-    device.isr.collect()
+    line = device.notifications.line
+    device.notifications.collect()
     before = line.count()
     ask()
 
@@ -58,28 +59,19 @@ def shows_on_the_line(device: Device, ask: Callable[[], object], timeout: float)
 
 
 def _wait(device: Device, arrived: Callable[[], bool], sleep: Callable[[float], None], timeout: float) -> bool:
-    waiter = _Waiter(device, arrived, sleep)
-    return poll(waiter, 0, _OUTCOMES, waiter, timeout, ceiling=0.05, spin=1).outcome == _ARRIVED
+    now, used_at = device.clock.now, -1.0
 
-
-class _Waiter:
-    """What is polled, and the clock that sleeps on the interrupt: 1 arrived, 2 something was used and that is long ago."""
-
-    def __init__(self, device: Device, arrived: Callable[[], bool], sleep: Callable[[float], None]) -> None:
-        self._queues = device.queues
-        self._arrived = arrived
-        self._used_at: float | None = None
-        self.sleep = sleep
-        self.simulated = device.clock.simulated
-        self.now = device.clock.now
-
-    def _used(self) -> bool:
-        states = [queue.state() for queue in self._queues.values()]
-        return any(state.device_index != state.seen for state in states)
-
-    def __getitem__(self, _index: int) -> int:
-        if self._arrived():
+    def look() -> int:
+        """1: arrived; 2: something was used, and that is long ago."""
+        nonlocal used_at
+        if arrived():
             return _ARRIVED
-        if self._used_at is None and self._used():
-            self._used_at = self.now()
-        return 2 if self._used_at is not None and self.now() - self._used_at > NOTIFICATION_TIME else 0
+        if used_at < 0 and any(state.device_index != state.seen for state in _states(device)):
+            used_at = now()
+        return 2 if used_at >= 0 and now() - used_at > NOTIFICATION_TIME else 0
+
+    return poll(look, _OUTCOMES, device.clock, timeout, sleep=sleep, ceiling=0.05, spin=1).outcome == _ARRIVED
+
+
+def _states(device: Device) -> list[QueueState]:
+    return [queue.state() for queue in device.queues.values()]

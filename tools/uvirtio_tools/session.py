@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from uvirtio.access.trace import Record, Recorder
+from uvirtio.access.trace import Access, Published, Recorder
 from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, open_function, parse
 from uvirtio.device import Device
@@ -67,8 +67,8 @@ def open_device(
             if file is not None:
                 output = file
 
-                def write(record: Record) -> None:
-                    output.write(json.dumps(record.to_json()) + "\n")
+                def write(event: Access | Published) -> None:
+                    output.write(json.dumps(event.to_json()) + "\n")
 
                 recorder = Recorder(function.clock, limit=200_000 if record else 2, sink=write)
             elif record:
@@ -81,5 +81,5 @@ def open_device(
             with device:
                 yield device
         finally:
-            for note in getattr(function, "notes", ()):
+            for note in function.notes:
                 print(f"uvirtio: {note}", file=sys.stderr)

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     without = feature_bits(args.without)
     reporter = None if args.json else TerminalReport(args.cycles)
     try:
-        with open_device(args.locator, trace=args.trace, timeout=args.timeout, force=args.force) as device:
+        with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
             result.locator = device.function.locator
             execute(
                 result, device, dialect=args.dialect, cycles=args.cycles, hold=args.hold, timeout=args.timeout,

@@ -14,7 +14,6 @@ from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
 from . import exits
-from .checks.look import watch
 from .cycle import Cycle, CycleRunner
 from .latency import Latency
 from .machine import describe_machine
@@ -171,7 +170,6 @@ def _start(
     run.remarks += negotiated.remarks
     for index, limit in driver_class.queues(device).items() if driver_class else ():
         device.set_up_queue(index, limit)
-    watch(device)
     device.driver_ok()
     workload = None
     if driver_class is not None:
@@ -188,7 +186,7 @@ def _start(
         )
     elif run.warm_up and not runner.isr_works:
         run.remarks.append(
-            f"ISR has shown nothing so far ({device.line.description}); completions are found by polling"
+            f"ISR has shown nothing so far ({device.notifications.line.description}); completions are found by polling"
         )
     return runner
 

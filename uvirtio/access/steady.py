@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .clock import Clock
-from .wait import poll
+from .wait import YES, poll
 
 __all__ = ["read_steady"]
 
@@ -20,25 +20,16 @@ def read_steady(
 
     Without a ``generation``, as on the legacy interface, two readings in a row have to agree (2.5.4).
     """
-    attempt = _Attempt(read, generation)
-    polled = poll(attempt, 0, (0, 1), clock, timeout, spin=_SPIN)
-    return attempt.data, bool(polled.outcome)
+    data: bytes | None = None
 
+    def counts() -> bool:
+        nonlocal data
+        if generation is not None:
+            before = generation()
+            data = read()
+            return generation() == before
+        earlier, data = data, read()
+        return data == earlier
 
-class _Attempt:
-    """Something to poll: 1 once a reading counts."""
-
-    def __init__(self, read: Callable[[], bytes], generation: Callable[[], int] | None) -> None:
-        self._read = read
-        self._generation = generation
-        self._first = True
-        self.data = b""
-
-    def __getitem__(self, _index: int) -> int:
-        if self._generation is not None:
-            before = self._generation()
-            self.data = self._read()
-            return int(self._generation() == before)
-        earlier, first = self.data, self._first
-        self.data, self._first = self._read(), False
-        return int(not first and self.data == earlier)
+    polled = poll(counts, YES, clock, timeout, spin=_SPIN)
+    return data or b"", bool(polled.outcome)

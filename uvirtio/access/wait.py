@@ -6,11 +6,12 @@ one read after the deadline has passed, so a slow machine cannot turn a device t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from .clock import Clock
 
-__all__ = ["CEILING", "SPIN", "Outcomes", "Polled", "poll"]
+__all__ = ["CEILING", "SPIN", "YES", "Outcomes", "Polled", "poll"]
 
 #: Reads back to back before the first sleep.
 SPIN = 64
@@ -25,10 +26,8 @@ class Outcomes(Protocol):
     def __getitem__(self, value: int, /) -> int: ...
 
 
-class Readable(Protocol):
-    """What a wait reads: a register view, or anything else with elements."""
-
-    def __getitem__(self, index: int, /) -> int: ...
+#: The outcomes of a wait for something to be true.
+YES: tuple[int, int] = (0, 1)
 
 
 class Polled(NamedTuple):
@@ -58,21 +57,22 @@ class Polled(NamedTuple):
 
 
 def poll(
-    view: Readable,
-    index: int,
+    read: Callable[[], int],
     outcomes: Outcomes,
     clock: Clock,
     timeout: float,
     *,
+    sleep: Callable[[float], object] | None = None,
     ceiling: float = CEILING,
     spin: int = SPIN,
 ) -> Polled:
-    """Read ``view[index]`` until ``outcomes`` says what it means or ``timeout`` seconds have passed.
+    """Call ``read`` until ``outcomes`` says what its value means or ``timeout`` seconds have passed.
 
-    For a status byte ``outcomes`` is a table of 256 bytes. Never raises by itself: outcome 0 is a timeout, and the
-    caller, who knows what was waited for, decodes the last value in its error.
+    For a status byte ``outcomes`` is a table of 256 bytes. ``sleep`` takes the place of the clock's, for waits that an
+    interrupt may end early. Never raises by itself: outcome 0 is a timeout, and the caller, who knows what was waited
+    for, decodes the last value in its error.
     """
-    now = clock.now
+    now, sleep = clock.now, sleep or clock.sleep
     started = before = last = now()
     deadline = started + timeout
     reads = 0
@@ -81,7 +81,7 @@ def poll(
         # what it measures shall be the device.
         following = reads + 1
         for reads in range(following, max(spin, following) + 1):
-            value = view[index]
+            value = read()
             outcome = outcomes[value]
             after = now()
             if outcome:
@@ -92,5 +92,5 @@ def poll(
             last = before
             before = after
         pause = min(FIRST_SLEEP * 2.0 ** min(reads - spin, 40), ceiling)
-        clock.sleep(max(0.0, min(pause, deadline - before)))
+        sleep(max(0.0, min(pause, deadline - before)))
         before = now()

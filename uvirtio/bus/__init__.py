@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,7 +13,7 @@ from ..access.dma import DmaMemory
 from ..access.interrupt import InterruptLine
 from ..access.view import Region
 
-__all__ = ["Function", "Triggers"]
+__all__ = ["Function", "Surroundings", "Triggers"]
 
 
 class Triggers(Protocol):
@@ -26,13 +29,29 @@ class Triggers(Protocol):
         """Ask for it; returns when the host side has done it (not when the device has told the driver)."""
 
 
-class Function(Protocol):
-    """One open PCI function. Closing it leaves device and machine as they were found.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a bus knows of a function and its registers do not say.
 
-    A function may also say, by attributes that count as False where they are missing: ``disposable``, that storage behind it
-    was made for this run, so that workloads may overwrite it; and ``echoes``, that the peer of a network or console device
-    sends everything back, once and in order.
+    Where a wrong answer could do harm there is no default: a bus that forgot it would lift a guard in silence.
     """
+
+    #: The legacy interface of a transitional device is to be driven (locators: ``legacy=on``).
+    legacy: bool
+    #: An IOMMU translates what the function puts on the bus, so that physical addresses would not arrive.
+    translated: bool
+    #: The storage behind it was made for this run, or named as an image to be used up: workloads may overwrite it.
+    disposable: bool
+    #: The peer of a network or console device sends everything back, once and in order.
+    echoes: bool
+    #: This process's end of a network device (datagrams, one frame each) or of a console (a stream); None without one.
+    peer: socket.socket | None = None
+    #: The times at which the device did something, by its own log and the function's clock; None where it keeps none for us.
+    done_at: Callable[[str], Sequence[float]] | None = None
+
+
+class Function(Protocol):
+    """One open PCI function. Closing it leaves device and machine as they were found."""
 
     # Properties, so that a bus may give something more special: a simulated clock, an arena of huge pages.
 
@@ -63,6 +82,14 @@ class Function(Protocol):
     @property
     def triggers(self) -> Triggers | None:
         """None where the host side cannot be asked for anything."""
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What the bus knows beyond the registers."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Once it is closed: what could not be left as it was found, in sentences."""
 
     def bar(self, number: int) -> Region:
         """The registers of a BAR, mapped on first use. Raises DeviceMisbehaved where there is no such BAR."""

@@ -24,6 +24,7 @@ from ..emulated.triggers import fire, names
 from ..errors import CannotRun, DeviceMisbehaved
 from ..pci.command import change_command
 from ..spec.pci import Command, Header
+from . import Surroundings
 from .locator import Locator
 
 __all__ = ["EmulatedBus", "EmulatedTriggers", "SimulatedLine", "open_emulated"]
@@ -144,8 +145,15 @@ class EmulatedBus:
         self.dma = _EmulatedArena(memory)
         self._options = options
         image = locator.parameters.get("image")
-        #: Storage in memory is gone at the end anyway, and an image file was named for this; a disk of the host is not.
-        self.disposable = image is None or os.path.isfile(image)
+        self.surroundings = Surroundings(
+            legacy=False,
+            translated=False,
+            # Storage in memory is gone at the end anyway, and an image file was named for this; a disk of the host is not.
+            disposable=image is None or os.path.isfile(image),
+            echoes=locator.parameters.get("peer", "echo") == "echo",
+            done_at=lambda event: [entry.time for entry in self.log.events(event)],
+        )
+        self.notes: tuple[str, ...] = ()
         # The kernel has enabled memory decoding by the time a driver sees a function.
         self.function.pci.set_command(Command.MEMORY, True)
         self.config = Region.calls(self.function.config_read, self.function.config_write, Header.SIZE)

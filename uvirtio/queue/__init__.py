@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ..access.dma import Dma
-from ..access.trace import Recorder
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -65,8 +64,6 @@ class Queue(Protocol):
     #: Sends the available-buffer notification. Its argument is what NOTIFICATION_DATA carries in the upper half (4.1.5.2):
     #: the available index of a split ring, next position | wrap << 15 of a packed one.
     notifier: Callable[[int], None]
-    #: Where publishes are recorded; None for not at all.
-    recorder: Recorder | None
     #: Duties (``"D3"``, ``"D4"``) that a deliberate deviation lifts while the queue is held.
     allow: set[str]
 

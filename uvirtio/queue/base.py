@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..access.dma import Dma
+from ..access.dma import Dma, DmaMemory
 from ..access.fence import store_load_fence
-from ..access.trace import Recorder
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
 
 if TYPE_CHECKING:
@@ -40,12 +39,23 @@ def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, 
 
 
 class QueueBase:
-    """Index, size, notifier, recorder, and the guard that keeps D3 and D4 while the queue is held."""
+    """Index, size, notifier, the guard that keeps D3 and D4 while the queue is held, and what goes for either format."""
+
+    #: What :meth:`pool` makes.
+    pool_class: ClassVar[Callable[..., Pool]]
+    #: Buffers by token, added and published: what is needed to free them.
+    _added: dict[int, Any]
+    _chains: dict[int, Any]
 
     # Slots: an object with more than thirty attributes loses the interpreter's fast attribute access otherwise.
     __slots__ = (
+        "_added",
+        "_chains",
+        "_dma",
         "_fence",
+        "_owned",
         "_pool",
+        "_tables",
         "allow",
         "event_idx",
         "held",
@@ -55,15 +65,17 @@ class QueueBase:
         "lenient",
         "notifier",
         "outstanding",
-        "recorder",
         "size",
     )
 
-    def __init__(self, index: int, size: int, fence: Callable[[], object] | None) -> None:
+    def __init__(self, index: int, size: int, dma: DmaMemory, fence: Callable[[], object] | None) -> None:
+        self._dma = dma
+        #: Ring memory, and the indirect tables by token.
+        self._owned: list[Dma] = []
+        self._tables: dict[int, Dma] = {}
         self.index = index
         self.size = size
         self.notifier: Callable[[int], None] = self._no_notifier
-        self.recorder: Recorder | None = None
         self.allow: set[str] = set()
         #: Buffers that are published and not yet reaped.
         self.outstanding = 0
@@ -93,7 +105,7 @@ class QueueBase:
     @property
     def added(self) -> int:
         """Buffers that were added and wait for a publish."""
-        raise NotImplementedError
+        return len(self._added)
 
     def cut_lengths(self) -> None:
         """Cut used lengths that are too long instead of refusing them."""
@@ -120,7 +132,7 @@ class QueueBase:
         done: list[tuple[int, int]] = []
         try:
             while self.reap(done):
-                self.settle()
+                self.move_used_event()
                 if not self.outstanding:
                     break
         except DeviceMisbehaved:
@@ -133,11 +145,11 @@ class QueueBase:
         """Check and release what is used now, each with its id and length to ``done``; whether there was any."""
         raise NotImplementedError
 
-    def announce(self) -> bool:
+    def notify(self) -> bool:
         """Notify, if the device wants that for what was exposed since the last decision."""
         raise NotImplementedError
 
-    def settle(self) -> bool:
+    def move_used_event(self) -> bool:
         """After reaping, move the used event along; whether more may have come that no notification told of."""
         raise NotImplementedError
 
@@ -145,8 +157,53 @@ class QueueBase:
         """Move on behind so many used buffers, which took so many descriptors."""
         raise NotImplementedError
 
+    def tokens(self) -> list[int]:
+        """Tokens of the buffers in flight, oldest publish first."""
+        return self._pool.tokens() if self._pool is not None else list(self._chains)
+
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> Pool:
+        """See :meth:`uvirtio.queue.Queue.pool`."""
+        parts = len(readable) + len(writable)
+        self.check_pool(count, 1 if self.indirect else parts, parts)
+        pool = self._pool = self.pool_class(self, self._dma, count, readable, writable)
+        self._take_all()
+        return pool
+
     def release_pool(self) -> None:
         """Give the descriptors of the pool back to single buffers."""
+        self._pool = None
+        self._forget()
+
+    def reset(self) -> list[int]:
+        """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
+        lost = [*self.tokens(), *self._added]
+        self.restart()
+        self._forget()
+        if self._pool is not None:
+            self._take_all()
+            self._pool.restart()
+        return lost
+
+    def close(self) -> None:
+        """Give all memory back. What stands in the ring can still be seen: a device must not touch it any more."""
+        for area in self._owned:
+            area.free()
+        if self._pool is not None:
+            self._pool.free_memory()
+        for table in self._tables.values():
+            table.free()
+        self._tables = {}
+
+    def restart(self) -> None:
+        """Zero the ring: that of a queue that was never used."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """All descriptors are free and nothing is in flight."""
+        raise NotImplementedError
+
+    def _take_all(self) -> None:
+        """No descriptor is free for a single buffer: all are the pool's."""
         raise NotImplementedError
 
     def check_pool(self, count: int, descriptors: int, parts: int) -> None:
@@ -170,30 +227,35 @@ class QueueBase:
         """The error of an id that no buffer in flight has."""
         if token >= self.size:
             return DeviceMisbehaved(
-                f"{self.name}: {where} says id {token:#x}; ids of this queue are below its size {self.size}"
+                f"{self.name}: {where} says id {token:#x}; ids of this queue are below its size {self.size}",
+                rule="used id",
             )
         return DeviceMisbehaved(
             f"{self.name}: {where} says id {token}, which is not in flight "
-            f"({in_flight} other buffers are): it was never published, or was used before"
+            f"({in_flight} other buffers are): it was never published, or was used before",
+            rule="used id",
         )
 
     def too_long(self, token: int, length: int, writable: int) -> DeviceMisbehaved:
         """The error of a length beyond the writable bytes."""
         return DeviceMisbehaved(
             f"{self.name}: the device says that it wrote {length} bytes into buffer {token}, "
-            f"which has {writable} writable bytes"
+            f"which has {writable} writable bytes",
+            rule="used length",
         )
 
     def out_of_order(self, token: int, turns: Sequence[int]) -> DeviceMisbehaved:
         """The error of a device that promised to keep the order and did not."""
         return DeviceMisbehaved(
             f"{self.name}: the device says id {token}, but IN_ORDER was negotiated and the buffers whose turn it is are "
-            f"{', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9 and 2.8.9)"
+            f"{', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9 and 2.8.9)",
+            rule="order",
         )
 
     def overwritten(self, descriptor: int, token: int) -> DeviceMisbehaved:
         """The error of a descriptor that the device has written to."""
         return DeviceMisbehaved(
             f"{self.name}: descriptor {descriptor} of buffer {token} is not what the driver wrote; "
-            "a device must not write to the descriptor table (virtio 1.4, 2.7.5.1)"
+            "a device must not write to the descriptor table (virtio 1.4, 2.7.5.1)",
+            rule="descriptor",
         )

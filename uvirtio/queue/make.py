@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from ..access.dma import DmaMemory
+from ..access.trace import Recorder
 from ..spec.features import Feature, Features
 from . import Queue
+from .observed import Observed, ObservedPackedQueue, ObservedSplitQueue
 from .packed import PackedQueue
 from .split import SplitQueue
 
 __all__ = ["make_queue"]
 
 
-def make_queue(index: int, size: int, dma: DmaMemory, accepted: Features, *, legacy: bool = False) -> Queue:
-    """A queue of ``size`` descriptors in the negotiated format (virtio 1.4, 2.6)."""
+def make_queue(
+    index: int,
+    size: int,
+    dma: DmaMemory,
+    accepted: Features,
+    *,
+    legacy: bool = False,
+    recorder: Recorder | None = None,
+) -> Queue:
+    """A queue of ``size`` descriptors in the negotiated format (virtio 1.4, 2.6); with a ``recorder`` one that is watched."""
+    queue: SplitQueue | PackedQueue
     event_idx = Feature.EVENT_IDX in accepted
     indirect = Feature.INDIRECT_DESC in accepted
     in_order = Feature.IN_ORDER in accepted
     if Feature.RING_PACKED in accepted:
-        return PackedQueue(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order)
-    return SplitQueue(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order, legacy=legacy)
+        packed = PackedQueue if recorder is None else ObservedPackedQueue
+        queue = packed(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order)
+    else:
+        split = SplitQueue if recorder is None else ObservedSplitQueue
+        queue = split(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order, legacy=legacy)
+    if recorder is not None:
+        assert isinstance(queue, Observed)
+        queue.watch(recorder)
+    return queue

@@ -36,7 +36,9 @@ class PackedQueue(PackedRing):
     flags before the load of the device's event structure.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_first", "_ids", "_order", "_room", "_tables")
+    __slots__ = ("_first", "_ids", "_order", "_room")
+
+    pool_class = PackedPool
 
     def __init__(
         self,
@@ -52,8 +54,6 @@ class PackedQueue(PackedRing):
         super().__init__(index, size, dma, event_idx=event_idx, fence=fence)
         self.indirect = indirect
         self.in_order = in_order
-        self._dma = dma
-        self._tables: dict[int, Dma] = {}
         self._forget()
 
     _pool: PackedPool | None
@@ -62,8 +62,8 @@ class PackedQueue(PackedRing):
         """All descriptors are free and nothing is in flight."""
         self._ids = deque(range(self.size))
         self._room = self.size
-        self._added: dict[int, _Chain] = {}
-        self._chains: dict[int, _Chain] = {}
+        self._added = {}
+        self._chains = {}
         self._order: deque[int] = deque()
         #: Position and second word of the first descriptor that was added: the store that publishes.
         self._first = (0, 0)
@@ -97,7 +97,7 @@ class PackedQueue(PackedRing):
     def _write(self, token: int, elements: list[tuple[int, int]]) -> None:
         """Put the parts into the ring (2.8.21.1), all but the flags that :meth:`publish` has to store last."""
         descriptors, written = self.descriptors, self.written
-        position, wrap = self.following, self.following_wrap
+        position, wrap = self.next_avail, self.avail_wrap
         withheld, more = not self._added, len(elements)
         for address, rest in elements:
             more -= 1
@@ -111,7 +111,7 @@ class PackedQueue(PackedRing):
             position += 1
             if position == self.size:
                 position, wrap = 0, wrap ^ 1
-        self.following, self.following_wrap = position, wrap
+        self.next_avail, self.avail_wrap = position, wrap
 
     def _indirect_table(self, token: int, elements: list[tuple[int, int]]) -> tuple[int, int]:
         """Put the parts into a table of their own (2.8.7); returns the one descriptor for it."""
@@ -137,9 +137,9 @@ class PackedQueue(PackedRing):
             if self.in_order:
                 self._order.extend(added)
             first, word = self._first
-            self.expose(first, word, (self.following - first - 1) % self.size + 1, len(added))
+            self.make_available(first, word, (self.next_avail - first - 1) % self.size + 1, len(added))
             added.clear()
-        return notify and self.announce()
+        return notify and self.notify()
 
     # Receiving used buffers (2.8.22)
 
@@ -147,9 +147,9 @@ class PackedQueue(PackedRing):
         """Take used descriptors until one is not used. See :meth:`QueueBase.reap`."""
         descriptors, before = self.descriptors, len(done)
         while self.outstanding:
-            word = descriptors[2 * self.seen + 1]
-            if word >> FLAGS_SHIFT & USED_MASK != USED[self.seen_wrap]:
-                self.check_untouched(word, self.written[self.seen])
+            word = descriptors[2 * self.next_used + 1]
+            if word >> FLAGS_SHIFT & USED_MASK != USED[self.used_wrap]:
+                self.check_untouched(word, self.written[self.next_used])
                 break
             token, length = word >> ID_SHIFT & 0xFFFF, word & _LOW32
             if not word & _WRITE:
@@ -172,7 +172,7 @@ class PackedQueue(PackedRing):
         """Raise if what the device says about a buffer is impossible."""
         chain = self._chains.get(token)
         if chain is None:
-            raise self.not_in_flight(token, f"used descriptor {self.seen}", self.outstanding)
+            raise self.not_in_flight(token, f"used descriptor {self.next_used}", self.outstanding)
         if length > chain[1] and not self.lenient:
             raise self.too_long(token, length, chain[1])
 
@@ -191,11 +191,6 @@ class PackedQueue(PackedRing):
         """Descriptors that are free."""
         return self._room
 
-    @property
-    def added(self) -> int:
-        """Buffers that were added and wait for a publish."""
-        return len(self._added)
-
     def span(self, token: int, before: int) -> tuple[int, int]:
         """See :meth:`PackedRing.span`."""
         if self._pool is not None:
@@ -208,38 +203,5 @@ class PackedQueue(PackedRing):
         turns = turns[: turns.index(token) + 1] if token in turns else []
         return sum(self._chains[turn][0] for turn in turns), len(turns)
 
-    def tokens(self) -> list[int]:
-        """Tokens of the buffers in flight, oldest publish first."""
-        return self._pool.tokens() if self._pool is not None else list(self._chains)
-
-    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> PackedPool:
-        """See :meth:`uvirtio.queue.Queue.pool`."""
-        parts = len(readable) + len(writable)
-        self.check_pool(count, 1 if self.indirect else parts, parts)
-        pool = self._pool = PackedPool(self, self._dma, count, readable, writable)
+    def _take_all(self) -> None:
         self._room = 0
-        return pool
-
-    def release_pool(self) -> None:
-        """All descriptors are single again."""
-        self._pool = None
-        self._forget()
-
-    def reset(self) -> list[int]:
-        """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
-        lost = [*self.tokens(), *self._added]
-        self.restart()
-        self._forget()
-        if self._pool is not None:
-            self._room = 0
-            self._pool.restart()
-        return lost
-
-    def close(self) -> None:
-        """Give all memory back."""
-        super().close()
-        if self._pool is not None:
-            self._pool.free_memory()
-        for table in self._tables.values():
-            table.free()
-        self._tables = {}

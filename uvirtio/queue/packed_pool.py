@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..access.dma import Dma, DmaMemory
+from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import packed as spec
 from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK
@@ -34,7 +34,6 @@ class PackedPool(Pool):
     def __init__(
         self, queue: PackedQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
     ) -> None:
-        self._tables: Dma | None = None
         # Private copies of the second words of used descriptors (length | id << 32 | flags << 48), and the same bytes seen as
         # lengths, ids and flags; the circle alike, once for each wrap counter.
         self._found = memoryview(bytearray(8 * count)).cast("Q")
@@ -44,9 +43,7 @@ class PackedPool(Pool):
         self._expected = tuple(memoryview(bytearray(8 * count)).cast("Q") for _ in USED)
         self._ids = self._expected[0].cast("B").cast("H")[2::4]
         super().__init__(queue, dma, count, readable, writable, range(count))
-        parts = len(self.parts)
-        if self._each < parts:
-            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
+        self._make_tables()
         self._describe()
 
     def _words(self, number: int) -> tuple[int, ...]:
@@ -63,7 +60,7 @@ class PackedPool(Pool):
                 for part in range(parts)
             ]
             if self._tables is not None:
-                table = self._tables.part(spec.DESC_SIZE * parts * number, spec.DESC_SIZE * parts)
+                table = self._table_of(number, words)
                 view = table.memory.cast("Q")
                 for step, (address, rest) in enumerate(words):
                     view[2 * step], view[2 * step + 1] = address, rest
@@ -92,19 +89,20 @@ class PackedPool(Pool):
             at = next(index for index in range(len(now)) if now[index] != self._written[index]) // spec.DESC_SIZE
             raise DeviceMisbehaved(
                 f"{self.queue.name}: indirect descriptor {at} of the pool is not what the driver wrote; "
-                "indirect tables are read-only for the device (virtio 1.4, 2.8.7)"
+                "indirect tables are read-only for the device (virtio 1.4, 2.8.7)",
+                rule="descriptor",
             )
 
     def _supply(self, count: int) -> None:
         """Write the descriptors of all of them, and the flags of the first one last (2.8.21.1)."""
         queue, each = self.queue, self._each
-        first, prepared = queue.following, self._prepared[queue.following_wrap]
+        first, prepared = queue.next_avail, self._prepared[queue.avail_wrap]
         start = 2 * self._ids[self._next] * each
         queue.descriptors[2 * first] = prepared[start]
         queue.advance(1)
         if count * each > 1:
             self._copy_rest(count)
-        queue.expose(first, prepared[start + 1], count * each, count)
+        queue.make_available(first, prepared[start + 1], count * each, count)
 
     def _copy_rest(self, count: int) -> None:
         """Copy all descriptors but the first into the ring, in as many pieces as ring and circle wrap."""
@@ -116,9 +114,9 @@ class PackedPool(Pool):
             prepared, total, start = self._gathered(count), count * each, 1
         while left:
             start %= total
-            some = min(left, queue.size - queue.following, total - start)
-            at, end = 2 * queue.following, 2 * (queue.following + some)
-            queue.descriptors[at:end] = prepared[queue.following_wrap][2 * start : 2 * (start + some)]
+            some = min(left, queue.size - queue.next_avail, total - start)
+            at, end = 2 * queue.next_avail, 2 * (queue.next_avail + some)
+            queue.descriptors[at:end] = prepared[queue.avail_wrap][2 * start : 2 * (start + some)]
             queue.advance(some)
             left -= some
             start += some
@@ -126,8 +124,8 @@ class PackedPool(Pool):
     def _gathered(self, count: int) -> list[memoryview]:
         """The descriptors of the next ``count`` buffers in the order of the circle, for the wrap counters that they need."""
         queue, gathered = self.queue, list(self._prepared)
-        crossing = queue.following + count * self._each > queue.size
-        for wrap in (0, 1) if crossing else (queue.following_wrap,):
+        crossing = queue.next_avail + count * self._each > queue.size
+        for wrap in (0, 1) if crossing else (queue.avail_wrap,):
             lines = self._lines[wrap]
             gathered[wrap] = memoryview(b"".join([lines[number] for number in self.upcoming(count)])).cast("Q")
         return gathered
@@ -135,7 +133,7 @@ class PackedPool(Pool):
     def _used(self, ahead: int) -> bool:
         """Whether the used descriptor ``ahead`` buffers from the next one is there, if all are used one by one."""
         queue = self.queue
-        position, wrap = queue.seen + ahead * self._each, queue.seen_wrap
+        position, wrap = queue.next_used + ahead * self._each, queue.used_wrap
         if position >= queue.size:
             position, wrap = position - queue.size, wrap ^ 1
         return queue.descriptors[2 * position + 1] >> FLAGS_SHIFT & USED_MASK == USED[wrap]
@@ -146,9 +144,9 @@ class PackedPool(Pool):
         if not queue.outstanding:
             return 0
         if not self._used(0):
-            word = queue.descriptors[2 * queue.seen + 1]
-            if word >> FLAGS_SHIFT & USED_MASK != USED[queue.seen_wrap]:
-                queue.check_untouched(word, self._available[queue.seen_wrap])
+            word = queue.descriptors[2 * queue.next_used + 1]
+            if word >> FLAGS_SHIFT & USED_MASK != USED[queue.used_wrap]:
+                queue.check_untouched(word, self._available[queue.used_wrap])
             return 0
         used, unused = 1, queue.outstanding
         if unused == 1 or self._used(unused - 1):
@@ -163,11 +161,11 @@ class PackedPool(Pool):
 
     def _stretch(self) -> int:
         queue = self.queue
-        return (queue.size - queue.seen - 1) // self._each + 1
+        return (queue.size - queue.next_used - 1) // self._each + 1
 
     def _as_expected(self, at: int, oldest: int, count: int) -> bool:
         queue = self.queue
-        first, expected = 2 * queue.seen + 1, self._expected[queue.seen_wrap]
+        first, expected = 2 * queue.next_used + 1, self._expected[queue.used_wrap]
         if count == 1:
             word = self._found[at] = queue.descriptors[first]
             return word == expected[oldest]
@@ -178,7 +176,7 @@ class PackedPool(Pool):
     def _in_flight(self, at: int, oldest: int, count: int) -> bool:
         queue = self.queue
         flags = self._flags[at : at + count].tolist()
-        if any(flag & USED_MASK != USED[queue.seen_wrap] for flag in set(flags)):
+        if any(flag & USED_MASK != USED[queue.used_wrap] for flag in set(flags)):
             return False
         if queue.flagless:
             self._expect_no_flag()
@@ -199,7 +197,7 @@ class PackedPool(Pool):
         queue = self.queue
         for step in range(count):
             flags = self._flags[at + step]
-            if flags & USED_MASK != USED[queue.seen_wrap]:
+            if flags & USED_MASK != USED[queue.used_wrap]:
                 # The search met later descriptors that are used; those in between are not yet.
                 count = step
                 break
@@ -219,15 +217,3 @@ class PackedPool(Pool):
     def _exchange(self, one: int, other: int) -> None:
         super()._exchange(one, other)
         self._natural = self._natural and one == other
-
-    def restart(self) -> None:
-        """See :meth:`Pool.restart`."""
-        self._arrange(range(self.count))
-        self._describe()
-
-    def free_memory(self) -> None:
-        """Give the buffers' memory and the indirect tables back."""
-        super().free_memory()
-        if self._tables is not None:
-            self._tables.free()
-            self._tables = None

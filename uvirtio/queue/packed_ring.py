@@ -41,29 +41,29 @@ class PackedRing(QueueBase):
         "_device_event",
         "_driver_event",
         "_interrupts",
-        "_unannounced",
+        "_not_notified",
+        "avail_wrap",
         "descriptor_address",
         "descriptors",
         "device_address",
         "driver_address",
         "flagless",
-        "following",
-        "following_wrap",
-        "seen",
-        "seen_wrap",
+        "next_avail",
+        "next_used",
+        "used_wrap",
         "written",
     )
 
     def __init__(
         self, index: int, size: int, dma: DmaMemory, *, event_idx: bool, fence: Callable[[], object] | None
     ) -> None:
-        super().__init__(index, size, fence)
+        super().__init__(index, size, dma, fence)
         if not 0 < size <= spec.MAX_SIZE:
             raise DriverMisuse(
                 f"queue {index}: {size} entries; a packed queue has 1 to {spec.MAX_SIZE} (virtio 1.4, 2.8)"
             )
         self.event_idx = event_idx
-        self._areas = [
+        self._areas = self._owned = [
             dma.allocate(spec.DESC_SIZE * size, spec.DESC_ALIGN),
             dma.allocate(spec.EVENT_SIZE, spec.EVENT_ALIGN),
             dma.allocate(spec.EVENT_SIZE, spec.EVENT_ALIGN),
@@ -83,47 +83,45 @@ class PackedRing(QueueBase):
         #: Flags of each descriptor as the driver last wrote them.
         self.written = array("H", bytes(2 * self.size))
         #: Where the next descriptor will be written, and where the device's next used one is expected, with wrap counters.
-        self.following, self.following_wrap = 0, 1
-        self.seen, self.seen_wrap = 0, 1
+        self.next_avail, self.avail_wrap = 0, 1
+        self.next_used, self.used_wrap = 0, 1
         self.outstanding = 0
         #: Whether a buffer has come back with a length and without the flag that says so, see :meth:`unflagged`.
         self.flagless = False
-        self._unannounced = 0
+        self._not_notified = 0
         self._interrupts = True
 
     def advance(self, descriptors: int) -> None:
         """Move the driver's position on, past the end of the ring with the other wrap counter (2.8.1)."""
-        self.following += descriptors
-        if self.following >= self.size:
-            self.following -= self.size
-            self.following_wrap ^= 1
+        self.next_avail += descriptors
+        if self.next_avail >= self.size:
+            self.next_avail -= self.size
+            self.avail_wrap ^= 1
 
     def consume(self, buffers: int, descriptors: int) -> None:
         """Move on behind the used descriptors of so many buffers, which took so many (2.8.6)."""
         self.outstanding -= buffers
-        self.seen += descriptors
-        if self.seen >= self.size:
-            self.seen -= self.size
-            self.seen_wrap ^= 1
+        self.next_used += descriptors
+        if self.next_used >= self.size:
+            self.next_used -= self.size
+            self.used_wrap ^= 1
 
-    def expose(self, first: int, word: int, descriptors: int, buffers: int) -> None:
+    def make_available(self, first: int, word: int, descriptors: int, buffers: int) -> None:
         """Store the flags of the first of so many descriptors, which makes all of them the device's (2.8.21.1)."""
         self.outstanding += buffers
-        self._unannounced += descriptors
-        if self.recorder is not None:
-            self.recorder.add("publish", "queue", "descriptor flags", self.index, 2, self.next_value())
+        self._not_notified += descriptors
         self.descriptors[2 * first + 1] = word
 
     def next_value(self) -> int:
         """The driver's position with its wrap counter, as notifications and event structures hold it."""
-        return self.following | self.following_wrap << _WRAP_SHIFT
+        return self.next_avail | self.avail_wrap << _WRAP_SHIFT
 
-    def announce(self) -> bool:
+    def notify(self) -> bool:
         """Notify, if the device wants that for what was exposed since the last decision (2.8.14, 2.8.21.3)."""
-        exposed = self._unannounced
+        exposed = self._not_notified
         if not exposed:
             return False
-        self._unannounced = 0
+        self._not_notified = 0
         self._fence()
         event = self._device_event[0]
         flags = event >> 16 & _FLAGS_MASK
@@ -141,29 +139,30 @@ class PackedRing(QueueBase):
         Positions repeat after two laps of the ring, one for each value of the wrap counter. One that lies ahead is
         counted as almost two laps behind.
         """
-        lap = 0 if event >> _WRAP_SHIFT == self.following_wrap else self.size
-        return (self.following - (event & _OFFSET) - 1 + lap) % (2 * self.size)
+        lap = 0 if event >> _WRAP_SHIFT == self.avail_wrap else self.size
+        return (self.next_avail - (event & _OFFSET) - 1 + lap) % (2 * self.size)
 
     def kick(self) -> None:
         """Notify whatever the device wants."""
         if self.held:
             self.guard("D4")
-        self._unannounced = 0
+        self._not_notified = 0
         self.notifier(self.next_value())
 
     @property
     def ready(self) -> bool:
         """Whether used buffers wait, by one load."""
-        flags = self.descriptors[2 * self.seen + 1] >> FLAGS_SHIFT
-        return self.outstanding > 0 and flags & USED_MASK == USED[self.seen_wrap]
+        flags = self.descriptors[2 * self.next_used + 1] >> FLAGS_SHIFT
+        return self.outstanding > 0 and flags & USED_MASK == USED[self.used_wrap]
 
     def check_untouched(self, word: int, expected: int) -> None:
         """Where the next used descriptor does not say used: raise unless its flags are as the driver wrote them."""
         flags = word >> FLAGS_SHIFT
         if flags != expected:
             raise DeviceMisbehaved(
-                f"{self.name}: descriptor {self.seen} has flags {flags:#06x}; the driver wrote {expected:#06x} and a used "
-                f"one has {USED[self.seen_wrap]:#06x} in {USED_MASK:#06x}: it is neither available nor used (virtio 1.4, 2.8.1)"
+                f"{self.name}: descriptor {self.next_used} has flags {flags:#06x}; the driver wrote {expected:#06x} and a used "
+                f"one has {USED[self.used_wrap]:#06x} in {USED_MASK:#06x}: it is neither available nor used (virtio 1.4, 2.8.1)",
+                rule="flags",
             )
 
     def unflagged(self, length: int, capacity: int) -> int:
@@ -177,11 +176,11 @@ class PackedRing(QueueBase):
         self.flagless = True
         return length
 
-    def settle(self) -> bool:
+    def move_used_event(self) -> bool:
         """After reaping, move the used event along. Whether there may be more that no notification told of (2.8.14)."""
         if not (self.event_idx and self._interrupts):
             return False
-        self._driver_event[_EVENT_DESC] = self.seen | self.seen_wrap << _WRAP_SHIFT
+        self._driver_event[_EVENT_DESC] = self.next_used | self.used_wrap << _WRAP_SHIFT
         self._driver_event[_EVENT_FLAGS] = spec.RING_EVENT_DESC
         self._fence()
         return True
@@ -189,7 +188,7 @@ class PackedRing(QueueBase):
     def interrupts(self, enabled: bool) -> bool:
         """Ask for used-buffer notifications, or for none (2.8.14). Returns whether used buffers already wait."""
         self._interrupts = enabled
-        if not self.settle():
+        if not self.move_used_event():
             self._driver_event[_EVENT_FLAGS] = spec.RING_EVENT_ENABLE if enabled else spec.RING_EVENT_DISABLE
             self._fence()
         return self.ready
@@ -200,7 +199,7 @@ class PackedRing(QueueBase):
 
     def device_position(self) -> int:
         """Where the device will write next, as its used descriptors show, with the wrap counter."""
-        position, wrap, counted = self.seen, self.seen_wrap, 0
+        position, wrap, counted = self.next_used, self.used_wrap, 0
         while counted < self.outstanding:
             word = self.descriptors[2 * position + 1]
             descriptors, buffers = self.span(word >> ID_SHIFT & 0xFFFF, counted)
@@ -231,7 +230,7 @@ class PackedRing(QueueBase):
             size=self.size,
             driver_index=self.next_value(),
             device_index=self.device_position(),
-            seen=self.seen | self.seen_wrap << _WRAP_SHIFT,
+            seen=self.next_used | self.used_wrap << _WRAP_SHIFT,
             in_flight=self.outstanding,
             added=self.added,
             free=self.free,
@@ -244,8 +243,3 @@ class PackedRing(QueueBase):
     def ring_bytes(self) -> bytes:
         """Descriptor ring, driver event structure, device event structure."""
         return b"".join(bytes(area.memory) for area in self._areas)
-
-    def close(self) -> None:
-        """Give the ring memory back. What stands in it can still be seen: a device must not touch it any more."""
-        for area in self._areas:
-            area.free()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from ..access.clock import Clock
-from ..access.interrupt import IsrOwner
-from ..access.wait import Polled, poll
+from ..access.notifications import Notifications
+from ..access.wait import YES, Polled, poll
 from . import Queue
 
 __all__ = ["BUDGET", "CompletionWait"]
@@ -16,8 +16,6 @@ __all__ = ["BUDGET", "CompletionWait"]
 BUDGET = 100
 #: Longest sleep between two looks, in seconds, should an interrupt get lost.
 _CEILING = 0.05
-
-_YES = (0, 1)
 
 
 class CompletionWait:
@@ -34,19 +32,17 @@ class CompletionWait:
     def __init__(
         self,
         queues: Queue | Sequence[Queue],
-        isr: IsrOwner,
+        notifications: Notifications,
         clock: Clock,
         budget: int | None = BUDGET,
         *,
         noticed: Callable[[int], None] | None = None,
     ) -> None:
         self._queues: Sequence[Queue] = queues if isinstance(queues, Sequence) else (queues,)
-        self._isr = isr
+        self._notifications = notifications
         self._clock = clock
         self._noticed = noticed
         self.budget = budget
-        self.simulated = clock.simulated
-        self.now = clock.now
         #: How often an interrupt was waited for.
         self.sleeps = 0
         self._ask(False)
@@ -57,25 +53,28 @@ class CompletionWait:
         waiting = [queue.interrupts(enabled) for queue in self._queues]
         return any(waiting)
 
-    def __getitem__(self, _index: int) -> int:
-        for queue in self._queues:
+    def _ready(self) -> bool:
+        """Whether one of the queues has used buffers."""
+        for queue in self._queues:  # noqa: SIM110 - a generator would cost more than the look
             if queue.ready:
-                return 1
-        return 0
+                return True
+        return False
 
-    def sleep(self, seconds: float) -> None:
-        """What :func:`~uvirtio.access.wait.poll` does between two looks, once the budget is used up."""
+    def _sleep(self, seconds: float) -> None:
+        """What happens between two looks, once the budget is used up."""
         if self.budget is None:
             self._clock.sleep(seconds)
         elif not self._ask(True):
             self.sleeps += 1
-            bits = self._isr.wait(seconds)
+            bits = self._notifications.wait(seconds)
             if self._noticed is not None:
                 self._noticed(bits)
 
     def wait(self, timeout: float) -> Polled:
         """Until there are used buffers or ``timeout`` seconds have passed; ``outcome`` 0 is a timeout."""
-        polled = poll(self, 0, _YES, self, timeout, ceiling=_CEILING, spin=self.budget or BUDGET)
+        polled = poll(
+            self._ready, YES, self._clock, timeout, sleep=self._sleep, ceiling=_CEILING, spin=self.budget or BUDGET
+        )
         if self._asked:
             self._ask(False)
         return polled

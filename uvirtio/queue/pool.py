@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull
+from ..spec.split import DESC_ALIGN, DESC_SIZE
 
 if TYPE_CHECKING:
     from .base import QueueBase
@@ -62,6 +63,8 @@ class Pool:
         #: How many parts are readable; the others are writable.
         self.readable = len(readable)
         self.capacity = sum(writable)
+        self._dma = dma
+        self._tables: Dma | None = None
         self._blocks: list[Dma] = [dma.allocate(size * count, column_alignment(size)) for size in self.parts]
         self.columns = [block.memory for block in self._blocks]
         self.views = [
@@ -113,7 +116,7 @@ class Pool:
             )
         self._supply(count)
         self._next = (self._next + count) % self.count
-        return notify and queue.announce()
+        return notify and queue.notify()
 
     def _supply(self, count: int) -> None:
         """Put the buffers from ``_next`` on into the ring and expose them."""
@@ -135,7 +138,7 @@ class Pool:
                 while got < end and (some := self._take(got, end - got)):
                     got += some
                 if queue.event_idx:
-                    queue.settle()
+                    queue.move_used_event()
                 if got == before or not queue.outstanding:
                     break
         except DeviceMisbehaved:
@@ -254,7 +257,24 @@ class Pool:
 
     def restart(self) -> None:
         """Write the descriptors again into empty ring memory: all buffers are free."""
+        self._arrange(range(self.count))
+        self._describe()
+
+    def _describe(self) -> None:
+        """Write, or prepare, the descriptors of all buffers and their indirect tables, and remember them to :meth:`verify`."""
         raise NotImplementedError
+
+    def _make_tables(self) -> None:
+        """Room for the indirect tables, where buffers have more parts than descriptors in the ring."""
+        parts = len(self.parts)
+        if self._each < parts:
+            self._tables = self._dma.allocate(DESC_SIZE * parts * self.count, DESC_ALIGN)
+
+    def _table_of(self, number: int, words: list[tuple[int, int]]) -> Dma:
+        """The indirect table of a buffer, for descriptors of these addresses and rests."""
+        assert self._tables is not None, "there is one where this is asked for"
+        size = DESC_SIZE * len(words)
+        return self._tables.part(size * number, size)
 
     def close(self) -> None:
         """Give the queue back for single buffers, and the memory. Raises DriverMisuse while buffers are in flight."""
@@ -266,7 +286,7 @@ class Pool:
         self.free_memory()
 
     def free_memory(self) -> None:
-        """Give the buffers' memory back."""
-        for block in self._blocks:
+        """Give the buffers' memory and the indirect tables back."""
+        for block in (*self._blocks, *([self._tables] if self._tables is not None else ())):
             block.free()
-        self._blocks = []
+        self._blocks, self._tables = [], None

@@ -38,7 +38,9 @@ class SplitQueue(SplitRing):
     (2.7.8.1). ``fence`` keeps the store of the available index before the load of the suppression field.
     """
 
-    __slots__ = ("_added", "_chains", "_dma", "_order", "_tables", "_unused")
+    __slots__ = ("_order", "_unused")
+
+    pool_class = SplitPool
 
     def __init__(
         self,
@@ -56,16 +58,14 @@ class SplitQueue(SplitRing):
         self.indirect = indirect
         self.in_order = in_order
         self.lenient = legacy
-        self._dma = dma
-        self._tables: dict[int, Dma] = {}
         self._forget()
 
     def _forget(self) -> None:
         """All descriptors are free and nothing is in flight."""
         # First in, first out: buffers that come back in order are described in ring order, as IN_ORDER demands (2.7.5).
         self._unused = deque(range(self.size))
-        self._added: dict[int, _Chain] = {}
-        self._chains: dict[int, _Chain] = {}
+        self._added = {}
+        self._chains = {}
         self._order: deque[int] = deque()
 
     # Supplying buffers (2.7.13)
@@ -81,7 +81,7 @@ class SplitQueue(SplitRing):
         else:
             chain = self._describe_parts(readable, writable)
         head = chain[0][0]
-        self.avail[RING + (self.following + len(self._added) & self.mask)] = head
+        self.avail[RING + (self.avail_idx + len(self._added) & self.mask)] = head
         self._added[head] = chain
         return head
 
@@ -159,9 +159,9 @@ class SplitQueue(SplitRing):
             self._chains.update(added)
             if self.in_order:
                 self._order.extend(added)
-            self.expose(len(added))
+            self.make_available(len(added))
             added.clear()
-        return notify and self.announce()
+        return notify and self.notify()
 
     # Receiving used buffers (2.7.14)
 
@@ -176,7 +176,7 @@ class SplitQueue(SplitRing):
             return True
         elements, mask = self.elements, self.mask
         for _ in range(pending):
-            element = elements[self.seen & mask]
+            element = elements[self.last_used_idx & mask]
             token, length = element & _LOW32, element >> 32
             self._check(token, length)
             done.append(self._release(token, length))
@@ -187,7 +187,7 @@ class SplitQueue(SplitRing):
         turns = list(islice(self._order, pending))
         first = 0
         while first < pending:
-            element = self.elements[self.seen & self.mask]
+            element = self.elements[self.last_used_idx & self.mask]
             token, length = element & _LOW32, element >> 32
             try:
                 last = turns.index(token, first)
@@ -208,7 +208,7 @@ class SplitQueue(SplitRing):
         """Raise if what the device says about a buffer is impossible."""
         chain = self._chains.get(token)
         if chain is None:
-            raise self.not_in_flight(token, f"used entry {self.seen & self.mask}", self.outstanding)
+            raise self.not_in_flight(token, f"used entry {self.last_used_idx & self.mask}", self.outstanding)
         if length > chain[2] and not self.lenient:
             raise self.too_long(token, length, chain[2])
         for table, at, address, rest in chain[1]:
@@ -220,7 +220,7 @@ class SplitQueue(SplitRing):
         descriptors, _, capacity = self._chains.pop(token)
         self._unused.extend(descriptors)
         self.outstanding -= 1
-        self.seen = self.seen + 1 & 0xFFFF
+        self.last_used_idx = self.last_used_idx + 1 & 0xFFFF
         # Only a legacy device may say too much: there, lengths are known to be wrong (2.7.8.1).
         return token, length if length <= capacity else capacity
 
@@ -231,22 +231,8 @@ class SplitQueue(SplitRing):
         """Descriptors that are free."""
         return len(self._unused)
 
-    @property
-    def added(self) -> int:
-        """Buffers that were added and wait for a publish."""
-        return len(self._added)
-
-    def tokens(self) -> list[int]:
-        """Tokens of the buffers in flight, oldest publish first."""
-        return self._pool.tokens() if self._pool is not None else list(self._chains)
-
-    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> SplitPool:
-        """See :meth:`uvirtio.queue.Queue.pool`."""
-        parts = len(readable) + len(writable)
-        self.check_pool(count, 1 if self.indirect else parts, parts)
-        pool = self._pool = SplitPool(self, self._dma, count, readable, writable)
+    def _take_all(self) -> None:
         self._unused.clear()
-        return pool
 
     def next_heads(self, count: int) -> Sequence[int]:
         """The order in which a pool has to publish its descriptors: with IN_ORDER, on from where the queue is."""
@@ -254,26 +240,7 @@ class SplitQueue(SplitRing):
 
     def release_pool(self) -> None:
         """All descriptors are single again; with IN_ORDER, on from where the pool is."""
-        pool, self._pool = self._pool, None
-        self._forget()
+        pool = self._pool
+        super().release_pool()
         if pool is not None and self.in_order:
             self._unused = deque(pool.remaining())
-
-    def reset(self) -> list[int]:
-        """Start over after a reset of the device or of this queue. Returns the tokens that were in flight."""
-        lost = [*self.tokens(), *self._added]
-        self.restart()
-        self._forget()
-        if self._pool is not None:
-            self._unused.clear()
-            self._pool.restart()
-        return lost
-
-    def close(self) -> None:
-        """Give all memory back."""
-        super().close()
-        if self._pool is not None:
-            self._pool.free_memory()
-        for table in self._tables.values():
-            table.free()
-        self._tables = {}

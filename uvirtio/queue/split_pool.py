@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..access.dma import Dma, DmaMemory
+from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse
 from ..spec import split as spec
 from .pool import Pool
@@ -35,7 +35,6 @@ class SplitPool(Pool):
                 f"{queue.name}: IN_ORDER uses descriptors in ring order (virtio 1.4, 2.7.5), so a pool has {queue.size} buffers "
                 "of one descriptor each: change its size, accept INDIRECT_DESC, or do without IN_ORDER"
             )
-        self._tables: Dma | None = None
         # Private copies of used elements (id | length << 32), and the same bytes seen as ids and lengths; the circle alike.
         self._found = memoryview(bytearray(spec.USED_ELEMENT_SIZE * count)).cast("Q")
         halves = self._found.cast("B").cast("I")
@@ -45,8 +44,7 @@ class SplitPool(Pool):
         # The ids once more, as the available ring holds them: the lowest quarters.
         self._heads = self._expected[0].cast("B").cast("H")[::4]
         super().__init__(queue, dma, count, readable, writable, queue.next_heads(count))
-        if self._each < parts:
-            self._tables = dma.allocate(spec.DESC_SIZE * parts * count, spec.DESC_ALIGN)
+        self._make_tables()
         self._ring = queue.avail[RING : RING + queue.size]
         self._elements = queue.elements
         self._describe()
@@ -63,7 +61,7 @@ class SplitPool(Pool):
                 for part in range(parts)
             ]
             if self._tables is not None:
-                table = self._tables.part(spec.DESC_SIZE * parts * number, spec.DESC_SIZE * parts)
+                table = self._table_of(number, words)
                 self._chain(table.memory.cast("Q"), words, list(range(parts)))
                 words = [(table.address, table.size | _INDIRECT)]
             rest = self.count + number * (self._each - 1)
@@ -91,18 +89,19 @@ class SplitPool(Pool):
                 where = "descriptor" if area is self._watched[0] else "indirect descriptor"
                 raise DeviceMisbehaved(
                     f"{self.queue.name}: {where} {at} of the pool is not what the driver wrote; "
-                    "a device must not write to descriptors (virtio 1.4, 2.7.5.1)"
+                    "a device must not write to descriptors (virtio 1.4, 2.7.5.1)",
+                    rule="descriptor",
                 )
 
     def _supply(self, count: int) -> None:
         """The step "place the index of the head into the next ring entry" of 2.7.13, for all of them."""
         queue, start = self.queue, self._next
-        slot = queue.following & queue.mask
+        slot = queue.avail_idx & queue.mask
         if count == 1:
             self._ring[slot] = self._ids[start]
         else:
             self._copy(slot, start, count)
-        queue.expose(count)
+        queue.make_available(count)
 
     def _copy(self, slot: int, start: int, count: int) -> None:
         """Copy heads into the available ring, in as many pieces as ring and circle wrap."""
@@ -118,10 +117,10 @@ class SplitPool(Pool):
 
     def _stretch(self) -> int:
         queue = self.queue
-        return queue.size - (queue.seen & queue.mask)
+        return queue.size - (queue.last_used_idx & queue.mask)
 
     def _as_expected(self, at: int, oldest: int, count: int) -> bool:
-        slot = self.queue.seen & self.queue.mask
+        slot = self.queue.last_used_idx & self.queue.mask
         if count == 1:
             element = self._found[at] = self._elements[slot]
             return element == self._expected[0][oldest]
@@ -133,15 +132,3 @@ class SplitPool(Pool):
         if self.queue.in_order:
             return self._sort_out_batch(at, self.queue.pending())
         return super()._sort_out(at, count)
-
-    def restart(self) -> None:
-        """See :meth:`Pool.restart`."""
-        self._arrange(range(self.count))
-        self._describe()
-
-    def free_memory(self) -> None:
-        """Give the buffers' memory and the indirect tables back."""
-        super().free_memory()
-        if self._tables is not None:
-            self._tables.free()
-            self._tables = None

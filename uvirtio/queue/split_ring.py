@@ -32,18 +32,17 @@ class SplitRing(QueueBase):
         "_areas",
         "_avail_event",
         "_interrupts",
-        "_owned",
-        "_unannounced",
+        "_not_notified",
         "_used_event",
         "avail",
+        "avail_idx",
         "descriptor_address",
         "device_address",
         "driver_address",
         "elements",
-        "following",
+        "last_used_idx",
         "legacy",
         "mask",
-        "seen",
         "table",
         "used",
     )
@@ -58,7 +57,7 @@ class SplitRing(QueueBase):
         legacy: bool,
         fence: Callable[[], object] | None,
     ) -> None:
-        super().__init__(index, size, fence)
+        super().__init__(index, size, dma, fence)
         if not 0 < size <= spec.MAX_SIZE or size & (size - 1):
             raise DriverMisuse(
                 f"queue {index}: {size} entries; a split queue has a power of two up to {spec.MAX_SIZE} (virtio 1.4, 2.7)"
@@ -100,73 +99,72 @@ class SplitRing(QueueBase):
         for area in self._areas:
             area.memory[:] = bytes(area.size)
         #: The available index that we stored last, and how far we have read the used ring.
-        self.following = 0
-        self.seen = 0
+        self.avail_idx = 0
+        self.last_used_idx = 0
         self.outstanding = 0
-        self._unannounced = 0
+        self._not_notified = 0
         self._interrupts = True
 
-    def expose(self, count: int) -> None:
+    def make_available(self, count: int) -> None:
         """Make ``count`` more entries of the available ring the device's: one store of its index (2.7.13.3)."""
-        self.following = following = self.following + count & 0xFFFF
+        self.avail_idx = avail_idx = self.avail_idx + count & 0xFFFF
         self.outstanding += count
-        self._unannounced += count
-        if self.recorder is not None:
-            self.recorder.add("publish", "queue", "avail.idx", self.index, 2, following)
-        self.avail[IDX] = following
+        self._not_notified += count
+        self.avail[IDX] = avail_idx
 
-    def announce(self) -> bool:
+    def notify(self) -> bool:
         """Notify, if the device wants that for what was exposed since the last decision (2.7.10, 2.7.13.4)."""
-        exposed = self._unannounced
+        exposed = self._not_notified
         if not exposed:
             return False
-        self._unannounced = 0
+        self._not_notified = 0
         self._fence()
         if self.event_idx:
-            wanted = (self.following - self.used[self._avail_event] - 1 & 0xFFFF) < exposed
+            wanted = (self.avail_idx - self.used[self._avail_event] - 1 & 0xFFFF) < exposed
         else:
             wanted = not self.used[FLAGS] & spec.USED_F_NO_NOTIFY
         if wanted:
-            self.notifier(self.following)
+            self.notifier(self.avail_idx)
         return wanted
 
     def kick(self) -> None:
         """Notify whatever the device wants."""
         if self.held:
             self.guard("D4")
-        self._unannounced = 0
-        self.notifier(self.following)
+        self._not_notified = 0
+        self.notifier(self.avail_idx)
 
     @property
     def ready(self) -> bool:
         """Whether used buffers wait, by one load."""
-        return self.used[IDX] != self.seen
+        return self.used[IDX] != self.last_used_idx
 
     def pending(self) -> int:
         """How many entries the device has added to the used ring, by one load of its index, checked."""
         used = self.used[IDX]
-        pending = used - self.seen & 0xFFFF
+        pending = used - self.last_used_idx & 0xFFFF
         if pending > self.outstanding:
             raise DeviceMisbehaved(
-                f"{self.name}: the used index went from {self.seen} to {used}, {pending} entries further, "
-                f"but only {self.outstanding} buffers are in flight"
+                f"{self.name}: the used index went from {self.last_used_idx} to {used}, {pending} entries further, "
+                f"but only {self.outstanding} buffers are in flight",
+                rule="used index",
             )
         return pending
 
     def consume(self, buffers: int, descriptors: int) -> None:
         """Move on behind so many entries of the used ring; how many descriptors they took does not matter here."""
-        self.seen = self.seen + buffers & 0xFFFF
+        self.last_used_idx = self.last_used_idx + buffers & 0xFFFF
         self.outstanding -= buffers
 
-    def settle(self) -> bool:
+    def move_used_event(self) -> bool:
         """After reaping, move the used event along. Whether there may be more that no notification told of (2.7.7)."""
         if not self.event_idx:
             return False
         if not self._interrupts:
             # The entry that lies furthest ahead: it never comes up as long as we keep moving it.
-            self.avail[self._used_event] = self.seen - 1 & 0xFFFF
+            self.avail[self._used_event] = self.last_used_idx - 1 & 0xFFFF
             return False
-        self.avail[self._used_event] = self.seen
+        self.avail[self._used_event] = self.last_used_idx
         self._fence()
         return True
 
@@ -177,7 +175,7 @@ class SplitRing(QueueBase):
             self.avail[FLAGS] = 0 if enabled else spec.AVAIL_F_NO_INTERRUPT
             self._fence()
         else:
-            self.settle()
+            self.move_used_event()
         return self.ready
 
     def state(self) -> QueueState:
@@ -187,14 +185,14 @@ class SplitRing(QueueBase):
         suppressed = bool(flags["used.flags"] & spec.USED_F_NO_NOTIFY)
         if self.event_idx:
             flags |= {"used_event": avail[self._used_event], "avail_event": used[self._avail_event]}
-            suppressed = flags["avail_event"] != self.following
+            suppressed = flags["avail_event"] != self.avail_idx
         return QueueState(
             index=self.index,
             format="split",
             size=self.size,
             driver_index=avail[IDX],
             device_index=used[IDX],
-            seen=self.seen,
+            seen=self.last_used_idx,
             in_flight=self.outstanding,
             added=self.added,
             free=self.free,
@@ -211,9 +209,3 @@ class SplitRing(QueueBase):
     def ring_bytes(self) -> bytes:
         """Descriptor table, available ring, used ring."""
         return b"".join(bytes(area.memory) for area in self._areas)
-
-    def close(self) -> None:
-        """Give the ring memory back."""
-        for dma in self._owned:
-            dma.free()
-        self._owned = []

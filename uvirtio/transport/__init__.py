@@ -6,12 +6,31 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..access.view import View
+from ..errors import DriverMisuse
 from ..spec.features import Features
 
-__all__ = ["Notifier", "Transport"]
+__all__ = ["Notifier", "OneOwner", "Transport"]
 
 #: Notifies one queue; the argument is the queue's 16-bit "next" value, used with NOTIFICATION_DATA only (4.1.5.2).
 Notifier = Callable[[int], None]
+
+
+class OneOwner:
+    """A view of registers whose reading changes them: handed out once."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: View) -> None:
+        self._view: View | None = view
+
+    def take(self) -> View:
+        """The view. Raises :class:`DriverMisuse` when somebody has it already."""
+        view, self._view = self._view, None
+        if view is None:
+            raise DriverMisuse(
+                "ISR is read by one owner alone, since reading clears it: ask the device's notifications"
+            )
+        return view
 
 
 class Transport(Protocol):
@@ -19,13 +38,14 @@ class Transport(Protocol):
 
     #: ``modern`` or ``legacy``.
     kind: str
-    #: ISR status: one 8-bit element; reading clears it.
-    isr: View
     #: The status byte for the bounded wait: ``status_view[status_index]``.
     status_view: View
     status_index: int
     #: Bytes of device-specific configuration.
     config_length: int
+
+    def take_isr(self) -> View:
+        """ISR status: one 8-bit element. Reading clears it, so it is given to one owner alone: :class:`DriverMisuse` later."""
 
     def status(self) -> int:
         """Read ``device_status`` once."""

@@ -18,12 +18,12 @@ __all__ = ["choose_transport"]
 def choose_transport(
     function: Function, identity: Identity, capabilities: list[Capability], recorder: Recorder | None = None
 ) -> Transport:
-    """The transport of a function; its attribute ``prefer_legacy`` (locators: ``legacy=on``) asks for the legacy one.
+    """The transport of a function: the modern one, unless there is only the legacy one, or its surroundings ask for that.
 
     Raises :class:`~uvirtio.errors.CannotRun` when that is asked of a device without a legacy interface, and
     :class:`~uvirtio.errors.NotVirtio` when there is no interface at all.
     """
-    if getattr(function, "prefer_legacy", False):
+    if function.surroundings.legacy:
         if not identity.transitional_id:
             raise CannotRun(
                 f"{function.locator}: {identity.vendor:04x}:{identity.device:04x} is a modern device without a legacy "

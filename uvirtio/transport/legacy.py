@@ -15,7 +15,7 @@ from ..spec.features import Features
 from ..spec.pci import MsixControl
 from ..spec.registers import ISR, LEGACY, LEGACY_CONFIG
 from ..spec.split import LEGACY_ALIGN
-from . import Notifier
+from . import Notifier, OneOwner
 
 __all__ = ["LegacyTransport"]
 
@@ -60,7 +60,7 @@ class LegacyTransport:
             self._header = recorder.region(bar, "legacy", LEGACY)
             self._config = recorder.region(config, "config", None)
             one = recorder.region(one, "isr", ISR)
-        self.isr: View = one.u8
+        self._isr = OneOwner(one.u8)
         self.status_view: View = self._header.u8
         self.config_length = config.length
 
@@ -68,6 +68,10 @@ class LegacyTransport:
     def _msix_enabled(function: Function, capabilities: list[Capability]) -> bool:
         at = msix_offset(capabilities)
         return at is not None and bool(function.config.u16[at // 2] & MsixControl.ENABLE)
+
+    def take_isr(self) -> View:
+        """The view of ISR, to one owner. Raises :class:`DriverMisuse` when it has one already."""
+        return self._isr.take()
 
     def status(self) -> int:
         """Read ``device_status`` once."""

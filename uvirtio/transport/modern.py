@@ -10,7 +10,7 @@ from ..pci.capabilities import Capability, Structure, first_usable
 from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
 from ..spec.registers import COMMON, ISR, RegisterMap
-from . import Notifier
+from . import Notifier, OneOwner
 
 __all__ = ["ModernTransport"]
 
@@ -54,7 +54,7 @@ class ModernTransport:
         self._common = self._open(common, "common", COMMON)
         self._notify_structure = required(StructureType.NOTIFY)
         self._notify = self._open(self._notify_structure, "notify", None)
-        self.isr: View = self._open(required(StructureType.ISR), "isr", ISR).u8
+        self._isr = OneOwner(self._open(required(StructureType.ISR), "isr", ISR).u8)
         device = first_usable(capabilities, StructureType.DEVICE, function.locator, required=False)
         self._config = self._open(device, "config", None) if device else None
         self.config_length = self._config.length if self._config else 0
@@ -63,6 +63,10 @@ class ModernTransport:
     def _open(self, structure: Structure, space: str, registers: RegisterMap | None) -> Region:
         region = self._function.bar(structure.bar).window(structure.offset, structure.length)
         return self._recorder.region(region, space, registers) if self._recorder else region
+
+    def take_isr(self) -> View:
+        """The view of ISR, to one owner. Raises :class:`DriverMisuse` when it has one already."""
+        return self._isr.take()
 
     def status(self) -> int:
         """Read ``device_status`` once."""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from uvirtio.access.clock import SimulatedClock
 from uvirtio.access.dma import Arena, Dma
-from uvirtio.access.interrupt import IsrOwner, NoLine
-from uvirtio.access.trace import Recorder
+from uvirtio.access.interrupt import NoLine
+from uvirtio.access.notifications import Notifications
+from uvirtio.access.trace import Access, Published, Recorder
 from uvirtio.access.view import Region
 from uvirtio.errors import CannotRun, DeviceMisbehaved
 from uvirtio.spec.registers import COMMON
@@ -64,7 +65,7 @@ def test_the_recorder_names_registers_and_tags_deviations() -> None:
     with recorder.deviating("D4", "to see whether it listens"):
         traced.window(0x10, 0x10).u16[3] = 5
     assert traced.u8[0x15] == 0x15
-    first, second, third = recorder.records
+    first, second, third = (event for event in recorder.events if isinstance(event, Access))
     assert (first.kind, first.name, first.value, first.deviation) == ("write", "device_status", 0x1F, "")
     assert (second.name, second.offset, second.deviation) == ("queue_select", 0x16, "D4: to see whether it listens")
     assert (third.kind, third.name) == ("read", "config_generation")
@@ -73,11 +74,11 @@ def test_the_recorder_names_registers_and_tags_deviations() -> None:
 def test_the_recorder_drops_the_oldest_records_and_positions_stay_right() -> None:
     recorder = Recorder(SimulatedClock(), limit=10)
     for number in range(25):
-        recorder.add("publish", "queue", "q", value=number)
+        recorder.published(0, "q", number)
     position = recorder.mark("here")
-    recorder.add("publish", "queue", "q", value=99)
-    assert [record.value for record in recorder.since(position)] == [99]
-    assert len(recorder.records) <= 10
+    recorder.published(0, "q", 99)
+    assert [event.value for event in recorder.since(position) if isinstance(event, Published)] == [99]
+    assert len(recorder.events) <= 10
 
 
 def test_events_run_in_order_of_time_and_sleeping_advances_to_them() -> None:
@@ -136,17 +137,17 @@ def test_freed_memory_is_joined_and_used_again() -> None:
     assert arena.grown == 1
 
 
-def test_the_isr_owner_counts_a_queue_interrupt_only_where_the_configuration_bit_is_clear() -> None:
+def test_the_owner_of_isr_counts_a_queue_interrupt_only_where_the_configuration_bit_is_clear() -> None:
     values = iter([0, 1, 3, 2, 0xFF, 1])
-    owner = IsrOwner(
+    owner = Notifications(
         Region.calls(lambda _offset, _width: next(values), Bus().write, 1).u8, NoLine(SimulatedClock(), "test")
     )
     assert [owner.collect() for _ in range(6)] == [0, 1, 3, 2, 0, 1]
-    assert (owner.queue, owner.config, owner.both) == (2, 2, 1)
+    assert (owner.used, owner.config, owner.both) == (2, 2, 1)
 
 
 def test_waiting_without_an_interrupt_line_passes_time_in_polling_steps() -> None:
     clock = SimulatedClock()
-    owner = IsrOwner(Region.calls(lambda _offset, _width: 0, Bus().write, 1).u8, NoLine(clock, "test"))
+    owner = Notifications(Region.calls(lambda _offset, _width: 0, Bus().write, 1).u8, NoLine(clock, "test"))
     assert owner.wait(5.0) == 0
     assert 0 < clock.now() < 0.1

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from uvirtio.access.trace import Record
+from uvirtio.access.trace import Access, Event, Published
 from uvirtio.spec.dialects import RFC, V1_4
 from uvirtio_tools.checks.duties import Duties
 
 
 def write(
     value: int, *, space: str = "common", name: str = "device_status", offset: int = 0x14, why: str = ""
-) -> Record:
-    return Record(0.0, "write", space, name, offset, 1, value, why)
+) -> Access:
+    return Access(0.0, "write", space, name, offset, 1, value, why)
 
 
-def read(value: int) -> Record:
-    return Record(0.0, "read", "common", "device_status", 0x14, 1, value)
+def read(value: int) -> Access:
+    return Access(0.0, "read", "common", "device_status", 0x14, 1, value)
 
 
-PUBLISH = Record(0.0, "publish", "queue", "avail.idx", 0, 2, 7)
+PUBLISH = Published(0.0, 0, "avail.idx", 7)
 NOTIFY = write(0, space="notify", name="+0x0", offset=0)
 CONFIG = write(1, space="config", name="+0x20", offset=0x20)
 #: Reset, acknowledge, negotiate bit 43, run.
@@ -31,7 +31,7 @@ SUSPEND = [write(0x1F), read(0x0F), read(0x1B)]
 RESUME = [write(0x1F), read(0x1B), read(0x0F)]
 
 
-def broken(*records: Record) -> set[str]:
+def broken(*records: Event) -> set[str]:
     return set(Duties(V1_4).follow([*INIT, *records]).broken)
 
 
@@ -56,7 +56,7 @@ def test_a_lawful_life_breaks_nothing_and_counts_its_occasions() -> None:
         ([write(0x0B)], "D7"),
     ],
 )
-def test_each_breach_is_seen(records: list[Record], duty: str) -> None:
+def test_each_breach_is_seen(records: list[Event], duty: str) -> None:
     assert broken(*records) == {duty}
 
 
@@ -77,9 +77,9 @@ def test_giving_up_by_reset_breaks_nothing() -> None:
 
 def test_what_was_tagged_as_deviation_is_not_judged() -> None:
     tagged = [
-        Record(0.0, "write", "notify", "+0x0", 0, 2, 0, "D4: on purpose"),
-        Record(0.0, "write", "config", "+0x20", 0x20, 1, 1, "D5: on purpose"),
-        Record(0.0, "publish", "queue", "avail.idx", 0, 2, 9, "D3: on purpose"),
+        Access(0.0, "write", "notify", "+0x0", 0, 2, 0, "D4: on purpose"),
+        Access(0.0, "write", "config", "+0x20", 0x20, 1, 1, "D5: on purpose"),
+        Published(0.0, 0, "avail.idx", 9, "D3: on purpose"),
     ]
     assert broken(*SUSPEND, *tagged) == set()
     assert broken(*SUSPEND, *tagged, NOTIFY) == {"D4"}

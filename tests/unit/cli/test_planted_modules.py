@@ -8,11 +8,13 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.planted import plant
+from tests.planted import PROGRAMS, plant
+from tests.unit.device.scripted import PLAIN
 from uvirtio import programs
 from uvirtio.errors import CannotRun
 from uvirtio_tools.benches import devices as device_benches
@@ -91,7 +93,7 @@ def test_what_takes_the_frames_of_a_bench_imports_nothing_from_the_current_direc
 
     class WithPeer:
         class function:
-            peer = its
+            surroundings = replace(PLAIN, peer=its)
 
     with ours, its, device_benches._taken(WithPeer()):  # type: ignore[arg-type]  # only its peer is asked for
         ours.send(b"frame")
@@ -102,8 +104,10 @@ def test_what_takes_the_frames_of_a_bench_imports_nothing_from_the_current_direc
 
 
 def test_programs_are_not_looked_up_in_the_current_directory(planted: Path) -> None:
-    assert programs.find("modprobe") not in (None, str(Path.cwd() / "modprobe"))
-    assert programs.find("no-such-program") is None
+    for name in PROGRAMS:
+        assert programs.find(name) != str(Path.cwd() / name)
+    assert programs.find("modprobe", system=True) not in (None, str(Path.cwd() / "modprobe"))
+    assert programs.find("no-such-program", system=True) is None
 
 
 @pytest.mark.parametrize("words", [("--version",), ("list",), ("doctor",), ("suspend", "emulated:rng")])

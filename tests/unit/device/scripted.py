@@ -13,9 +13,12 @@ from uvirtio.access.clock import SimulatedClock
 from uvirtio.access.dma import Arena
 from uvirtio.access.interrupt import NoLine
 from uvirtio.access.view import Region
+from uvirtio.bus import Surroundings
 from uvirtio.spec.registers import COMMON
 
 STATUS = COMMON["device_status"].offset
+#: Nothing special about a function.
+PLAIN = Surroundings(legacy=False, translated=False, disposable=False, echoes=False)
 
 
 class Memory(Arena):
@@ -35,6 +38,8 @@ class Scripted:
     bus = "test"
     locator = "test:scripted"
     triggers = None
+    surroundings = PLAIN
+    notes = ()
 
     def __init__(
         self, *, features: int = 1 << 32 | 1 << 43, answer: Callable[[Scripted, int], None] | None = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.unit.device.scripted import Scripted, conforming, store
-from uvirtio.access.trace import Recorder
-from uvirtio.device import Device, Phase
+from tests.unit.device.scripted import PLAIN, Scripted, conforming, store
+from uvirtio.access.trace import Access, Recorder
+from uvirtio.device import Device
 from uvirtio.errors import (
+    CannotRun,
     DeviceGone,
     DeviceMisbehaved,
     DeviceNeedsReset,
@@ -22,6 +24,7 @@ from uvirtio.errors import (
 )
 from uvirtio.spec.dialects import CHROMIUM, RFC, V1_4
 from uvirtio.spec.features import Features
+from uvirtio.status import Phase
 from uvirtio.suspend import Outcome, Suspender, choose_dialect
 
 SUSPEND = Features.of(43)
@@ -87,7 +90,7 @@ def test_a_device_without_version_1_is_refused_after_failed_and_reset() -> None:
 def test_clearing_a_status_bit_is_refused() -> None:
     device = running(Scripted())
     with pytest.raises(DriverMisuse, match="clears bits"):
-        device.write_status(0x0B)
+        device.status.write(0x0B)
 
 
 @pytest.mark.parametrize("size", [3, 0x9000])
@@ -148,8 +151,9 @@ def test_a_device_that_resumes_only_by_0x0f_is_resumed_and_told_on() -> None:
     assert up.done
     assert up.written == (0x1F, 0x0F)
     assert "which no driver may write" in up.remarks[-1]
-    deviating = [record for record in device.recorder.records if record.deviation]  # type: ignore[union-attr]
-    assert [record.value for record in deviating] == [0x0F]
+    assert device.recorder is not None
+    deviating = [event for event in device.recorder.events if isinstance(event, Access) and event.deviation]
+    assert [event.value for event in deviating] == [0x0F]
 
 
 def test_features_ok_gone_while_suspended_is_accepted_and_remarked_and_resume_clears_nothing() -> None:
@@ -224,7 +228,7 @@ def test_nothing_is_added_notified_or_written_while_suspended() -> None:
     with pytest.raises(SuspendedError, match="D4"):
         queue.kick()
     with pytest.raises(SuspendedError, match="D5"):
-        device.write_config(0, 1, 0)
+        device.configuration.write(0, 1, 0)
     with device.deviating("D4", "to see whether it listens"):
         queue.kick()
     assert function.notified == [0]
@@ -296,3 +300,18 @@ def test_an_unknown_dialect_is_a_usage_error() -> None:
 def test_bit_42_of_a_legacy_network_device_is_not_suspend() -> None:
     with pytest.raises(NotOffered):
         choose_dialect("auto", Features.of(42), 1, legacy=True)
+
+
+def test_isr_is_given_to_one_owner_alone() -> None:
+    device = Device(Scripted())
+    with pytest.raises(DriverMisuse, match="read by one owner alone"):
+        device.transport.take_isr()
+
+
+def test_physical_addresses_are_not_given_to_a_device_behind_an_iommu_that_translates() -> None:
+    function = Scripted(features=1 << 32 | 1 << 33)
+    function.surroundings = replace(PLAIN, translated=True)
+    device = Device(function)
+    device.begin()
+    with pytest.raises(CannotRun, match="IOMMU"):
+        device.negotiate(Features())

@@ -15,10 +15,10 @@ def test_a_look_at_a_device_that_is_gone_says_so_whatever_its_bar_reads(reads: i
     function = Scripted()
     device = Device(function)
     device.initialise(Features())
-    device.check_alive("looking")
+    device.status.check_alive("looking")
     function.gone, function.gone_reads = True, reads
     with pytest.raises(DeviceGone, match=f"while looking, status reads {reads:#04x} and configuration space all-ones"):
-        device.check_alive("looking")
+        device.status.check_alive("looking")
 
 
 def test_a_wait_ends_as_soon_as_the_device_is_gone_and_not_at_its_deadline() -> None:

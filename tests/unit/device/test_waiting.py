@@ -60,9 +60,9 @@ def test_it_ends_when_the_last_buffer_is_used_and_asks_for_notifications_again(w
 
 def test_it_sleeps_on_the_interrupt_of_what_takes_long(waits: Waits) -> None:
     waits.ask()
-    before = waits.device.isr.queue
+    before = waits.device.notifications.used
     waits.device.wait_for(waits.done, 10.0, queues=[waits.queue])
-    assert waits.device.isr.queue == before + 1
+    assert waits.device.notifications.used == before + 1
 
 
 def test_what_is_done_at_once_is_taken_with_the_first_look(waits: Waits) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
+from uvirtio.access.trace import Recorder
 from uvirtio.bus.emulated import EmulatedBus, open_emulated
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
@@ -109,15 +111,15 @@ def running(
     *,
     parameters: str = "",
     timeout: float = 10.0,
-    **attributes: Any,
+    recorded: bool = False,
+    **known: Any,
 ) -> Iterator[tuple[Any, Device, EmulatedBus]]:
-    """A driver started on an emulated device: (driver, device, bus). ``attributes`` are set on the bus first."""
+    """A driver started on an emulated device: (driver, device, bus). ``known``: what its bus knows besides."""
     if not isinstance(locator, str):
         TYPES["stand-in"], locator = locator, "emulated:stand-in" + parameters
     bus = open_emulated(parse(locator))
-    for name, value in attributes.items():
-        setattr(bus, name, value)
-    with Device(bus, timeout=timeout) as device:
+    bus.surroundings = replace(bus.surroundings, **known)
+    with Device(bus, timeout=timeout, recorder=Recorder(bus.clock) if recorded else None) as device:
         device.begin()
         device.negotiate(driver_class.FEATURES | Features.of(43), dependencies=driver_class.DEPENDENCIES)
         for index, limit in driver_class.queues(device).items():

@@ -175,7 +175,7 @@ def test_a_count_that_the_device_does_not_keep_is_noticed() -> None:
 
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing() -> None:
     device_type = balloon_type(features=(spec.STATS_VQ,))
-    with running(device_type, Balloon, parameters="?latency=0.003&depth=2") as (balloon, device, bus):
+    with running(device_type, Balloon, parameters="?latency=0.003&depth=2", recorded=True) as (balloon, device, bus):
         workload = balloon.workload()
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]

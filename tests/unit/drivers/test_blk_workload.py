@@ -235,7 +235,7 @@ def test_an_io_error_in_the_traffic_is_an_error_of_the_device() -> None:
 @pytest.mark.parametrize("disposable", [True, False])
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(disposable: bool) -> None:
     disk = Disk(SECTORS)
-    with running(disk_type(disk), Blk, parameters="?latency=0.003&depth=2", disposable=disposable) as (
+    with running(disk_type(disk), Blk, parameters="?latency=0.003&depth=2", disposable=disposable, recorded=True) as (
         blk,
         device,
         bus,

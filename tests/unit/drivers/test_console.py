@@ -281,7 +281,7 @@ def test_a_control_message_that_comes_while_suspended_is_answered_after_resume()
 @pytest.mark.parametrize("echoing", [True, False])
 def test_a_hundred_suspends_with_bytes_in_flight_lose_nothing(echoing: bool) -> None:
     answer = echo if echoing else sink
-    with running(single(answer), Console, parameters="?latency=0.003&depth=8", echoes=echoing) as (
+    with running(single(answer), Console, parameters="?latency=0.003&depth=8", echoes=echoing, recorded=True) as (
         console,
         device,
         bus,

@@ -15,7 +15,7 @@ def test_a_device_that_slept_over_its_buffers_is_told_apart_from_one_that_lost_t
 ) -> None:
     with running("emulated:rng", Rng) as (rng, device, _):
         workload, queue = rng.workload(), device.queue(0)
-        monkeypatch.setattr(type(queue), "announce", lambda self: False)
+        monkeypatch.setattr(type(queue), "notify", lambda self: False)
         workload.submit(3)
         workload.kick()
         with pytest.raises(DeviceTimeout, match=r"not within 2 s.*Notified once more, it went on.*EVENT_IDX") as raised:
@@ -49,7 +49,7 @@ def test_what_goes_wrong_after_the_last_notification_does_not_hide_that_time_was
 ) -> None:
     with running("emulated:rng", Rng) as (rng, device, _):
         workload = rng.workload()
-        monkeypatch.setattr(type(device.queue(0)), "announce", lambda self: False)
+        monkeypatch.setattr(type(device.queue(0)), "notify", lambda self: False)
         monkeypatch.setattr(
             Freshness, "check", lambda *_: (_ for _ in ()).throw(WorkloadFailed("the same bytes twice"))
         )

@@ -39,7 +39,7 @@ def driver_of(locator: str):  # type: ignore[no-untyped-def]
 )
 @pytest.mark.parametrize("locator", LOCATORS.values(), ids=LOCATORS)
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(locator: str, ring: str) -> None:
-    with running(f"{locator}{ring}latency=0.004&depth=3", driver_of(locator)) as (driver, device, bus):
+    with running(f"{locator}{ring}latency=0.004&depth=3", driver_of(locator), recorded=True) as (driver, device, bus):
         workload = driver.workload()
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
@@ -59,11 +59,11 @@ def test_a_writable_field_takes_another_value_and_its_old_one(locator: str) -> N
         if field is None or not field.exists(device.negotiated.accepted):
             assert driver.TYPE not in (DeviceType.BLK, DeviceType.BALLOON, DeviceType.INPUT)
             return
-        before = device.read_config(field.offset, field.width)
-        device.write_config(field.offset, field.width, field.other(before))
-        assert device.read_config(field.offset, field.width) == field.other(before) != before
-        device.write_config(field.offset, field.width, before)
-        assert device.read_config(field.offset, field.width) == before
+        before = device.configuration.read(field.offset, field.width)
+        device.configuration.write(field.offset, field.width, field.other(before))
+        assert device.configuration.read(field.offset, field.width) == field.other(before) != before
+        device.configuration.write(field.offset, field.width, before)
+        assert device.configuration.read(field.offset, field.width) == before
 
 
 def test_what_was_written_is_in_the_image_and_what_is_in_the_image_is_read(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_an_answer_that_changes_is_noticed() -> None:
 
 
 def test_a_hundred_suspends_with_status_in_flight_lose_nothing() -> None:
-    with running(input_type(), Input, parameters="?latency=0.003&depth=4") as (device, driven, bus):
+    with running(input_type(), Input, parameters="?latency=0.003&depth=4", recorded=True) as (device, driven, bus):
         workload = device.workload()
         suspender = Suspender(driven, V1_4)
         cycles = [run_cycle(driven, workload, suspender, number=number, hold=0.02) for number in range(100)]

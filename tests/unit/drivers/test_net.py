@@ -381,7 +381,11 @@ def test_nothing_is_given_to_a_suspended_device_and_receive_buffers_come_back_af
 @pytest.mark.parametrize("echoing", [True, False])
 def test_a_hundred_suspends_with_frames_in_flight_lose_nothing(echoing: bool) -> None:
     answer = echo if echoing else sink
-    with running(net_type(answer), Net, parameters="?latency=0.003&depth=8", echoes=echoing) as (net, device, bus):
+    with running(net_type(answer), Net, parameters="?latency=0.003&depth=8", echoes=echoing, recorded=True) as (
+        net,
+        device,
+        bus,
+    ):
         workload = net.workload()
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]

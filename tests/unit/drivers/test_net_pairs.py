@@ -243,7 +243,7 @@ def test_the_workload_uses_the_pairs_that_it_is_told_to(pairs: int | None, queue
 
 @pytest.mark.parametrize("ring", ["", "&features=%2bRING_PACKED"])
 def test_every_pair_has_frames_in_flight_when_it_is_suspended(ring: str) -> None:
-    with running(f"emulated:net?queues=3&latency=0.004&depth=3{ring}", Net) as (net, device, bus):
+    with running(f"emulated:net?queues=3&latency=0.004&depth=3{ring}", Net, recorded=True) as (net, device, bus):
         workload = net.workload()
         suspender = Suspender(device, V1_4)
         under_way = []
@@ -273,7 +273,7 @@ class _SecondPairGoesOn(FAULTS["V4"]):  # type: ignore[misc, valid-type]
 
 
 def test_a_device_that_goes_on_with_the_second_pair_alone_is_noticed() -> None:
-    with running("emulated:net?queues=2&latency=0.004&depth=3", Net) as (net, device, bus):
+    with running("emulated:net?queues=2&latency=0.004&depth=3", Net, recorded=True) as (net, device, bus):
         workload = net.workload()
         suspender = Suspender(device, V1_4)
         assert run_cycle(device, workload, suspender, number=1, hold=0.05).reasons == []

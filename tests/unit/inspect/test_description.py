@@ -56,7 +56,7 @@ def test_looking_does_not_change_the_device_and_never_reads_isr() -> None:
         assert not [entry for entry in touched if entry.space == "isr"]
         written = {entry.name for entry in touched if entry.kind == "write"}
         assert written <= {"device_feature_select", "driver_feature_select", "queue_select"}
-        assert device.transport.status() == 0x0F
+        assert device.status.read() == 0x0F
 
 
 def test_a_running_device_shows_what_was_accepted_and_where_its_rings_are() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.unit.device.scripted import Memory
+from tests.unit.device.scripted import PLAIN, Memory
 from uvirtio.access.clock import SimulatedClock
 from uvirtio.access.interrupt import NoLine
-from uvirtio.access.trace import Recorder
+from uvirtio.access.trace import Access, Recorder
 from uvirtio.access.view import Region
 from uvirtio.device import Device
 from uvirtio.errors import (
@@ -40,7 +41,8 @@ class Port:
     bus = "test"
     locator = "test:legacy"
     triggers = None
-    prefer_legacy = False
+    surroundings = PLAIN
+    notes = ()
 
     def __init__(self, *, device: int = 0x1005, size: int = 0x20, modern: bool = False, msix: bool = False) -> None:
         self.clock = SimulatedClock()
@@ -169,12 +171,12 @@ def test_the_configuration_moves_when_msix_is_enabled(msix: bool) -> None:
     port.settings[:8] = b"\x01\x02\x03\x04\x05\x06\x07\x08"
     device = Device(port)
     assert device.transport.config_length == 0x40 - (0x18 if msix else 0x14)
-    assert device.read_config(0, 4) == 0x04030201
-    assert device.read_config(6, 2) == 0x0807
-    device.write_config(5, 1, 0xAA)
+    assert device.configuration.read(0, 4) == 0x04030201
+    assert device.configuration.read(6, 2) == 0x0807
+    device.configuration.write(5, 1, 0xAA)
     assert port.settings[5] == 0xAA
     with pytest.raises(DeviceMisbehaved, match="BAR 0 has"):
-        device.read_config(device.transport.config_length - 2, 4)
+        device.configuration.read(device.transport.config_length - 2, 4)
 
 
 def test_without_a_generation_the_configuration_is_read_until_it_holds_still() -> None:
@@ -189,10 +191,10 @@ def test_without_a_generation_the_configuration_is_read_until_it_holds_still() -
 
     port.each_read = change
     device = Device(port)
-    assert device.config_bytes(0, 8)[4] == 5
+    assert device.configuration.piece(0, 8)[4] == 5
     port.each_read = lambda: port.settings.__setitem__(0, port.settings[0] + 1 & 0xFF)
     with pytest.raises(ConfigurationUnstable):
-        device.config_bytes(0, 8)
+        device.configuration.piece(0, 8)
 
 
 def test_a_required_feature_above_bit_31_fails_the_negotiation_and_sets_failed() -> None:
@@ -223,14 +225,14 @@ def test_one_queue_alone_cannot_be_reset() -> None:
 
 def test_legacy_is_refused_where_it_is_asked_of_a_modern_device() -> None:
     port = Port(device=0x1044)
-    port.prefer_legacy = True
+    port.surroundings = replace(port.surroundings, legacy=True)
     with pytest.raises(CannotRun, match="1af4:1044 is a modern device"):
         Device(port)
 
 
 def test_a_transitional_device_is_driven_through_the_legacy_interface_when_that_is_asked_for() -> None:
     port = Port(modern=True)
-    port.prefer_legacy = True
+    port.surroundings = replace(port.surroundings, legacy=True)
     assert Device(port).transport.kind == "legacy"
 
 
@@ -250,9 +252,9 @@ def test_a_trace_names_the_legacy_registers() -> None:
     recorder = Recorder(port.clock)
     device = Device(port, recorder=recorder)
     device.initialise(Features(), (1,))
-    device.isr.collect()
-    device.read_config(0, 1)
-    seen = [(record.kind, record.space, record.name) for record in recorder.records]
+    device.notifications.collect()
+    device.configuration.read(0, 1)
+    seen = [(event.kind, event.space, event.name) for event in recorder.events if isinstance(event, Access)]
     assert ("write", "legacy", "device_status") in seen
     assert ("write", "legacy", "queue_address") in seen
     assert ("read", "isr", "isr_status") in seen

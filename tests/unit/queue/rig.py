@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from uvirtio.access.dma import Dma
+from uvirtio.access.trace import Recorder
 from uvirtio.errors import QueueFull
+from uvirtio.queue.observed import ObservedPackedQueue, ObservedSplitQueue
 from uvirtio.queue.packed import PackedQueue
 from uvirtio.queue.split import SplitQueue
 
@@ -20,8 +22,12 @@ PART = 32
 SLOT, SLOTS = 128, 256
 
 
-def queue_of(format_: str, size: int, memory: Memory, **features: bool) -> Any:
-    return (SplitQueue if format_ == "split" else PackedQueue)(0, size, memory, **features)
+def queue_of(format_: str, size: int, memory: Memory, recorder: Recorder | None = None, **features: bool) -> Any:
+    if recorder is None:
+        return (SplitQueue if format_ == "split" else PackedQueue)(0, size, memory, **features)
+    queue = (ObservedSplitQueue if format_ == "split" else ObservedPackedQueue)(0, size, memory, **features)
+    queue.watch(recorder)
+    return queue
 
 
 @dataclass
@@ -36,12 +42,15 @@ class Rig:
     memory: Memory = field(default_factory=Memory)
     #: Makes another device than the model: (rig, queue) -> an object with the model's methods.
     maker: Callable[[Rig, Any], Any] | None = None
+    #: Watches the queue.
+    recorder: Recorder | None = None
 
     def __post_init__(self) -> None:
         self.queue = queue_of(
             self.format,
             self.size,
             self.memory,
+            self.recorder,
             event_idx=self.event_idx,
             indirect=self.indirect,
             in_order=self.in_order,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from uvirtio.access.clock import SimulatedClock
-from uvirtio.access.trace import Recorder
+from uvirtio.access.trace import Published, Recorder
 from uvirtio.errors import DriverMisuse
 
 from .model import Memory, PackedDevice, SplitDevice
@@ -200,17 +200,17 @@ def test_a_closed_queue_gives_all_its_memory_back(format_: str, indirect: bool) 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_publishes_are_recorded_with_what_was_exposed(format_: str) -> None:
     memory = Memory()
-    queue = queue_of(format_, 4, memory)
+    recorder = Recorder(SimulatedClock())
+    queue = queue_of(format_, 4, memory, recorder)
     queue.notifier = lambda _following: None
-    queue.recorder = Recorder(SimulatedClock())
     part = memory.allocate(8)
     queue.publish()
-    assert queue.recorder.records == [], "publishing nothing is nothing"
+    assert recorder.events == [], "publishing nothing is nothing"
     for count in (3, 1):
         for _ in range(count):
             queue.add([part], ())
         queue.publish()
-    values = [(record.kind, record.offset, record.value) for record in queue.recorder.records]
+    values = [(event.kind, event.queue, event.value) for event in recorder.events if isinstance(event, Published)]
     # Packed: after four descriptors the position is 0 again and the wrap counter has changed from 1 to 0.
     assert values == [
         ("publish", 0, 3 if format_ == "split" else 3 | 1 << 15),

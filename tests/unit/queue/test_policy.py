@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from uvirtio.access.clock import SimulatedClock
-from uvirtio.access.interrupt import IsrOwner
+from uvirtio.access.notifications import Notifications
 from uvirtio.queue.policy import BUDGET, CompletionWait
 
 from .model import Memory, PackedDevice, SplitDevice
@@ -30,7 +30,7 @@ class Machine:
             self.memory, self.queue, event_idx=event_idx
         )
         self.isr_value = memoryview(bytearray(1))
-        self.isr = IsrOwner(self.isr_value, self)
+        self.notifications = Notifications(self.isr_value, self)
         self.raised = 0
         self.waits = 0
         self._wake = False
@@ -75,7 +75,7 @@ CASES = [(format_, event_idx) for format_ in FORMATS for event_idx in (False, Tr
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_what_is_there_already_is_found_without_an_interrupt(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock)
+    wait = CompletionWait(machine.queue, machine.notifications, machine.clock)
     machine.publish(0.0)
     machine.clock.sleep(1e-6)
     polled = wait.wait(1.0)
@@ -86,7 +86,7 @@ def test_what_is_there_already_is_found_without_an_interrupt(format_: str, event
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_beyond_the_budget_it_sleeps_until_the_interrupt_and_suppresses_it_again(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock)
+    wait = CompletionWait(machine.queue, machine.notifications, machine.clock)
     machine.publish(1e-4, 2e-4)
     polled = wait.wait(1.0)
     assert polled.outcome == 1
@@ -118,7 +118,7 @@ class Late:
 def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
     machine.publish(0.5)
-    wait = CompletionWait(Late(machine), machine.isr, machine.clock, budget=1)  # type: ignore[arg-type]
+    wait = CompletionWait(Late(machine), machine.notifications, machine.clock, budget=1)  # type: ignore[arg-type]
     polled = wait.wait(10.0)
     assert polled.outcome == 1
     assert machine.waits == 0
@@ -129,7 +129,7 @@ def test_a_buffer_used_just_before_interrupts_are_asked_for_is_not_waited_for(fo
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_without_a_budget_it_never_asks_for_interrupts(format_: str, event_idx: bool) -> None:
     machine = Machine(format_, event_idx)
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=None)
+    wait = CompletionWait(machine.queue, machine.notifications, machine.clock, budget=None)
     machine.publish(0.3)
     assert wait.wait(1.0).outcome == 1
     assert (machine.raised, machine.waits) == (0, 0)
@@ -139,7 +139,7 @@ def test_without_a_budget_it_never_asks_for_interrupts(format_: str, event_idx: 
 @pytest.mark.parametrize(("format_", "event_idx"), CASES)
 def test_a_device_that_never_answers_is_a_timeout(format_: str, event_idx: bool, budget: int | None) -> None:
     machine = Machine(format_, event_idx)
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=budget)
+    wait = CompletionWait(machine.queue, machine.notifications, machine.clock, budget=budget)
     machine.publish(99.0)
     polled = wait.wait(2.0)
     assert polled.outcome == 0
@@ -152,7 +152,7 @@ def test_a_sleep_over_several_queues_ends_with_the_first_that_is_used_and_asks_a
     format_: str, event_idx: bool
 ) -> None:
     machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
-    with CompletionWait([other.queue, machine.queue], machine.isr, machine.clock, budget=1) as wait:
+    with CompletionWait([other.queue, machine.queue], machine.notifications, machine.clock, budget=1) as wait:
         assert machine.queue.state().interrupts_suppressed
         assert other.queue.state().interrupts_suppressed
         machine.publish(0.01)
@@ -168,7 +168,7 @@ def test_what_the_interrupt_showed_is_told_and_can_end_the_wait() -> None:
     machine = Machine("split", False)
     machine.publish(0.01)
     seen: list[int] = []
-    wait = CompletionWait(machine.queue, machine.isr, machine.clock, budget=1, noticed=seen.append)
+    wait = CompletionWait(machine.queue, machine.notifications, machine.clock, budget=1, noticed=seen.append)
     assert wait.wait(1.0).outcome == 1
     assert 1 in seen
 
@@ -177,7 +177,7 @@ def test_what_the_interrupt_showed_is_told_and_can_end_the_wait() -> None:
 
     machine.queue.completed()
     with (
-        CompletionWait(machine.queue, machine.isr, machine.clock, budget=1, noticed=broken) as wait,
+        CompletionWait(machine.queue, machine.notifications, machine.clock, budget=1, noticed=broken) as wait,
         pytest.raises(ValueError, match="in trouble"),
     ):
         wait.wait(1.0)
@@ -189,7 +189,7 @@ def test_a_queue_with_used_buffers_keeps_no_other_from_being_asked_or_left_alone
     machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
     machine.publish(0.0)
     machine.clock.sleep(1e-6)
-    with CompletionWait([machine.queue, other.queue], machine.isr, machine.clock):
+    with CompletionWait([machine.queue, other.queue], machine.notifications, machine.clock):
         assert machine.queue.ready
         assert other.queue.state().interrupts_suppressed
     assert not other.queue.state().interrupts_suppressed
@@ -203,5 +203,5 @@ def test_what_any_queue_used_just_before_interrupts_are_asked_for_is_not_waited_
     machine, other = Machine(format_, event_idx), Machine(format_, event_idx)
     machine.publish(0.5)
     queues: list[Any] = [Late(machine), other.queue] if first else [other.queue, Late(machine)]
-    assert CompletionWait(queues, machine.isr, machine.clock, budget=1).wait(10.0).outcome == 1
+    assert CompletionWait(queues, machine.notifications, machine.clock, budget=1).wait(10.0).outcome == 1
     assert machine.waits == 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uvirtio.access.clock import SimulatedClock
-from uvirtio.access.trace import Recorder
+from uvirtio.access.trace import Added, Published, Recorder
 from uvirtio.errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
 
 from .model import AVAIL, USED, Buffer, Memory, PackedDevice, SplitDevice
@@ -26,12 +26,13 @@ class PoolRig:
         count: int,
         readable: tuple[int, ...],
         writable: tuple[int, ...],
+        recorder: Recorder | None = None,
         **features: bool,
     ) -> None:
         self.memory = Memory()
         self.format = format_
         self.in_order = features.get("in_order", False)
-        self.queue = queue_of(format_, size, self.memory, **features)
+        self.queue = queue_of(format_, size, self.memory, recorder, **features)
         self.device: Any = (SplitDevice if format_ == "split" else PackedDevice)(
             self.memory, self.queue, event_idx=features.get("event_idx", False), in_order=self.in_order
         )
@@ -163,11 +164,12 @@ def test_a_pool_survives_many_laps_of_ring_and_indices(format_: str) -> None:
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_batch_is_visible_all_at_once_with_one_notification(format_: str) -> None:
-    rig = PoolRig(format_, 8, 8, (), (64,))
-    rig.queue.recorder = Recorder(SimulatedClock())
+    recorder = Recorder(SimulatedClock())
+    rig = PoolRig(format_, 8, 8, (), (64,), recorder=recorder)
     assert rig.pool.publish(5) is True
     assert len(rig.kicks) == 1
-    assert [record.kind for record in rig.queue.recorder.records] == ["publish"]
+    assert [event.token for event in recorder.events if isinstance(event, Added)] == [0, 1, 2, 3, 4]
+    assert len([event for event in recorder.events if isinstance(event, Published)]) == 1
     assert len(rig.device.fetch()) == 5
     rig.device.wants_notifications(False)
     assert rig.pool.publish(2) is False

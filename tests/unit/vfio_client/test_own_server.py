@@ -38,7 +38,7 @@ def test_entropy_arrives_with_interrupts(served: tuple[Path, Server]) -> None:
         device.initialise(Rng.FEATURES, Rng.queues(device))
         rng = Rng(device)
         assert len({rng.read(32) for _ in range(20)}) == 20
-        assert device.line_count() > 0
+        assert device.notifications.interrupts() > 0
 
 
 def test_with_msix_a_completion_arrives_at_the_queues_vector_and_isr_stays_zero(served: tuple[Path, Server]) -> None:
@@ -64,7 +64,7 @@ def test_with_msix_a_completion_arrives_at_the_queues_vector_and_isr_stays_zero(
         assert lines[1].wait(5.0)
         assert lines[0].count() == 0
         assert function.line.count() == 0
-        assert device.isr.collect() == 0
+        assert device.notifications.collect() == 0
         device.wait_for(lambda: bool(workload.reap()), 5.0)
 
 

@@ -93,7 +93,7 @@ def test_a_virtual_function_is_driven_without_an_interrupt(
     assert sysfs.peek(virtual, Header.VENDOR, 4) == 0xFFFF_FFFF
     with driven(virtual) as net:
         assert isinstance(net, Net)
-        assert "a virtual function has no INTx" in net.device.line.description
+        assert "a virtual function has no INTx" in net.device.notifications.line.description
         net.transmit_batch([_arp(1, _BROADCAST, net.mac, _GUEST, bytes(6), _GATEWAY)], _PATIENCE)
         assert within(_PATIENCE, lambda: any(_is_answer(frame, net.mac) for frame in net.received()))
     assert sysfs.driver(virtual) == "virtio-pci"

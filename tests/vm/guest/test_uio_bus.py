@@ -73,7 +73,7 @@ def test_interrupts_arrive_through_uio_and_are_counted(rng: str) -> None:
             workload.submit(1)
             workload.kick()
             assert line.wait(10)
-            assert device.isr.collect() & 1
+            assert device.notifications.collect() & 1
             workload.reap()
             assert line.count() == expected
         assert not line.wait(0.05)

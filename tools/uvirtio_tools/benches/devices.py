@@ -76,7 +76,7 @@ def _read(device: Device, depth: int, size: int, seconds: float, without: Featur
     """One row: reads of so many bytes, anywhere; None where the device is smaller than one."""
     # Three descriptors a buffer where there are no indirect tables; twice the depth, so that some can be prepared.
     _start(device, Features(), {0: max(8, 4 * depth)}, without)
-    capacity = device.read_config(0, 4) | device.read_config(4, 4) << 32
+    capacity = device.configuration.read(0, 4) | device.configuration.read(4, 4) << 32
     places, sectors = capacity * blk.SECTOR // size, size // blk.SECTOR
     if not places:
         return None
@@ -115,7 +115,7 @@ while os.getppid() == parent:
 @contextmanager
 def _taken(device: Device) -> Iterator[None]:
     """Where this process holds the other end of the wire, let somebody take the frames, or the device would wait for that."""
-    peer = getattr(device.function, "peer", None)
+    peer = device.function.surroundings.peer
     if peer is None:
         yield
         return

@@ -82,7 +82,7 @@ def flow(
     as they are. Raises :class:`DeviceTimeout` when nothing comes back.
     """
     queue, clock = device.queue(pool.queue.index), device.clock
-    wait = CompletionWait(queue, device.isr, clock)
+    wait = CompletionWait(queue, device.notifications, clock)
     depth = min(depth, pool.count)
     batch = max(1, min(depth // 2 if batch is None else batch, depth))
     done = kicks = 0
@@ -130,5 +130,5 @@ def _await(device: Device, index: int, wait: CompletionWait) -> int:
     device.queue(index).kick()
     if wait.wait(device.timeout).outcome:
         return 1
-    device.check_alive("moving buffers")
+    device.status.check_alive("moving buffers")
     raise DeviceTimeout(f"queue {index}: nothing came back within {device.timeout:g} s", seconds=device.timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 from uvirtio.access.clock import RealClock
@@ -21,7 +22,7 @@ _TURN, _DEVICE_TURN = 2e-3, 20e-3
 def _turn(view: View, index: int, seconds: float, clock: Callable[[], int]) -> tuple[float, float]:
     """A wait that only spins and ends at its deadline, and as many reads in a bare loop: nanoseconds per read of both."""
     start = clock()
-    reads = poll(view, index, _NEVER, RealClock(), seconds, spin=1 << 62).reads
+    reads = poll(partial(view.__getitem__, index), _NEVER, RealClock(), seconds, spin=1 << 62).reads
     waited = clock() - start
     start = clock()
     for _ in range(reads):

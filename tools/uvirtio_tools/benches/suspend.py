@@ -16,8 +16,8 @@ _CYCLES = 50
 
 def _finished(device: Device, event: str) -> list[float]:
     """When an emulated device finished, by its own log; nothing where the device keeps none that we can read."""
-    log = getattr(device.function, "log", None)
-    return [entry.time for entry in log.events(event)] if log is not None else []
+    done_at = device.function.surroundings.done_at
+    return list(done_at(event)) if done_at is not None else []
 
 
 def measure_suspend(device: Device, seconds: float, without: Features | None) -> list[dict[str, object]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from uvirtio.device import DONE, Phase, status_table
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, UvirtioError
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status
+from uvirtio.status import DONE, Phase, status_table
 
-from .look import watch
+from .look import watched
 from .outcomes import NotWorking
 from .suspending import TRIES, SuspendStage
 from .verdict import Skip
@@ -38,10 +38,7 @@ class Bench(SuspendStage):
         if reset:
             device.begin()
         else:
-            device.write_status(Status.ACKNOWLEDGE)
-            device.write_status(device.written | Status.DRIVER)
-            device.phase = Phase.ACKNOWLEDGED
-            device.offered = device.transport.device_features()
+            device.acknowledge()
         self.forget_workload()
         self.accept(suspend=suspend, extra=extra)
 
@@ -60,7 +57,7 @@ class Bench(SuspendStage):
         if self.driver_class is not None:
             for index, limit in self.driver_class.queues(self.device).items():
                 self.device.set_up_queue(index, limit)
-        self.queues = watch(self.device)
+        self.queues = watched(self.device)
 
     def go(self) -> None:
         """The driver starts, after DRIVER_OK."""
@@ -80,7 +77,7 @@ class Bench(SuspendStage):
             self.device.driver_ok()
             self.go()
             self.control = None if self.workload is None else self.traffic()
-            if self.control is not None and not self.control.queue_bit and self.device.isr.queue:
+            if self.control is not None and not self.control.queue_bit and self.device.notifications.used:
                 # It did show before: the driver was faster than the notification, or the device is late with it.
                 self.sleep(self.hold_time)
                 self.control = self.traffic()
@@ -104,11 +101,11 @@ class Bench(SuspendStage):
             self.history += self.records()
             self._position = self.recorder.mark("between checks")
             self.driver, self.queues, self.control = None, {}, None
-            self.device.isr.collect()
+            self.device.notifications.collect()
 
     def _wake(self) -> None:
         """A suspended device might not reset: it is resumed first, where it is known to resume."""
-        status = self.device.transport.status()
+        status = self.device.status.read()
         suspended = self.dialect.is_suspended(status) and not status & Status.DEVICE_NEEDS_RESET
         if suspended and len(self._failures["resume"]) < TRIES:
             try:
@@ -130,10 +127,10 @@ class Bench(SuspendStage):
         device = self.device
         running = status_table(self.dialect.is_running)
         for clearing in (0, int(Status.SUSPEND)):
-            byte = (device.transport.status() | Status.DRIVER_OK) & ~clearing
+            byte = (device.status.read() | Status.DRIVER_OK) & ~clearing
             with device.deviating("D7", "waking a device that does not reset"):
-                device.write_status(byte)
-            if device.await_status(running, self.timeout).outcome == DONE:
+                device.status.write(byte)
+            if device.status.await_(running, self.timeout).outcome == DONE:
                 return
 
     def forget_workload(self) -> None:

@@ -31,19 +31,19 @@ def ignores_configuration_writes(bench: Bench) -> Finding:
         raise Skip(
             f"the device does not offer the feature that {field.name} needs, and has no other field that may be written"
         )
-    before = device.read_config(offset, width)
+    before = device.configuration.read(offset, width)
     other = field.other(before)
-    device.write_config(offset, width, other)
-    taken = device.read_config(offset, width)
-    device.write_config(offset, width, before)
-    if taken != other or device.read_config(offset, width) != before:
+    device.configuration.write(offset, width, other)
+    taken = device.configuration.read(offset, width)
+    device.configuration.write(offset, width, before)
+    if taken != other or device.configuration.read(offset, width) != before:
         raise Skip(
             f"while running, {field.name} reads {taken:#x} after {other:#x} was written to it: it takes no write anyway"
         )
     bench.suspend()
     with device.deviating("D5", "a configuration write while suspended should have no effect"):
-        device.write_config(offset, width, other)
-    meanwhile = device.read_config(offset, width)
+        device.configuration.write(offset, width, other)
+    meanwhile = device.configuration.read(offset, width)
     evidence: dict[str, object] = {"field": field.name, "before": before, "written": other, "suspended": meanwhile}
     if meanwhile == other and meanwhile != _ALL_ONES[width]:
         return failed(
@@ -53,7 +53,7 @@ def ignores_configuration_writes(bench: Bench) -> Finding:
             **evidence,
         )
     bench.resume(kick=False)
-    afterwards = device.read_config(offset, width)
+    afterwards = device.configuration.read(offset, width)
     evidence["resumed"] = afterwards
     if afterwards == other:
         return failed(
@@ -117,15 +117,15 @@ class Changer:
         bench = self.bench
         device = bench.device
         self._need_trigger()
-        device.isr.collect()
-        before, seen = read_configuration(device), device.isr.config
+        device.notifications.collect()
+        before, seen = read_configuration(device), device.notifications.config
         self.change()
         # Where ISR has shown nothing at all so far, the full time would only be lost.
-        silent = bench.control is not None and not bench.control.queue_bit and not device.isr.config
+        silent = bench.control is not None and not bench.control.queue_bit and not device.notifications.config
         self.notifies = bench.await_config_bit(seen, bench.hold_time if silent else None)
         self.shows = read_configuration(device) != before
         bench.sleep(bench.hold_time / 4)
-        device.isr.collect()
+        device.notifications.collect()
 
     def require(self, *, shows: bool = False, notifies: bool = False) -> None:
         """Raise :class:`Skip` where the control did not show what the verdict would rest on."""
@@ -244,7 +244,7 @@ def notifies_on_resume(bench: Bench) -> Finding:
     bench.suspend()
     changer.change()
     bench.sleep(bench.moment)
-    seen = device.isr.config
+    seen = device.notifications.config
     bench.resume(kick=False)
     came = bench.await_config_bit(seen)
     afterwards = read_configuration(device)

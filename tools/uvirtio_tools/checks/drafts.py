@@ -80,11 +80,11 @@ def _held_back(bench: Bench, kick: bool) -> Finding | None:
         )  # fmt: skip
     if not moved_indices(window.done, after):
         return None  # nothing was finished while suspended, so nothing was held back
-    seen = bench.device.isr.queue
+    seen = bench.device.notifications.used
     bench.resume(kick=False)
     bench.sleep(bench.hold_time)
-    bench.device.isr.collect()
-    if bench.device.isr.queue == seen:
+    bench.device.notifications.collect()
+    if bench.device.notifications.used == seen:
         return failed(
             "what was held back did not arrive after resume",
             expected,

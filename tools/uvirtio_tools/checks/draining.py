@@ -122,7 +122,7 @@ def _in_flight(bench: Bench, look: Callable[[Bench, Window], Finding | None], no
             break
         bench.start()
         for queue in bench.queues.values():
-            queue._queue.interrupts(True)
+            queue.interrupts(True)
         bench.load(kicked=False)
         answering = [index for index in bench.queues if bench.answers(index)]
         window = bench.suspend(kick=True)
@@ -159,7 +159,7 @@ def _finished(bench: Bench, window: Window) -> Finding | None:
     still(bench, after)
     finished, waiting = waiting_after(bench, window)
     left = {
-        f"queue {index} buffer {token}" for index, queue in bench.queues.items() for token in queue.parts
+        f"queue {index} buffer {token}" for index, queue in bench.queues.items() for token in queue.in_flight()
     }  # what was used is gone from there by now
     begun = [name for name in changed(window.before, after, buffers_only=True) if name in left]
     if begun:
@@ -220,7 +220,7 @@ def _notified(bench: Bench, window: Window) -> Finding | None:
 
 def _what_became_of_it(bench: Bench, window: Window, evidence: dict[str, object]) -> str:
     """Whether a notification that is late comes while suspended (V3), after resume (well), or never (V9)."""
-    isr = bench.device.isr
+    isr = bench.device.notifications
     after = bench.hold()
     evidence["after"] = after.to_json()
     if after.queue_bits + after.both_bits > window.done.queue_bits + window.done.both_bits:

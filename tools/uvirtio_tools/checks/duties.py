@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from uvirtio.access.trace import Record
+from uvirtio.access.trace import Access, Event, Published
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.registers import COMMON
 from uvirtio.spec.status import Status, describe
@@ -48,12 +48,14 @@ class Duties:
     #: Bits that a deviation has set: that they are not set again is no clearing.
     _odd: int = 0
 
-    def follow(self, records: Iterable[Record]) -> Duties:
+    def follow(self, records: Iterable[Event]) -> Duties:
         """Judge records, in order; returns itself."""
         for record in records:
-            if record.kind == "publish":
+            if isinstance(record, Published):
                 self.publishes += 1
-                self._operation(record, "D3", f"buffers were made available on queue {record.offset}")
+                self._operation(record, "D3", f"buffers were made available on queue {record.queue}")
+            elif not isinstance(record, Access):
+                continue
             elif record.kind == "write" and record.space == "notify":
                 self.notifications += 1
                 self._operation(record, "D4", f"queue {record.value & 0xFFFF} was notified")
@@ -71,17 +73,17 @@ class Duties:
                 self._read(record.value)
         return self
 
-    def _note(self, duty: str, record: Record, what: str) -> None:
+    def _note(self, duty: str, record: Access | Published, what: str) -> None:
         if not record.deviation:
             self.broken.setdefault(duty, []).append(f"at {record.time:.6f} s, {self._phase}: {what}")
 
-    def _operation(self, record: Record, duty: str, what: str) -> None:
+    def _operation(self, record: Access | Published, duty: str, what: str) -> None:
         if self._phase in (_ASKED, _ASLEEP):
             self._note(duty, record, what)
         elif self._phase == _WAKING:
             self._note("D6", record, f"{what} before the status had shown the device running")
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: Access) -> None:
         value, before = record.value, self._status
         self.status_writes += 1
         if value == 0:
@@ -105,7 +107,7 @@ class Duties:
             self._phase = _WAKING
         self._status = value
 
-    def _asks_to_suspend(self, record: Record, before: int) -> None:
+    def _asks_to_suspend(self, record: Access, before: int) -> None:
         if record.deviation:
             return  # an odd suspend of a check: what follows is not the driver's ordinary life
         if not before & Status.DRIVER_OK:

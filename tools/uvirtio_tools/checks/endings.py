@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from uvirtio.access.dma import Dma
-from uvirtio.device import DONE, status_table
 from uvirtio.errors import DeviceTimeout, DriverMisuse, NegotiationFailed
 from uvirtio.spec.status import Status, describe
+from uvirtio.status import DONE, status_table
 
 from .asleep import moved_indices
 from .bench import Bench
@@ -114,7 +114,7 @@ def tells_of_failure(bench: Bench) -> Finding:
 
 def _failure(bench: Bench) -> _Failure:
     """Bring the device to DEVICE_NEEDS_RESET. Raises :class:`Skip` when it does not get there."""
-    isr = bench.device.isr
+    isr = bench.device.notifications
     isr.collect()
     seen = isr.config
     try:
@@ -141,10 +141,10 @@ def _provoke(bench: Bench) -> _Failure:
     answering = [index for index in bench.queues if bench.answers(index)]
     if not answering:
         raise Skip("the device did not fail, and has no queue through which it could be made to")
-    device.isr.collect()
-    seen = device.isr.config
+    device.notifications.collect()
+    seen = device.notifications.config
     buffer = Dma(None, memoryview(bytearray(64)), _NOWHERE, 0)
-    queue = bench.queues[answering[0]]._queue
+    queue = bench.queues[answering[0]]
     with device.deviating("ring", "a buffer at an address where no memory is, to make the device fail"):
         try:
             queue.add((buffer,), (buffer,))
@@ -152,7 +152,7 @@ def _provoke(bench: Bench) -> _Failure:
             queue.kick()
         except DriverMisuse as error:
             raise Skip(f"the device could not be made to fail: {error}") from error
-    polled = device.await_status(_NEEDS_RESET, min(bench.limit(), max(bench.hold_time, 1.0)))
+    polled = device.status.await_(_NEEDS_RESET, min(bench.limit(), max(bench.hold_time, 1.0)))
     if polled.outcome != DONE:
         raise Skip(
             "the device did not set DEVICE_NEEDS_RESET, not even for a buffer at an address where no memory is "
@@ -169,9 +169,9 @@ def takes_status_writes(bench: Bench) -> Finding:
     device = bench.device
     # Without DRIVER_OK: with it the write would be a resume as well.
     with device.deviating("D7", "FAILED, to see whether status writes are taken while suspended"):
-        device.write_status(device.transport.status() & ~Status.DRIVER_OK | Status.FAILED)
+        device.status.write(device.status.read() & ~Status.DRIVER_OK | Status.FAILED)
     bench.sleep(bench.hold_time)
-    status = device.transport.status()
+    status = device.status.read()
     observed = [] if status & Status.FAILED else [f"FAILED was written, status reads {describe(status)}"]
     try:
         device.reset(bench.limit())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from uvirtio.device import Phase
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse
 from uvirtio.spec.status import GONE, Status, describe
+from uvirtio.status import Phase
 
 from ..notified import SETTLE
 from .asleep import moved_indices
@@ -20,13 +20,13 @@ def _poke(bench: Bench, duty: str, stage: str, wait: float = SETTLE) -> str:
     """Write the status with SUSPEND added, and look again ``wait`` s later; what reads back wrongly, empty if nothing does."""
     device = bench.device
     with device.deviating(duty, f"SUSPEND {stage} must be ignored"):
-        device.write_status(device.written | Status.SUSPEND)
-    status = device.transport.status()
+        device.status.add(Status.SUSPEND)
+    status = device.status.read()
     if not status & Status.SUSPEND:
         # A device may be slow to show it.
         bench.sleep(wait)
-        status = device.transport.status()
-    device.note_resumed()
+        status = device.status.read()
+    device.status.note_resumed()
     if wrong := _showing(status, stage):
         return wrong
     if status & Status.DEVICE_NEEDS_RESET and status != GONE:
@@ -42,11 +42,11 @@ def _staged(bench: Bench, duty: str, *, late: bool) -> Finding:
     device.reset()
     bench.forget_workload()
     wrong = [_poke(bench, duty, "after reset")]
-    device.write_status(device.written | Status.ACKNOWLEDGE)
+    device.status.add(Status.ACKNOWLEDGE)
     wrong.append(_poke(bench, duty, "after ACKNOWLEDGE"))
-    device.write_status(device.written | Status.DRIVER)
+    device.status.add(Status.DRIVER)
     wrong.append(_poke(bench, duty, "after DRIVER"))
-    device.phase = Phase.ACKNOWLEDGED
+    device.status.phase = Phase.ACKNOWLEDGED
     device.offered = device.transport.device_features()
     expected = "bit 16 never reads back, the initialisation finishes, and data moves"
     try:
@@ -75,10 +75,10 @@ def _finish(bench: Bench) -> list[str]:
     """DRIVER_OK and traffic after SUSPEND was ignored so far; whether it shows up now."""
     device = bench.device
     device.driver_ok()
-    wrong = [_showing(device.transport.status(), "after DRIVER_OK")]
+    wrong = [_showing(device.status.read(), "after DRIVER_OK")]
     bench.go()
     bench.traffic("traffic after an initialisation with SUSPEND at every stage")
-    return [*wrong, _showing(device.transport.status(), "after traffic")]
+    return [*wrong, _showing(device.status.read(), "after traffic")]
 
 
 def _showing(status: int, when: str) -> str:

@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uvirtio.access.dma import Dma
 from uvirtio.device import Device
-from uvirtio.queue import Queue, QueueState
+from uvirtio.queue import QueueState
+from uvirtio.queue.observed import Observed
 from uvirtio.spec.devices import device_spec
 
-__all__ = ["Look", "WatchedQueue", "changed", "read_configuration", "take_look", "watch"]
+__all__ = ["Look", "changed", "read_configuration", "take_look", "watched"]
 
 
 #: Bytes of configuration that are compared where the specification knows no fields of the type.
 _UNKNOWN = 256
 
 
-class WatchedQueue:
-    """A queue that remembers which memory each of its outstanding buffers consists of; otherwise it is the queue."""
-
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-        self.parts: dict[int, tuple[Dma, ...]] = {}
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._queue, name)
-
-    def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
-        """See :meth:`uvirtio.queue.Queue.add`."""
-        token = self._queue.add(readable, writable)
-        self.parts[token] = (*readable, *writable)
-        return token
-
-    def completed(self) -> list[tuple[int, int]]:
-        """See :meth:`uvirtio.queue.Queue.completed`."""
-        pairs = self._queue.completed()
-        for token, _ in pairs:
-            self.parts.pop(token, None)
-        return pairs
-
-
-def watch(device: Device) -> dict[int, WatchedQueue]:
-    """Put a :class:`WatchedQueue` in front of every queue of the device."""
-    watched = {index: WatchedQueue(queue) for index, queue in device.queues.items()}
-    device.queues.update(watched)  # type: ignore[arg-type]  # it delegates what it does not define
-    return watched
+def watched(device: Device) -> dict[int, Observed]:
+    """The device's queues. It has to be one that records, whose queues know the memory of their buffers."""
+    return {index: queue for index, queue in device.queues.items() if isinstance(queue, Observed)}
 
 
 def read_configuration(device: Device) -> bytes:
@@ -56,7 +29,7 @@ def read_configuration(device: Device) -> bytes:
     """
     length = device.transport.config_length
     known = device_spec(device.identity.type).config_size
-    return device.config_bytes(0, min(length, known) if known else min(length, _UNKNOWN))
+    return device.configuration.piece(0, min(length, known) if known else min(length, _UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +76,7 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def take_look(
-    device: Device, queues: dict[int, WatchedQueue], *, status: bool = False, isr_first: bool = False
-) -> Look:
+def take_look(device: Device, queues: dict[int, Observed], *, status: bool = False, isr_first: bool = False) -> Look:
     """Look at used indices (RAM), ISR (once, which clears it), memory, interrupt count.
 
     The order matters. After a change used indices come first: what shows in them must show in ISR. Before one
@@ -113,23 +84,23 @@ def take_look(
     """
     states: dict[int, QueueState] = {}
     if not isr_first:
-        states = {index: queue._queue.state() for index, queue in queues.items()}
-    isr = device.isr
+        states = {index: queue.state() for index, queue in queues.items()}
+    isr = device.notifications
     all_ones = isr.all_ones
     bits: int | None = isr.collect()
     if isr.all_ones != all_ones:
         bits = None
     if isr_first:
-        states = {index: queue._queue.state() for index, queue in queues.items()}
+        states = {index: queue.state() for index, queue in queues.items()}
     memory: dict[str, str] = {}
     for index, queue in queues.items():
-        memory[f"queue {index} rings"] = _digest(queue._queue.ring_bytes())
-        for token, parts in queue.parts.items():
-            memory[f"queue {index} buffer {token}"] = _digest(b"".join(part.memory for part in parts))
-    count = device.line_count()
+        memory[f"queue {index} rings"] = _digest(queue.ring_bytes())
+        for token, parts in queue.in_flight().items():
+            memory[f"queue {index} buffer {token}"] = _digest(b"".join(parts))
+    count = device.notifications.interrupts()
     return Look(
         device.clock.now(), {index: state.device_index for index, state in states.items()}, bits,
-        isr.queue, isr.config, isr.both, memory, count, states, device.transport.status() if status else None,
+        isr.used, isr.config, isr.both, memory, count, states, device.status.read() if status else None,
     )  # fmt: skip
 
 

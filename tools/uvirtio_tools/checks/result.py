@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from uvirtio.access.trace import Record
+from uvirtio.access.trace import Access, Event, Published
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.spec.statements import STATEMENTS, Statement
@@ -26,20 +26,20 @@ VERSION = 1
 KEPT_BAD, KEPT_GOOD = 120, 24
 
 
-def condense(records: Iterable[Record], limit: int) -> list[dict[str, object]]:
+def condense(events: Iterable[Event], limit: int) -> list[dict[str, object]]:
     """The newest accesses as JSON objects, marks left out, with reads that repeat the one before counted."""
     lines: list[dict[str, object]] = []
     last: tuple[object, ...] = ()
-    for record in records:
-        if record.kind == "mark":
+    for event in events:
+        if not isinstance(event, Access | Published):
             continue
-        key = (record.kind, record.space, record.offset, record.width, record.value, record.deviation)
-        if lines and key == last and record.kind == "read":
+        key = tuple(event)[1:]
+        if lines and key == last and event.kind == "read":
             lines[-1]["repeated"] = int(str(lines[-1].get("repeated", 1))) + 1
-            lines[-1]["last"] = round(record.time, 9)
+            lines[-1]["last"] = round(event.time, 9)
             continue
         last = key
-        lines.append(record.to_json())
+        lines.append(event.to_json())
         if len(lines) > 2 * limit:
             del lines[:limit]
     return lines[-limit:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from uvirtio.access.trace import Access, Published
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, NotOffered, UsageError, UvirtioError
@@ -210,5 +211,7 @@ def _run_one(run: CheckRun, bench: Bench, statement: Statement, check: Check) ->
     finding.remarks += [f"this breaks {id_} as well: {what}" for id_, what in others.items()]
     weigh(finding, statement, bench.dialect, strict=run.strict, binding=bool(others))
     result.accesses = condense(records, KEPT_BAD if finding.verdict in _LOOK_CLOSELY else KEPT_GOOD)
-    result.deviations = list(dict.fromkeys(record.deviation for record in records if record.deviation))
+    result.deviations = list(
+        dict.fromkeys(event.deviation for event in records if isinstance(event, Access | Published) and event.deviation)
+    )
     return result

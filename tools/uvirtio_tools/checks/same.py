@@ -92,8 +92,8 @@ def same_device(bench: Bench) -> Finding:
             "the device is not the same as before the run", "nothing has changed", "; ".join(different), **evidence
         )
     if before.config and after.config and before.config != after.config:
-        isr = bench.device.isr
-        silent = not (isr.config or isr.queue)
+        isr = bench.device.notifications
+        silent = not (isr.config or isr.used)
         told = "and that was notified" if isr.config else "and ISR shows nothing on this device, notified or not"
         change = _changes(bench.device.identity.type, bytes.fromhex(before.config), bytes.fromhex(after.config))
         if not (isr.config or silent):

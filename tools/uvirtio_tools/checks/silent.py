@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from uvirtio.access.wait import poll
-from uvirtio.device import DONE, Phase
+from uvirtio.access.trace import Access
+from uvirtio.access.wait import YES, poll
 from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.status import Status, describe
+from uvirtio.status import Phase
 
 from ..latency import Latency
 from .bench import Bench
@@ -30,10 +31,10 @@ def not_negotiated(bench: Bench) -> Finding:
     bench.start(suspend=False)
     device = bench.device
     with device.deviating("D1", "SUSPEND without its feature"):
-        device.write_status(device.written | Status.SUSPEND)
+        device.status.add(Status.SUSPEND)
     bench.sleep(bench.linger)
-    status = device.transport.status()
-    device.note_resumed()
+    status = device.status.read()
+    device.status.note_resumed()
     return info(f"status reads {describe(status)}; {_moves(bench)}")
 
 
@@ -45,11 +46,11 @@ def suspended_twice(bench: Bench) -> Finding:
     device = bench.device
     byte = window.transition.status | Status.SUSPEND
     with device.deviating("D7", "SUSPEND a second time, as the status reads now"):
-        device.write_status(byte)
+        device.status.write(byte)
     after = bench.hold(bench.moment)
     status = after.status or 0
     if bench.dialect.is_running(status):
-        device.note_resumed()
+        device.status.note_resumed()
         return info(f"{byte:#04x} resumed the device: status {describe(status)}")
     transition = bench.resume()
     return info(
@@ -65,13 +66,13 @@ def suspended_from_the_start(bench: Bench) -> Finding:
     bench.set_up_queues()
     device = bench.device
     with device.deviating("D1", "SUSPEND together with the first DRIVER_OK"):
-        device.write_status(device.written | Status.DRIVER_OK | Status.SUSPEND)
-    device.phase = Phase.RUNNING
+        device.status.add(Status.DRIVER_OK | Status.SUSPEND)
+    device.status.phase = Phase.RUNNING
     bench.sleep(bench.linger)
-    status = device.transport.status()
+    status = device.status.read()
     if bench.dialect.is_suspended(status):
         return info(f"suspended at once: status {describe(status)}")
-    device.note_resumed()
+    device.status.note_resumed()
     bench.go()
     return info(f"status reads {describe(status)}; {_moves(bench)}")
 
@@ -121,9 +122,9 @@ def failed_while_suspended(bench: Bench) -> Finding:
     device = bench.device
     # The byte that the status reads, without DRIVER_OK: with it the write would be a resume as well.
     with device.deviating("D7", "FAILED while suspended"):
-        device.write_status(device.transport.status() & ~Status.DRIVER_OK | Status.FAILED)
+        device.status.write(device.status.read() & ~Status.DRIVER_OK | Status.FAILED)
     bench.sleep(bench.moment)
-    status = device.transport.status()
+    status = device.status.read()
     return info(f"status reads {describe(status)}")
 
 
@@ -140,14 +141,10 @@ def queue_reset_while_suspended(bench: Bench) -> Finding:
     index = min(bench.queues)
     with device.deviating("queue_reset", "queue reset while suspended"):
         device.transport.reset_queue(index)
-
-    class Resetting:
-        def __getitem__(self, _index: int) -> int:
-            return 0 if device.transport.queue_in_reset(index) else 1
-
-    polled = poll(Resetting(), 0, (0, DONE), bench.clock, min(bench.limit(), max(bench.hold_time, 0.1)))
+    limit = min(bench.limit(), max(bench.hold_time, 0.1))
+    polled = poll(lambda: not device.transport.queue_in_reset(index), YES, bench.clock, limit)
     enabled = device.transport.queue_enabled(index)
-    status = device.transport.status()
+    status = device.status.read()
     ended = (
         f"queue_reset reads 0 after {polled.seconds * 1e3:.3f} ms" if polled.outcome else "queue_reset still reads 1"
     )
@@ -177,7 +174,10 @@ def on_the_way(bench: Bench) -> Finding:
     """Every value of the status between a SUSPEND write and "suspended", and between the resume write and "running"."""
     records = [*bench.history, *bench.records()]
     if not any(
-        record.name == "device_status" and record.kind == "write" and record.value & Status.SUSPEND
+        isinstance(record, Access)
+        and record.name == "device_status"
+        and record.kind == "write"
+        and record.value & Status.SUSPEND
         for record in records
     ):
         _one(bench)
@@ -185,7 +185,7 @@ def on_the_way(bench: Bench) -> Finding:
     seen: dict[str, set[int]] = {"suspend": set(), "resume": set()}
     way = ""
     for record in records:
-        if record.name != "device_status" or record.deviation:
+        if not isinstance(record, Access) or record.name != "device_status" or record.deviation:
             continue
         if record.kind == "write":
             suspended = way == "suspended"

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from uvirtio.access.trace import Record, Recorder
-from uvirtio.access.wait import poll
+from uvirtio.access.trace import Event, Recorder
+from uvirtio.access.wait import YES, poll
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
+from uvirtio.queue.observed import Observed
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Driver, Workload
 
-from .look import Look, WatchedQueue
+from .look import Look
 from .outcomes import Control, Overdue
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Stage:
         self.suspender = Suspender(device, dialect, timeout)
         self.driver: Driver | None = None
         self.workload: Workload | None = None
-        self.queues: dict[int, WatchedQueue] = {}
+        self.queues: dict[int, Observed] = {}
         self.control: Control | None = None
         self.transitions: list[Transition] = []
         #: The specified byte does not resume this device, 0x0f does.
@@ -74,7 +75,7 @@ class Stage:
         #: The device as it was before the run.
         self.portrait: Portrait | None = None
         #: All records of the run, check by check, for the judgement of the driver's own duties.
-        self.history: list[Record] = []
+        self.history: list[Event] = []
         #: Checks in a row that found the device unable to do ordinary work.
         self.not_working = 0
         #: Statements that this check saw broken, its own or others: id -> what was seen.
@@ -93,7 +94,7 @@ class Stage:
         self._position = self.recorder.mark("check")
         self.seen_broken = {}
 
-    def records(self) -> list[Record]:
+    def records(self) -> list[Event]:
         """What this check did so far."""
         return self.recorder.since(self._position)
 
@@ -126,24 +127,11 @@ class Stage:
 
     def await_config_bit(self, since: int, timeout: float | None = None) -> bool:
         """Wait until ISR bit 1 was seen more than ``since`` times; False when that does not happen in time."""
-        waiter = _IsrWait(self.device, lambda: self.device.isr.config > since)
-        return bool(
-            poll(waiter, 0, (0, 1), waiter, min(timeout or self.timeout, self.limit()), ceiling=0.05, spin=1).outcome
-        )
+        notifications = self.device.notifications
 
+        def told() -> bool:
+            notifications.collect()
+            return notifications.config > since
 
-class _IsrWait:
-    """What a wait for ISR polls, and the clock that sleeps on the interrupt line."""
-
-    def __init__(self, device: Device, done: Callable[[], bool]) -> None:
-        self._device = device
-        self._done = done
-        self.simulated = device.clock.simulated
-        self.now = device.clock.now
-
-    def __getitem__(self, _index: int) -> int:
-        self._device.isr.collect()
-        return 1 if self._done() else 0
-
-    def sleep(self, seconds: float) -> None:
-        self._device.isr.wait(seconds)
+        limit = min(timeout or self.timeout, self.limit())
+        return bool(poll(told, YES, self.clock, limit, sleep=notifications.wait, ceiling=0.05, spin=1).outcome)

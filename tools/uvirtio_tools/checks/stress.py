@@ -67,11 +67,11 @@ def plans(count: int, seed: int, hold: float) -> list[Plan]:
 
 
 def _cycle(bench: Bench, plan: Plan) -> None:
-    workload, isr = bench.need_workload(), bench.device.isr
+    workload, isr = bench.need_workload(), bench.device.notifications
     isr.collect()
     seen, completed = isr_count(bench.device), workload.completed
     for queue in bench.queues.values():
-        queue._queue.interrupts(not plan.suppressed)
+        queue.interrupts(not plan.suppressed)
     wanted = round(workload.room * FILLS[plan.fill])
     if plan.fill != "empty":
         workload.submit(max(1, wanted))

@@ -48,8 +48,8 @@ class SuspendStage(TrafficStage):
         self._raise_for(transition)
         self._asleep = done
         self.clock.sleep(SETTLE)
-        self.device.line_count()
-        self.device.line.enable()
+        self.device.notifications.interrupts()
+        self.device.notifications.line.enable()
         return Window(before, transition, done, self.look(), outstanding, dict(self.suspender.queues_before))
 
     def _last_look(self) -> Look:
@@ -82,7 +82,7 @@ class SuspendStage(TrafficStage):
         if self._asleep is None or not self.dialect.is_suspended(status):
             return
         for index, queue in self.queues.items():
-            used, now = self._asleep.used.get(index), queue._queue.state().device_index
+            used, now = self._asleep.used.get(index), queue.state().device_index
             if used is not None and now != used:
                 self.seen_broken.setdefault("V4", f"queue {index}: used index {used} -> {now} while suspended")
 
@@ -93,7 +93,7 @@ class SuspendStage(TrafficStage):
         """
         suspender = self.suspender
         suspender.timeout = self.limit()
-        status = self.device.transport.status()
+        status = self.device.status.read()
         self._note_moved(status)
         self._asleep = None
         # What another byte does to a device that was not suspended any more says nothing about the specified one.
@@ -118,7 +118,7 @@ class SuspendStage(TrafficStage):
 
     def _write_fallback(self) -> None:
         with self.device.deviating("D7", "DRIVER_OK alone does not resume this device; clearing SUSPEND"):
-            self.device.write_status((self.device.written | Status.DRIVER_OK) & ~Status.SUSPEND)
+            self.device.status.write((self.device.status.written | Status.DRIVER_OK) & ~Status.SUSPEND)
 
     def _raise_for(self, transition: Transition) -> None:
         if transition.done:

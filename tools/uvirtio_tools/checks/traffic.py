@@ -41,15 +41,15 @@ class TrafficStage(Stage):
 
     def traffic(self, doing: str = "traffic on the running device") -> Control:
         """Fill the queues, notify, and let everything come back; verified."""
-        workload, isr = self.need_workload(), self.device.isr
+        workload, isr = self.need_workload(), self.device.notifications
         isr.collect()
-        queue, config = isr.queue, isr.config
+        queue, config = isr.used, isr.config
         workload.submit()
         workload.kick()
         completed = self.drain(doing)
         self.device.clock.sleep(SETTLE)
         isr.collect()
-        seen = isr.queue > queue, isr.config > config
+        seen = isr.used > queue, isr.config > config
         return Control(completed, *seen, sticky=bool(isr.collect()))
 
     def drain(self, doing: str) -> int:
@@ -89,7 +89,7 @@ class TrafficStage(Stage):
 
     def interrupts(self) -> bool:
         """Whether the interrupt arrives for one more request; False where there is no line as well."""
-        if not self.device.line.present:
+        if not self.device.notifications.line.present:
             return False
         return self._ask(lambda ask: shows_on_the_line(self.device, ask, self.limit()))
 

@@ -44,7 +44,7 @@ def suspends(bench: Bench) -> Finding:
         )
     for _ in range(LOOKS):
         bench.sleep(bench.hold_time / LOOKS)
-        later = bench.device.transport.status()
+        later = bench.device.status.read()
         if later == GONE or (bench.dialect.is_suspended(later) and not later & Status.DEVICE_NEEDS_RESET):
             continue
         if later & Status.DEVICE_NEEDS_RESET:
@@ -75,7 +75,7 @@ def resumes(bench: Bench) -> Finding:
     mastered = mastering(bench.device)
     bench.suspend()
     finding = _resume_and_move(bench, arrived)
-    if mastered and not mastering(bench.device) and not bench.device.absent():
+    if mastered and not mastering(bench.device) and not bench.device.status.absent():
         return failed(
             "bus mastering was switched off over the suspend", "the command register stays as it was",
             f"Bus Master Enable reads 0 after the resume, and nobody cleared it; {finding.summary}", **finding.evidence,
@@ -107,11 +107,11 @@ def _resume_and_move(bench: Bench, arrived: bool) -> Finding:
     if bench.workload is not None:
         wrong, after = bench.move_data("traffic after resume")
     if wrong:
-        status = bench.device.transport.status()
+        status = bench.device.status.read()
         if status & Status.DEVICE_NEEDS_RESET and status != GONE:
             return passed(f"refused, after it had shown itself running: status {describe(status)}")
         return failed("running, but requests are not served", expected, wrong, resume=transition.to_json())
-    status = bench.device.transport.status()
+    status = bench.device.status.read()
     if not bench.dialect.is_running(status) and status != GONE:
         return failed("did not stay running", expected, f"status {describe(status)}", resume=transition.to_json())
     if before is not None and after is not None and before.notified:
@@ -146,7 +146,7 @@ def _silent(bench: Bench, after: Control, arrived: bool) -> str:
         )
     if arrived and not bench.interrupts():
         return (
-            f"ISR shows the buffers that are used, and no interrupt arrives for them ({bench.device.line.description}); "
+            f"ISR shows the buffers that are used, and no interrupt arrives for them ({bench.device.notifications.line.description}); "
             "before the suspend one did (4.1.5.3)"
         )
     return ""
@@ -160,7 +160,7 @@ def resumes_upon_driver_ok(bench: Bench) -> Finding:
 
 def _resume_and_listen(bench: Bench) -> str:
     """Resume, and leave what had waited in the rings until ISR shows it; what is wrong with that, empty when nothing is."""
-    workload, isr = bench.need_workload(), bench.device.isr
+    workload, isr = bench.need_workload(), bench.device.notifications
     workload.reap()
     waiting, since = workload.outstanding, isr_count(bench.device)
     bench.resume()
@@ -206,7 +206,7 @@ def rings_go_on(bench: Bench) -> Finding:
         except DeviceError as error:
             return failed(
                 f"{which}: requests were lost, doubled or damaged", "every request comes back exactly once",
-                str(error), queues={str(i): str(queue._queue.state()) for i, queue in bench.queues.items()}, **evidence,
+                str(error), queues={str(i): str(queue.state()) for i, queue in bench.queues.items()}, **evidence,
             )  # fmt: skip
         if silent:
             return failed(

@@ -324,7 +324,7 @@ def _qemu(machine: _Machine) -> list[Fact]:
 
 def _ask(words: list[str]) -> str | None:
     """What a program says, None where it is not there or fails."""
-    program = find(words[0])
+    program = find(words[0], system=True)
     if program is None:
         return None
     try:

@@ -14,18 +14,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from uvirtio.access.trace import Recorder
+from uvirtio.access.trace import Access, Published, Recorder
 from uvirtio.bus.locator import open_function, parse
-from uvirtio.device import Device, Phase
+from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DriverMisuse, NotOffered, UvirtioError
 from uvirtio.queue import QueueState
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import describe
+from uvirtio.status import Phase
 from uvirtio.suspend import Suspender, choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver, Workload, drain
 
-from ..checks.look import watch
 from ..cycle import CycleRunner
 from ..inspect.build import ring_of
 from ..inspect.codec import encode
@@ -100,7 +100,6 @@ class Session:
         if driver_class is not None:
             for index, limit in driver_class.queues(device).items():
                 device.set_up_queue(index, limit)
-        watch(device)
         device.driver_ok()
         self.driver = self.workload = self.runner = None
         if driver_class is not None:
@@ -163,12 +162,9 @@ class Session:
 
     def trace(self) -> dict[str, Any]:
         """The register accesses since the last call, the newest ones where there are too many."""
-        records = self.recorder.since(self._seen)
-        self._seen = self.recorder.dropped + len(self.recorder.records)
-        return {
-            "trace": [record.to_json() for record in records[-_TRACE:]],
-            "left_out": max(0, len(records) - _TRACE),
-        }
+        events = [event for event in self.recorder.since(self._seen) if isinstance(event, Access | Published)]
+        self._seen = self.recorder.dropped + len(self.recorder.events)
+        return {"trace": [event.to_json() for event in events[-_TRACE:]], "left_out": max(0, len(events) - _TRACE)}
 
     def state(self) -> dict[str, Any]:
         """Everything that there is to show now."""
@@ -185,8 +181,12 @@ class Session:
                 str(index): {"format": rings[index].format, "size": queue.size, "raw": queue.ring_bytes()[:_RING].hex()}
                 for index, queue in device.queues.items()
             },
-            "interrupts": device.line_count(),
-            "isr": {"queue": device.isr.queue, "config": device.isr.config, "both": device.isr.both},
+            "interrupts": device.notifications.interrupts(),
+            "isr": {
+                "queue": device.notifications.used,
+                "config": device.notifications.config,
+                "both": device.notifications.both,
+            },
             "workload": None
             if workload is None
             else {
@@ -206,7 +206,7 @@ class Session:
             replace(row, ring=ring_of(rings[row.index])) if row.index in rings else row
             for row in self._description.queues
         )
-        return replace(self._description, status=device.transport.status(), queues=rows)
+        return replace(self._description, status=device.status.read(), queues=rows)
 
     def close(self) -> None:
         """Reset the device and leave it as it was found."""
@@ -243,7 +243,7 @@ def _serve(locator: str, timeout: float, force: bool) -> int:
                 answer["state"] = session.state()
             except UvirtioError as error:
                 answer["error"] = (
-                    answer["error"] or f"{error} (status {describe(session.device.written)} was written last)"
+                    answer["error"] or f"{error} (status {describe(session.device.status.written)} was written last)"
                 )
             say(answer)
     finally:

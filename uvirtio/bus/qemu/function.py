@@ -14,7 +14,7 @@ from ...errors import CannotRun, DeviceMisbehaved, NoSuchDevice
 from ...pci.command import change_command
 from ...spec.ids import is_virtio
 from ...spec.pci import Command, Header
-from .. import Triggers
+from .. import Surroundings, Triggers
 from ..control import ControlTriggers
 from ..locator import Locator
 from ..qmp import QmpError
@@ -73,11 +73,7 @@ class _QtestLine:
 
 
 class QemuFunction:
-    """The first virtio function that the locator's options put into QEMU. See :class:`~uvirtio.bus.Function`.
-
-    ``peer`` is our end of a network device (datagram socket, one frame each) or console (stream socket); None where
-    there is none, or where somebody else holds it.
-    """
+    """The first virtio function that the locator's options put into QEMU. See :class:`~uvirtio.bus.Function`."""
 
     bus = "qemu"
 
@@ -85,12 +81,16 @@ class QemuFunction:
         """Takes over ``process`` and ``recipe``. Raises :class:`NoSuchDevice` when there is no virtio function in it."""
         self.locator = str(locator)
         self.process = process
-        self.prefer_legacy = locator.flag("legacy")
         self.clock: Clock = RealClock()
         self._recipe = recipe
-        self.peer = recipe.peer
-        #: Whether what is stored behind the device may be overwritten.
-        self.disposable = recipe.disposable
+        self.surroundings = Surroundings(
+            legacy=locator.flag("legacy"),
+            translated=False,  # the driver's memory is where the machine has it
+            disposable=recipe.disposable,
+            echoes=locator.parameters.get("peer") == "echo",
+            peer=recipe.peer,
+        )
+        self.notes: tuple[str, ...] = ()
         self._qtest = process.qtest
         everything = list(slots(self._qtest))
         self._slot = self._find(everything)

@@ -68,7 +68,7 @@ def memory_file(name: str, content: bytes = b"", size: int | None = None) -> int
 
 def _leashed(command: Sequence[str]) -> list[str]:
     """The command, so started that the kernel kills it when the thread that starts it ends."""
-    setpriv, parent = find("setpriv"), str(os.getpid())
+    setpriv, parent = find("setpriv", system=True), str(os.getpid())
     if setpriv:
         return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL_LEASH, parent, *command]
     return python_code(_LEASH, parent, *command)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...access.clock import RealClock
-from ...access.wait import poll
+from ...access.wait import YES, poll
 from ...errors import CannotRun, InUse, ModuleMissing, NoSuchDevice, NotVirtio, PrivilegeMissing, UvirtioError
 from ...spec.pci import CapabilityId, Command, Header, MsixControl
 from .discovery import describe
@@ -189,19 +189,12 @@ def _require_module(sysfs: Sysfs) -> None:
         )
 
 
-class _UioAppears:
-    """Something to poll: 1 once the function has a UIO device with a file in /dev."""
-
-    def __init__(self, sysfs: Sysfs, bdf: str) -> None:
-        self._sysfs, self._bdf = sysfs, bdf
-
-    def __getitem__(self, _: int) -> int:
-        name = self._sysfs.uio(self._bdf)
-        return int(name is not None and (self._sysfs.dev / name).exists())
-
-
 def _await_uio(sysfs: Sysfs, bdf: str) -> str:
-    polled = poll(_UioAppears(sysfs, bdf), 0, (0, 1), RealClock(), _DEVICE_TIME, spin=1)
+    def appeared() -> bool:
+        name = sysfs.uio(bdf)
+        return name is not None and (sysfs.dev / name).exists()
+
+    polled = poll(appeared, YES, RealClock(), _DEVICE_TIME, spin=1)
     name = sysfs.uio(bdf)
     if not polled.outcome or name is None:
         missing = f"/dev/{name}" if name else "its UIO device"

@@ -16,7 +16,7 @@ from ...errors import LocatorError
 from ...pci.capabilities import msix_offset, walk
 from ...pci.command import change_command
 from ...spec.pci import Command, Header, MsixControl
-from .. import Triggers
+from .. import Surroundings, Triggers
 from ..locator import Locator
 from .bars import OpenBar, open_bar, port_region
 from .binding import take, undo
@@ -47,9 +47,7 @@ def open_uio(
     if locator.bus != "uio":
         raise LocatorError(f"{locator} is not a device of this machine's PCI bus")
     sysfs = sysfs or Sysfs()
-    function = UioFunction(resolve(locator.target, sysfs), force=force, sysfs=sysfs, run=run)
-    function.prefer_legacy = legacy
-    return function
+    return UioFunction(resolve(locator.target, sysfs), force=force, legacy=legacy, sysfs=sysfs, run=run)
 
 
 class UioFunction:
@@ -61,10 +59,16 @@ class UioFunction:
     """
 
     bus: str = "uio"
-    #: Whether the legacy interface of a transitional device is to be driven.
-    prefer_legacy: bool = False
 
-    def __init__(self, bdf: str, *, force: bool = False, sysfs: Sysfs | None = None, run: Path = RUN) -> None:
+    def __init__(
+        self,
+        bdf: str,
+        *,
+        force: bool = False,
+        legacy: bool = False,
+        sysfs: Sysfs | None = None,
+        run: Path = RUN,
+    ) -> None:
         self.locator = bdf
         self.clock: Clock = RealClock()
         self.triggers: Triggers | None = None
@@ -78,12 +82,12 @@ class UioFunction:
         self._lock = FunctionLock(bdf, run)
         self._closers.append(self._lock.release)
         try:
-            self._open(force)
+            self._open(force, legacy)
         except BaseException:
             self.close()
             raise
 
-    def _open(self, force: bool) -> None:
+    def _open(self, force: bool, legacy: bool) -> None:
         sysfs, journal, bdf = self._sysfs, self._journal, self.locator
         # The lock is ours, so whoever wrote this journal is dead: stop the device and put its registers back first.
         undo(sysfs, journal, bdf, kept=False)
@@ -92,8 +96,12 @@ class UioFunction:
         self._closers.append(lambda: self.notes.extend(undo(sysfs, journal, bdf, kept=False)))
         self.uio = take(sysfs, journal, bdf, force=force, keep=False)
         self.description = describe(sysfs, bdf)
-        #: Whether an IOMMU translates what this function puts on the bus: physical addresses would not arrive.
-        self.translated = self.description.translated
+        self.surroundings = Surroundings(
+            legacy=legacy,
+            translated=self.description.translated,
+            disposable=False,  # a disk of this machine is somebody's
+            echoes=False,
+        )
         handle = self._keep_open(sysfs.dev / self.uio)
         config = self._keep_open(sysfs.function(bdf) / "config")
         registers = port_region(config, max(Header.SIZE, os.fstat(config).st_size))

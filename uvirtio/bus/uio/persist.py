@@ -88,6 +88,6 @@ def persistent(sysfs: Sysfs) -> list[str]:
 
 def _reload(sysfs: Sysfs) -> None:
     """Have udev read its rules again. Where it does not run, it reads them when it starts."""
-    if sysfs.root == Path("/") and (program := find("udevadm")) is not None:
+    if sysfs.root == Path("/") and (program := find("udevadm", system=True)) is not None:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run([program, "control", "--reload"], capture_output=True, timeout=10, check=False)

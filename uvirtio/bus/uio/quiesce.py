@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ...access.clock import RealClock
 from ...access.view import Region
 from ...access.wait import poll
@@ -53,7 +55,7 @@ def stop(sysfs: Sysfs, bdf: str) -> str:
         if status[at] in (0, GONE):
             return ""
         status[at] = 0
-        polled = poll(status, at, [value in (0, GONE) for value in range(256)], RealClock(), _TIME)
+        polled = poll(partial(status.__getitem__, at), [value in (0, GONE) for value in range(256)], RealClock(), _TIME)
         if polled.outcome:
             return ""
         return f"{bdf}: the device did not reset within {_TIME:g} s, status reads {describe(polled.value)}; bus mastering is off"

@@ -263,7 +263,7 @@ class Sysfs:
         self.note(f"modprobe {module}")
         if self.dry_run:
             return ""
-        if (program := find("modprobe")) is None:
+        if (program := find("modprobe", system=True)) is None:
             return "there is no modprobe command (package kmod)"
         try:
             done = subprocess.run(

@@ -16,7 +16,7 @@ from ...errors import CannotRun, DeviceMisbehaved, NotVirtio, UvirtioError
 from ...pci.command import change_command
 from ...spec.pci import Command, Header, MsixControl
 from ...vfio_user.wire import CONFIG_REGION, INTX, MAX_FDS, MSIX
-from .. import Triggers
+from .. import Surroundings, Triggers
 from ..control import ControlTriggers
 from ..locator import Locator
 from .client import VfioUserClient
@@ -121,7 +121,11 @@ class VfioUserFunction:
     def __init__(self, locator: Locator, client: VfioUserClient, triggers: ControlTriggers | None) -> None:
         """Takes over ``client`` and ``triggers``. Raises :class:`NotVirtio` when no PCI device is served."""
         self.locator = str(locator)
-        self.prefer_legacy = locator.flag("legacy")
+        # What is behind the server is somebody's, as far as can be known here.
+        self.surroundings = Surroundings(
+            legacy=locator.flag("legacy"), translated=False, disposable=False, echoes=False
+        )
+        self.notes: tuple[str, ...] = ()
         self.clock: Clock = RealClock()
         self.triggers: Triggers | None = triggers
         self._control = triggers

@@ -40,5 +40,5 @@ def test_what_misses_its_target_does_not_hold_and_is_marked() -> None:
 
 def test_the_base_imports_what_a_listing_imports_and_what_a_bare_python_lacks() -> None:
     modules = modules_of("list", "--from", str(_SNAPSHOT))
-    assert {"uvirtio_tools.list", "uvirtio_tools.inspect.render", "rich.console", "argparse"} <= set(modules)
+    assert {"uvirtio_tools.commands.list", "uvirtio_tools.inspect.render", "rich.console", "argparse"} <= set(modules)
     assert not {"sys", "builtins", "__main__", "pyudev"} & set(modules)

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from uvirtio import __version__
@@ -17,22 +17,22 @@ from . import exits, standard_files
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-#: command -> (module in this package, what it does). The order is that of the help.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("list", "every virtio PCI function of this machine"),
-    "show": ("show", "everything that one device says"),
-    "dump": ("dump", "a snapshot of a device, for a bug report"),
-    "diff": ("diff", "what changed between two snapshots"),
-    "watch": ("watch", "a device, live"),
-    "tui": ("tui", "inspect and drive devices interactively"),
-    "bind": ("bind", "take devices for uio_pci_generic"),
-    "restore": ("restore", "give devices back to their drivers"),
-    "suspend": ("suspend", "suspend and resume a device under load, and prove that nothing was lost"),
-    "check": ("check", "the conformance checks: a verdict per statement"),
-    "report": ("report", "render results again, compare several"),
-    "serve": ("serve", "an emulated device for QEMU, over vfio-user"),
-    "bench": ("bench", "measured speed"),
-    "doctor": ("doctor", "is this machine ready, and if not, what to type"),
+#: Each is a module of the same name in ``commands``, with what it does. The order is that of the help.
+COMMANDS: dict[str, str] = {
+    "list": "every virtio PCI function of this machine",
+    "show": "everything that one device says",
+    "dump": "a snapshot of a device, for a bug report",
+    "diff": "what changed between two snapshots",
+    "watch": "a device, live",
+    "tui": "inspect and drive devices interactively",
+    "bind": "take devices for uio_pci_generic",
+    "restore": "give devices back to their drivers",
+    "suspend": "suspend and resume a device under load, and prove that nothing was lost",
+    "check": "the conformance checks: a verdict per statement",
+    "report": "render results again, compare several",
+    "serve": "an emulated device for QEMU, over vfio-user",
+    "bench": "measured speed",
+    "doctor": "is this machine ready, and if not, what to type",
 }
 
 #: module -> the package that brings it: what is imported only where it is used.
@@ -46,6 +46,10 @@ def _wanted(argv: Sequence[str]) -> str | None:
     return next((word for word in argv if word in COMMANDS), None)
 
 
+def _module(command: str) -> ModuleType:
+    return import_module(f"{__package__}.commands.{command}")
+
+
 def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """The parser; only the command that ``argv`` names gets its options (None: all do, for documentation)."""
     parser = argparse.ArgumentParser(
@@ -56,10 +60,10 @@ def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"uvirtio {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = None if argv is None else _wanted(argv)
-    for name, (module, help_text) in COMMANDS.items():
+    for name, help_text in COMMANDS.items():
         sub = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
         if argv is None or name == wanted:
-            import_module(f"{__package__}.{module}").add_arguments(sub)
+            _module(name).add_arguments(sub)
     return parser
 
 
@@ -88,7 +92,7 @@ def _run(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        run = _naming_packages(import_module(f"{__package__}.{COMMANDS[args.command][0]}").run)
+        run = _naming_packages(_module(args.command).run)
         return _supervised(run, args) if args.command in DRIVING else run(args)
     except UvirtioError as error:
         print(f"uvirtio: {error}", file=sys.stderr)

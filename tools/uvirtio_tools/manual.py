@@ -16,8 +16,8 @@ from pathlib import Path
 from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
 
-from .command_table import commands
-from .completion import bash_completion, zsh_completion
+from .commands.completion import bash_completion, zsh_completion
+from .commands.table import commands
 from .inspect.schema import device_schema, snapshot_schema
 from .manual_devices import emulated_devices
 

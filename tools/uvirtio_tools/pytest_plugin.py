@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .arguments import positive_integer, seconds, sectors
+from .commands.arguments import positive_integer, seconds, sectors
 
 if TYPE_CHECKING:
     from .checks import CheckRun

@@ -15,7 +15,7 @@ import pytest
 
 from uvirtio.spec.statements import STATEMENTS
 from uvirtio_tools.cli import COMMANDS
-from uvirtio_tools.command_table import commands
+from uvirtio_tools.commands.table import commands
 
 COMPLETIONS = Path(__file__).parents[3] / "docs" / "completion"
 

@@ -6,10 +6,10 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from . import exits
+from .. import exits
+from ..inspect.output import console, print_json
+from ..inspect.readiness import Fact, examine
 from .arguments import add_common
-from .inspect.output import console, print_json
-from .inspect.readiness import Fact, examine
 
 if TYPE_CHECKING:
     from rich.table import Table

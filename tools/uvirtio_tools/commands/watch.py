@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import exits
+from .. import exits
+from ..inspect.live import LiveDevice, LiveMachine
+from ..inspect.output import add_from, console, print_json
+from ..inspect.render import configuration_table, features_table, identity_rows, list_table, mark, queues_table
 from .arguments import add_common, positive_integer, seconds
-from .inspect.live import LiveDevice, LiveMachine
-from .inspect.output import add_from, console, print_json
-from .inspect.render import configuration_table, features_table, identity_rows, list_table, mark, queues_table
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderableType
@@ -210,7 +210,7 @@ def run(args: argparse.Namespace) -> int:
     machine: LiveMachine | None = None
     device: LiveDevice | None = None
     if args.snapshot is not None:
-        from .inspect.snapshot import load, pick
+        from ..inspect.snapshot import load, pick
 
         devices = load(args.snapshot).devices
         if args.locator or len(devices) == 1:
@@ -244,7 +244,7 @@ def _count(args: argparse.Namespace, view: View) -> int:
         view.refresh()
     device = view.device
     if args.json:
-        from .inspect.codec import encode
+        from ..inspect.codec import encode
 
         if device is not None:
             body: dict[str, object] = {
@@ -273,7 +273,7 @@ def _count(args: argparse.Namespace, view: View) -> int:
 def _live(view: View) -> int:
     from rich.live import Live
 
-    from .inspect.keys import keys, require_terminal
+    from ..inspect.keys import keys, require_terminal
 
     require_terminal("uvirtio watch", "`uvirtio show` and `uvirtio watch --count N` need none")
     screen = console()

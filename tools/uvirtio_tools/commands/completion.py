@@ -13,8 +13,8 @@ from uvirtio.spec.features import Feature
 from uvirtio.spec.ids import VENDOR
 from uvirtio.spec.statements import STATEMENTS
 
-from .cli import COMMANDS
-from .command_table import Command, Option, commands
+from ..cli import COMMANDS
+from .table import Command, Option, commands
 
 __all__ = ["bash_completion", "zsh_completion"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from . import exits
+from .. import exits
+from ..inspect.output import add_from, add_intrusive, console, one_device, print_json
 from .arguments import add_common
-from .inspect.output import add_from, add_intrusive, console, one_device, print_json
 
 __all__ = ["add_arguments", "run"]
 
@@ -24,11 +24,11 @@ def run(args: argparse.Namespace) -> int:
     """Show, and return the exit status."""
     device = one_device(args.locator, args.snapshot, intrusive=args.intrusive)
     if args.json:
-        from .inspect.snapshot import device_document
+        from ..inspect.snapshot import device_document
 
         print_json(device_document(device))
         return exits.HOLDS
-    from .inspect.render import device_sections
+    from ..inspect.render import device_sections
 
     screen = console()
     for part in device_sections(device, args.verbose):

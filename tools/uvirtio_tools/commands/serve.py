@@ -14,8 +14,8 @@ from typing import TextIO
 
 from uvirtio.errors import LocatorError
 
-from . import exits
-from .named_files import open_for_writing
+from .. import exits
+from ..named_files import open_for_writing
 
 __all__ = ["add_arguments", "main", "run"]
 
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``python -m uvirtio_tools.serve``: the command by itself."""
+    """``python -m uvirtio_tools.commands.serve``: the command by itself."""
     from uvirtio.errors import UvirtioError
 
     parser = argparse.ArgumentParser(prog="uvirtio serve", description=__doc__)

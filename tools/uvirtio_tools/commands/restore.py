@@ -8,7 +8,7 @@ import sys
 
 from uvirtio.errors import UsageError, UvirtioError
 
-from . import exits
+from .. import exits
 from .arguments import add_common, machine_device
 
 __all__ = ["add_arguments", "run"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from . import exits
+from .. import exits
+from ..reports import load
 from .arguments import add_common
 from .check import add_report_options, format_of, output_of, show
-from .reports import load
 
 __all__ = ["add_arguments", "run"]
 

@@ -13,10 +13,10 @@ from typing import Literal
 from uvirtio.device import Device
 from uvirtio.errors import UsageError
 
-from . import exits
+from .. import exits
+from ..machine import describe_machine
+from ..session import feature_bits, open_device
 from .arguments import add_common, add_force, add_without, positive_integer, seconds
-from .machine import describe_machine
-from .session import feature_bits, open_device
 
 __all__ = ["BENCHES", "SCHEMA", "add_arguments", "compare", "run"]
 
@@ -78,31 +78,31 @@ def _measure(args: argparse.Namespace) -> list[Row]:
     if args.bench in ALONE and args.locator:
         raise UsageError(f"bench {args.bench} measures this library alone and takes no device")
     if args.bench == "ring":
-        from .benches.ring import measure_ring
+        from ..benches.ring import measure_ring
 
         return measure_ring(args.turns)
     if args.bench == "queue":
-        from .benches.order import measure_order
-        from .benches.queue import measure_endurance, measure_queues, measure_sizes
+        from ..benches.order import measure_order
+        from ..benches.queue import measure_endurance, measure_queues, measure_sizes
 
         rows = measure_sizes(args.turns) + measure_queues(args.turns) + measure_order(args.turns)
         return rows + measure_endurance(args.buffers)
     if args.bench == "poll" and not args.locator:
-        from .benches.poll import measure_poll
+        from ..benches.poll import measure_poll
 
         return measure_poll(args.turns)
     with _device(args) as device:
         without = feature_bits(args.without) if args.without else None
         if args.bench == "poll":
-            from .benches.poll import measure_register
+            from ..benches.poll import measure_register
 
             rows = measure_register(device, args.turns)
         elif args.bench == "suspend":
-            from .benches.suspend import measure_suspend
+            from ..benches.suspend import measure_suspend
 
             rows = measure_suspend(device, args.seconds, without)
         else:
-            from .benches import devices
+            from ..benches import devices
 
             measure = {"net": devices.measure_net, "blk": devices.measure_blk, "rng": devices.measure_rng}[args.bench]
             rows = measure(device, args.seconds, without)
@@ -158,7 +158,7 @@ def _show(bench: str, rows: list[Row]) -> None:
     from rich import box
     from rich.table import Table
 
-    from .inspect.output import console
+    from ..inspect.output import console
 
     if not rows:
         print(f"uvirtio: bench {bench}: there was nothing to measure", file=sys.stderr)

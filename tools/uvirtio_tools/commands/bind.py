@@ -8,7 +8,7 @@ import sys
 
 from uvirtio.errors import UvirtioError
 
-from . import exits
+from .. import exits
 from .arguments import add_common, add_force, machine_device
 
 __all__ = ["add_arguments", "run"]

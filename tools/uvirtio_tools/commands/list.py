@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from . import exits
+from .. import exits
+from ..inspect.codec import encode
+from ..inspect.model import Description
+from ..inspect.output import add_from, console, load_all, print_json, warn
+from ..inspect.render import list_table
 from .arguments import add_common
-from .inspect.codec import encode
-from .inspect.model import Description
-from .inspect.output import add_from, console, load_all, print_json, warn
-from .inspect.render import list_table
 
 __all__ = ["SCHEMA", "VERSION", "add_arguments", "run"]
 

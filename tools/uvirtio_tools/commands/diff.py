@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from . import exits
+from .. import exits
+from ..inspect.changes import Change, compare
+from ..inspect.model import Description
+from ..inspect.output import console, print_json
+from ..inspect.snapshot import load, pick
 from .arguments import add_common
-from .inspect.changes import Change, compare
-from .inspect.model import Description
-from .inspect.output import console, print_json
-from .inspect.snapshot import load, pick
 
 __all__ = ["SCHEMA", "add_arguments", "run"]
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .cli import COMMANDS, build_parser
+from ..cli import COMMANDS, build_parser
 
 __all__ = ["Command", "Option", "commands"]
 
@@ -49,7 +49,7 @@ def commands() -> Iterator[Command]:
         found = [_option(entry) for entry in sub._actions if entry.dest != "help" and entry.help != argparse.SUPPRESS]
         yield Command(
             name,
-            COMMANDS[name][1],
+            COMMANDS[name],
             " ".join(sub.format_usage().removeprefix("usage: ").split()),
             tuple(option for option in found if option.flags),
             tuple(option for option in found if not option.flags),

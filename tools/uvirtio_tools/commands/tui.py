@@ -1,0 +1,52 @@
+"""``uvirtio tui``: inspect and drive devices interactively. Textual is imported only when it runs."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+
+from uvirtio.errors import CannotRun, UsageError
+
+from .. import exits
+from ..inspect.keys import require_terminal
+from ..inspect.output import add_from
+from .arguments import add_common
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``tui``."""
+    parser.add_argument("locators", metavar="LOCATOR", nargs="*", help="devices; without any, those of this machine")
+    add_from(parser)
+    add_common(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the interface until the user leaves; returns the exit status."""
+    if args.json:
+        raise UsageError("the interface has no JSON; `uvirtio list --json` and `uvirtio show --json` have")
+    if find_spec("textual") is None:
+        raise CannotRun(
+            "textual is not installed, and the interface needs it: pip install 'uvirtio[tui]'; "
+            "`uvirtio watch` shows devices live without it"
+        )
+    require_terminal("uvirtio tui", "`uvirtio list` and `uvirtio show` need none")
+    from uvirtio.bus.locator import parse
+
+    from ..inspect.live import LiveMachine
+    from ..tui.app import Inspector
+
+    for locator in args.locators:
+        parse(locator)  # what cannot be understood is said before the screen is taken
+    if args.snapshot is not None:
+        from ..inspect.snapshot import load
+
+        machine = LiveMachine(fixed=load(args.snapshot).devices)
+    else:
+        machine = LiveMachine(named=args.locators)
+    try:
+        Inspector(machine).run(mouse=False)
+    finally:
+        machine.close()
+    return exits.HOLDS

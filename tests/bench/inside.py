@@ -22,7 +22,7 @@ from tests.lab import IN_GUEST
 from uvirtio_tools.benches import devices
 from uvirtio_tools.benches.poll import measure_poll, measure_register
 from uvirtio_tools.benches.suspend import measure_suspend
-from uvirtio_tools.session import open_device
+from uvirtio_tools.driving.opening import open_device
 
 __all__ = ["main"]
 

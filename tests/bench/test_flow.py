@@ -11,7 +11,7 @@ from uvirtio.errors import DeviceTimeout, WorkloadFailed
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Feature, Features
 from uvirtio_tools.benches.flow import flow, make_pool
-from uvirtio_tools.session import open_device
+from uvirtio_tools.driving.opening import open_device
 
 
 @pytest.fixture(params=["split", "packed"])

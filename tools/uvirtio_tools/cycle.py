@@ -17,7 +17,7 @@ from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
 from .checks.look import Look, changed, take_look, watched
-from .notified import NOTIFICATION_TIME, SETTLE, isr_count, shows_in_isr, shows_on_the_line
+from .driving.notified import NOTIFICATION_TIME, SETTLE, isr_count, shows_in_isr, shows_on_the_line
 
 __all__ = ["Cycle", "CycleRunner", "run_cycle"]
 

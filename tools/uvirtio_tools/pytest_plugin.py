@@ -111,7 +111,7 @@ class DeviceNode(pytest.Collector):
         from uvirtio.errors import UsageError
 
         from .checks.registry import select
-        from .checks.triggers import CommandTriggers
+        from .driving.triggers import CommandTriggers
 
         words = [word for words in self.config.getoption("--uvirtio-only") for word in words.split(",")]
         try:
@@ -172,14 +172,14 @@ class StatementItem(pytest.Item):
         from uvirtio.errors import DeviceBusy
 
         from .checks import CheckRun, run_checks
-        from .session import open_device
+        from .driving.opening import open_device
 
         option = self.config.getoption
         parent = self.parent
         assert isinstance(parent, DeviceNode)
         triggers = None
         if (command := option("--uvirtio-trigger-command")) is not None:
-            from .checks.triggers import CommandTriggers
+            from .driving.triggers import CommandTriggers
 
             triggers = CommandTriggers(command)
         run = CheckRun(

@@ -15,9 +15,9 @@ from uvirtio_drivers.workload import Driver
 
 from . import exits
 from .cycle import Cycle, CycleRunner
+from .driving.machine import describe_machine
+from .driving.options import workload_options
 from .latency import Latency
-from .machine import describe_machine
-from .workload_options import workload_options
 
 __all__ = ["SCHEMA", "SuspendRun", "execute"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uvirtio.errors import CannotRun
-from uvirtio_tools.checks.triggers import CommandTriggers
+from uvirtio_tools.driving.triggers import CommandTriggers
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.features import Feature, Features
 from uvirtio.suspend import Suspender
 from uvirtio_tools.cli import main
-from uvirtio_tools.session import open_device
+from uvirtio_tools.driving.opening import open_device
 
 _RINGS = (
     "INDIRECT_DESC", "EVENT_IDX", "RING_PACKED", "IN_ORDER", "ORDER_PLATFORM", "NOTIFICATION_DATA", "NOTIF_CONFIG_DATA",

@@ -10,7 +10,7 @@ from statistics import median
 
 from uvirtio.spec.features import Feature, Features
 
-from ..session import open_device
+from ..driving.opening import open_device
 from .measure import Runner, interleave
 from .ring import FORMATS, SIZE, Heap, pool_runner, queue_runner
 

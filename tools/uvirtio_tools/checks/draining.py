@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.queue import QueueState
 
-from ..notified import isr_count
+from ..driving.notified import isr_count
 from .asleep import judge_loads, moved_indices, still, waiting_after
 from .bench import Bench
 from .look import Look, changed, read_configuration

@@ -6,7 +6,7 @@ from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, Dr
 from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.status import Phase
 
-from ..notified import SETTLE
+from ..driving.notified import SETTLE
 from .asleep import moved_indices
 from .bench import Bench
 from .look import changed

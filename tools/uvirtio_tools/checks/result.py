@@ -14,8 +14,8 @@ from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import Transition
 
 from .. import exits
+from ..driving.machine import describe_machine
 from ..latency import Latency
-from ..machine import describe_machine
 from .verdict import Finding, Verdict
 
 __all__ = ["SCHEMA", "VERSION", "CheckResult", "CheckRun", "condense"]

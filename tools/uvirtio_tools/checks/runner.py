@@ -14,7 +14,7 @@ from uvirtio.suspend import choose_dialect
 from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
-from ..workload_options import workload_options
+from ..driving.options import workload_options
 from .bench import Bench
 from .outcomes import NotWorking, Overdue
 from .registry import Check, checks_for, select

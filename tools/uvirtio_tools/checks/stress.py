@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
-from ..notified import SETTLE, isr_count
+from ..driving.notified import SETTLE, isr_count
 from .bench import Bench
 from .outcomes import NotResumed, NotSuspended, Overdue, Refused
 from .registry import check

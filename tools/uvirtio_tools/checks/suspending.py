@@ -6,7 +6,7 @@ from uvirtio.errors import DeviceGone
 from uvirtio.spec.status import GONE, Status
 from uvirtio.suspend import Outcome, Transition
 
-from ..notified import SETTLE
+from ..driving.notified import SETTLE
 from .look import Look, take_look
 from .outcomes import FailedAsleep, NotResumed, NotSuspended, Refused, Window
 from .traffic import TrafficStage

@@ -10,7 +10,7 @@ from uvirtio.spec.devices import queue_name
 from uvirtio.spec.features import Features
 from uvirtio_drivers.workload import Workload
 
-from ..notified import SETTLE, isr_count, shows_in_isr, shows_on_the_line
+from ..driving.notified import SETTLE, isr_count, shows_in_isr, shows_on_the_line
 from .outcomes import Control
 from .stage import Stage
 from .verdict import Skip

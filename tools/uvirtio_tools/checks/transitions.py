@@ -6,7 +6,7 @@ from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.status import GONE, Status, describe
 
-from ..notified import isr_count, shows_in_isr
+from ..driving.notified import isr_count, shows_in_isr
 from .bench import Bench
 from .outcomes import Control, FailedAsleep, NotResumed, NotSuspended, Refused
 from .registry import check

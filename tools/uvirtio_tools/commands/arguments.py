@@ -124,7 +124,7 @@ def add_suspend_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_workload_options(parser: argparse.ArgumentParser) -> None:
-    """What traffic may touch, and who is at its other end; :func:`.workload_options.workload_options` takes these."""
+    """What traffic may touch, and who is at its other end; for :func:`~uvirtio_tools.driving.options.workload_options`."""
     parser.add_argument(
         "--scratch", metavar="FIRST-LAST", type=sectors,
         help="sectors (of 512 bytes) of a block device that may be overwritten (default: on somebody's disk nothing is "

@@ -14,8 +14,8 @@ from uvirtio.device import Device
 from uvirtio.errors import UsageError
 
 from .. import exits
-from ..machine import describe_machine
-from ..session import feature_bits, open_device
+from ..driving.machine import describe_machine
+from ..driving.opening import feature_bits, open_device
 from .arguments import add_common, add_force, add_without, positive_integer, seconds
 
 __all__ = ["BENCHES", "SCHEMA", "add_arguments", "compare", "run"]

@@ -13,9 +13,9 @@ from uvirtio.spec.statements import STATEMENTS
 from .. import exits
 from ..checks import CheckResult, CheckRun, run_checks
 from ..checks.registry import select
+from ..driving.opening import feature_bits, open_device
 from ..named_files import STANDARD_OUTPUT, check_writable, write_text
 from ..reports import FORMATS, render
-from ..session import feature_bits, open_device
 from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
     without = feature_bits(args.without)
     triggers = None
     if args.trigger_command is not None:
-        from ..checks.triggers import CommandTriggers
+        from ..driving.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
     result = CheckRun(

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from uvirtio.errors import UsageError
 
 from .. import exits
+from ..driving.machine import describe_machine
 from ..inspect.output import add_from, add_intrusive, load_all, one_device, print_json, warn
 from ..inspect.snapshot import Snapshot
-from ..machine import describe_machine
 from ..named_files import STANDARD_OUTPUT, check_writable, write_text
 from .arguments import add_common
 

@@ -9,7 +9,7 @@ import sys
 from uvirtio.errors import UvirtioError
 
 from .. import exits
-from ..session import feature_bits, open_device
+from ..driving.opening import feature_bits, open_device
 from ..suspend_report import TerminalReport
 from ..suspend_run import SuspendRun, execute
 from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer

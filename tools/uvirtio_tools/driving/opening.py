@@ -15,7 +15,7 @@ from uvirtio.device import Device
 from uvirtio.errors import UsageError
 from uvirtio.spec.features import Feature, Features
 
-from .named_files import open_for_writing
+from ..named_files import open_for_writing
 
 __all__ = ["feature_bits", "open_device"]
 

@@ -24,7 +24,7 @@ from tests.lab import missing, modern_qemu
 from tests.vm.boots import Boot, Served, Stock
 from tests.vm.machine import Guest, GuestError
 from uvirtio_tools.benches.poll import measure_poll, measure_register
-from uvirtio_tools.benches.suspend import measure_suspend
+from uvirtio_tools.benches.transitions import measure_suspend
 from uvirtio_tools.driving.opening import open_device
 
 __all__ = ["main"]

@@ -21,7 +21,7 @@ from tests.bench.figures import Figure
 from tests.lab import IN_GUEST
 from uvirtio_tools.benches import devices
 from uvirtio_tools.benches.poll import measure_poll, measure_register
-from uvirtio_tools.benches.suspend import measure_suspend
+from uvirtio_tools.benches.transitions import measure_suspend
 from uvirtio_tools.driving.opening import open_device
 
 __all__ = ["main"]

@@ -16,8 +16,8 @@ from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Workload, drain
 
-from .checks.look import Look, changed, take_look, watched
 from .driving.notified import NOTIFICATION_TIME, SETTLE, isr_count, shows_in_isr, shows_on_the_line
+from .judging.looks import Look, changed, take_look, watched
 
 __all__ = ["Cycle", "CycleRunner", "run_cycle"]
 

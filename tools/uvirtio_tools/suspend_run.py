@@ -17,7 +17,7 @@ from . import exits
 from .cycle import Cycle, CycleRunner
 from .driving.machine import describe_machine
 from .driving.options import workload_options
-from .latency import Latency
+from .judging.latency import Latency
 
 __all__ = ["SCHEMA", "SuspendRun", "execute"]
 

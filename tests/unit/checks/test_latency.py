@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from uvirtio.suspend import Outcome, Transition
-from uvirtio_tools.latency import Latency
+from uvirtio_tools.judging.latency import Latency
 
 
 def transition(seconds: float, after: float = 0.0, outcome: Outcome = Outcome.DONE) -> Transition:

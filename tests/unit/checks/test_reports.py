@@ -18,8 +18,8 @@ from uvirtio.errors import SnapshotError, UsageError
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.statements import STATEMENTS
 from uvirtio.suspend import Outcome, Transition
-from uvirtio_tools.checks.result import CheckResult, CheckRun
-from uvirtio_tools.checks.verdict import Finding, Verdict
+from uvirtio_tools.judging.result import CheckResult, CheckRun
+from uvirtio_tools.judging.verdict import Finding, Verdict
 from uvirtio_tools.reports import FORMATS, load, render
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "check.schema.json"

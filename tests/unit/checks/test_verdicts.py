@@ -8,7 +8,7 @@ from uvirtio.errors import UsageError
 from uvirtio.spec.dialects import CHROMIUM, DIALECTS, V1_4
 from uvirtio.spec.statements import STATEMENTS, Level
 from uvirtio_tools.checks.registry import applies, checks_for, select
-from uvirtio_tools.checks.verdict import VERDICTS, Finding, Verdict, failed, passed, skipped, weigh
+from uvirtio_tools.judging.verdict import VERDICTS, Finding, Verdict, failed, passed, skipped, weigh
 
 
 def weighed(id_: str, finding: Finding, *, strict: bool = False, chromium: bool = False) -> Verdict:

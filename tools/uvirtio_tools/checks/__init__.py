@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .result import CheckResult, CheckRun
+from ..judging.result import CheckResult, CheckRun
+from ..judging.verdict import Finding, Verdict
 from .runner import run_checks
-from .verdict import Finding, Verdict
 
 __all__ = ["CheckResult", "CheckRun", "Finding", "Verdict", "run_checks"]

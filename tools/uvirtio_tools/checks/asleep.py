@@ -8,11 +8,11 @@ from uvirtio.errors import CannotRun
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.status import GONE, Status, describe
 
+from ..judging.looks import Look, changed
+from ..judging.outcomes import Window
+from ..judging.verdict import Finding, Skip, Verdict, failed, passed
 from .bench import Bench
-from .look import Look, changed
-from .outcomes import Window
 from .registry import check
-from .verdict import Finding, Skip, Verdict, failed, passed
 
 __all__ = ["judge_loads", "moved_indices", "still", "waiting_after"]
 

@@ -9,10 +9,10 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status
 from uvirtio.status import DONE, Phase, status_table
 
-from .look import watched
-from .outcomes import NotWorking
+from ..judging.looks import watched
+from ..judging.outcomes import NotWorking
+from ..judging.verdict import Skip
 from .suspending import TRIES, SuspendStage
-from .verdict import Skip
 
 __all__ = ["Bench"]
 

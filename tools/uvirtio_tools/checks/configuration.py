@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from uvirtio.errors import CannotRun, ConfigurationUnstable, DeviceError
 
+from ..judging.looks import read_configuration
+from ..judging.verdict import Finding, Skip, failed, info, passed
 from .asleep import still
 from .bench import Bench
-from .look import read_configuration
 from .registry import check
-from .verdict import Finding, Skip, failed, info, passed
 
 __all__ = ["Changer"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from uvirtio.spec.dialects import CHROMIUM
 from uvirtio.spec.status import describe
 
+from ..judging.outcomes import FailedAsleep, NotResumed, NotSuspended, Refused
+from ..judging.verdict import Finding, Skip, failed, passed
 from .asleep import judge_loads, moved_indices
 from .bench import Bench
-from .outcomes import FailedAsleep, NotResumed, NotSuspended, Refused
 from .registry import check
-from .verdict import Finding, Skip, failed, passed
 
 __all__: list[str] = []
 

@@ -8,12 +8,12 @@ from uvirtio.errors import DeviceError, DeviceGone
 from uvirtio.queue import QueueState
 
 from ..driving.notified import isr_count
+from ..judging.looks import Look, changed, read_configuration
+from ..judging.outcomes import Window
+from ..judging.verdict import Finding, Skip, Verdict, failed, passed
 from .asleep import judge_loads, moved_indices, still, waiting_after
 from .bench import Bench
-from .look import Look, changed, read_configuration
-from .outcomes import Window
 from .registry import check
-from .verdict import Finding, Skip, Verdict, failed, passed
 
 __all__: list[str] = []
 

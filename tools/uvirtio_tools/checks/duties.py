@@ -13,9 +13,9 @@ from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.registers import COMMON
 from uvirtio.spec.status import Status, describe
 
+from ..judging.verdict import Finding, Skip, failed, passed
 from .bench import Bench
 from .registry import check
-from .verdict import Finding, Skip, failed, passed
 
 __all__ = ["Duties"]
 

@@ -9,12 +9,12 @@ from uvirtio.errors import DeviceTimeout, DriverMisuse, NegotiationFailed
 from uvirtio.spec.status import Status, describe
 from uvirtio.status import DONE, status_table
 
+from ..judging.looks import changed
+from ..judging.outcomes import NotResumed, NotSuspended, NotWorking, Refused
+from ..judging.verdict import Finding, Skip, Verdict, failed, passed
 from .asleep import moved_indices
 from .bench import Bench
-from .look import changed
-from .outcomes import NotResumed, NotSuspended, NotWorking, Refused
 from .registry import check
-from .verdict import Finding, Skip, Verdict, failed, passed
 
 __all__: list[str] = []
 

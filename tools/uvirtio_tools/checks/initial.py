@@ -7,11 +7,11 @@ from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.status import Phase
 
 from ..driving.notified import SETTLE
+from ..judging.looks import changed
+from ..judging.verdict import Finding, Skip, failed, passed
 from .asleep import moved_indices
 from .bench import Bench
-from .look import changed
 from .registry import check
-from .verdict import Finding, Skip, failed, passed
 
 __all__: list[str] = []
 

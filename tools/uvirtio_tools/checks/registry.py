@@ -10,7 +10,7 @@ from uvirtio.errors import UsageError
 from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
 from uvirtio.spec.statements import STATEMENTS, Statement
 
-from .verdict import Finding
+from ..judging.verdict import Finding
 
 if TYPE_CHECKING:
     from .bench import Bench

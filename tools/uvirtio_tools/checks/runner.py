@@ -15,12 +15,12 @@ from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
 from ..driving.options import workload_options
+from ..judging.outcomes import NotWorking, Overdue
+from ..judging.result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
+from ..judging.verdict import Finding, Skip, Verdict, skipped, weigh
 from .bench import Bench
-from .outcomes import NotWorking, Overdue
 from .registry import Check, checks_for, select
-from .result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
 from .same import portray
-from .verdict import Finding, Skip, Verdict, skipped, weigh
 
 __all__ = ["run_checks"]
 

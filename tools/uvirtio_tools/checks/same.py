@@ -10,10 +10,10 @@ from uvirtio.pci.header import read_identity
 from uvirtio.spec.devices import device_spec
 from uvirtio.spec.pci import Command, Header
 
+from ..judging.looks import read_configuration
+from ..judging.verdict import Finding, Skip, Verdict, failed, passed
 from .bench import Bench
-from .look import read_configuration
 from .registry import check
-from .verdict import Finding, Skip, Verdict, failed, passed
 
 __all__ = ["Portrait", "portray"]
 

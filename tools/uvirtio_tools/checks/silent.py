@@ -9,10 +9,10 @@ from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.status import Status, describe
 from uvirtio.status import Phase
 
-from ..latency import Latency
+from ..judging.latency import Latency
+from ..judging.verdict import Finding, Skip, info
 from .bench import Bench
 from .registry import check
-from .verdict import Finding, Skip, info
 
 __all__: list[str] = []
 

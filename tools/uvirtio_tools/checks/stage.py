@@ -15,8 +15,8 @@ from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, Transition
 from uvirtio_drivers.workload import Driver, Workload
 
-from .look import Look
-from .outcomes import Control, Overdue
+from ..judging.looks import Look
+from ..judging.outcomes import Control, Overdue
 
 if TYPE_CHECKING:
     from .same import Portrait

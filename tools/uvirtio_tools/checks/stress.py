@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
 from ..driving.notified import SETTLE, isr_count
+from ..judging.outcomes import NotResumed, NotSuspended, Overdue, Refused
+from ..judging.verdict import Finding, Verdict, failed, passed
 from .bench import Bench
-from .outcomes import NotResumed, NotSuspended, Overdue, Refused
 from .registry import check
 from .same import bars
-from .verdict import Finding, Verdict, failed, passed
 
 __all__ = ["Plan", "plans", "run_plans", "shorten"]
 

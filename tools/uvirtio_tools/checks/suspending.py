@@ -7,8 +7,8 @@ from uvirtio.spec.status import GONE, Status
 from uvirtio.suspend import Outcome, Transition
 
 from ..driving.notified import SETTLE
-from .look import Look, take_look
-from .outcomes import FailedAsleep, NotResumed, NotSuspended, Refused, Window
+from ..judging.looks import Look, take_look
+from ..judging.outcomes import FailedAsleep, NotResumed, NotSuspended, Refused, Window
 from .traffic import TrafficStage
 
 __all__ = ["TRIES", "SuspendStage"]

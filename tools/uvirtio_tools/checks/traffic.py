@@ -11,9 +11,9 @@ from uvirtio.spec.features import Features
 from uvirtio_drivers.workload import Workload
 
 from ..driving.notified import SETTLE, isr_count, shows_in_isr, shows_on_the_line
-from .outcomes import Control
+from ..judging.outcomes import Control
+from ..judging.verdict import Skip
 from .stage import Stage
-from .verdict import Skip
 
 __all__ = ["TrafficStage"]
 

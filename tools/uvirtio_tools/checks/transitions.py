@@ -7,11 +7,11 @@ from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.status import GONE, Status, describe
 
 from ..driving.notified import isr_count, shows_in_isr
+from ..judging.outcomes import Control, FailedAsleep, NotResumed, NotSuspended, Refused
+from ..judging.verdict import Finding, Skip, Verdict, failed, info, passed
 from .bench import Bench
-from .outcomes import Control, FailedAsleep, NotResumed, NotSuspended, Refused
 from .registry import check
 from .same import mastering
-from .verdict import Finding, Skip, Verdict, failed, info, passed
 
 __all__: list[str] = []
 

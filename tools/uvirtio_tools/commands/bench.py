@@ -98,7 +98,7 @@ def _measure(args: argparse.Namespace) -> list[Row]:
 
             rows = measure_register(device, args.turns)
         elif args.bench == "suspend":
-            from ..benches.suspend import measure_suspend
+            from ..benches.transitions import measure_suspend
 
             rows = measure_suspend(device, args.seconds, without)
         else:

@@ -10,7 +10,7 @@ from uvirtio.errors import UvirtioError
 
 from .. import exits
 from ..driving.opening import feature_bits, open_device
-from ..suspend_report import TerminalReport
+from ..reports.cycles import TerminalReport
 from ..suspend_run import SuspendRun, execute
 from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
 

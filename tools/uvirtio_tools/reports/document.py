@@ -9,8 +9,8 @@ from typing import Any
 from uvirtio.errors import SnapshotError
 from uvirtio.spec.statements import STATEMENTS
 
-from ..checks.result import SCHEMA, VERSION
-from ..checks.verdict import VERDICTS
+from ..judging.result import SCHEMA, VERSION
+from ..judging.verdict import VERDICTS
 
 __all__ = ["Document", "check_document", "ids_of", "label", "labels", "load", "result_of", "verdict_of"]
 

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from ..checks.verdict import VERDICTS
+from ..judging.verdict import VERDICTS
 from .document import Document, labels
 
 __all__ = ["render"]

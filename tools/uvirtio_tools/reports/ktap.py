@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..checks.verdict import VERDICTS
+from ..judging.verdict import VERDICTS
 from .document import Document, labels
 
 __all__ = ["render"]

@@ -21,7 +21,7 @@ _END = 25.0
 
 
 class Client:
-    """A session (:mod:`uvirtio_tools.tui.session`) as coroutines: one step at a time."""
+    """A session (:mod:`uvirtio_tools.tui.stepping`) as coroutines: one step at a time."""
 
     def __init__(self, locator: str, on_trace: Callable[[dict[str, Any]], None]) -> None:
         self.locator = locator
@@ -39,7 +39,7 @@ class Client:
         """Start it; the first state, or ``{"error": …}``."""
         words = [self.locator, *(["--force"] if force else [])]
         self._process = await asyncio.create_subprocess_exec(
-            *python_module("uvirtio_tools.tui.session", *words),
+            *python_module("uvirtio_tools.tui.stepping", *words),
             env=environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

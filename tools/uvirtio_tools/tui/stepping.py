@@ -1,6 +1,6 @@
 """A device driven step by step in a process of its own, for a view in another one.
 
-``python -m uvirtio_tools.tui.session LOCATOR`` reads one JSON object a line (``{"do": "suspend"}``) and answers each with
+``python -m uvirtio_tools.tui.stepping LOCATOR`` reads one JSON object a line (``{"do": "suspend"}``) and answers each with
 lines of JSON: ``trace`` (register accesses since the last), and at the end ``state`` or ``error``. When the process
 dies, whatever it drove is given back by its supervisor, and the view lives on.
 """

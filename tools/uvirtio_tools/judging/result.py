@@ -15,7 +15,7 @@ from uvirtio.suspend import Transition
 
 from .. import exits
 from ..driving.machine import describe_machine
-from ..latency import Latency
+from .latency import Latency
 from .verdict import Finding, Verdict
 
 __all__ = ["SCHEMA", "VERSION", "CheckResult", "CheckRun", "condense"]

@@ -9,7 +9,7 @@ from uvirtio.queue import QueueState
 from uvirtio.spec.status import describe
 from uvirtio.suspend import Transition
 
-from .look import Look
+from .looks import Look
 from .verdict import Skip
 
 __all__ = ["Control", "FailedAsleep", "NotResumed", "NotSuspended", "NotWorking", "Overdue", "Refused", "Window"]

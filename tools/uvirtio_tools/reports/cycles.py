@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import exits
-from .cycle import Cycle
-from .suspend_run import SuspendRun
+from .. import exits
+from ..cycle import Cycle
+from ..suspend_run import SuspendRun
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -50,8 +50,8 @@ lab: $(READY)
 	@$(RUN) -m tests.lab.provision
 
 docs: $(READY)
-	@$(RUN) -m uvirtio_tools.manual docs
-	@$(RUN) -m uvirtio_tools.tui.pictures docs/pictures
+	@$(RUN) -m docs.make.manual docs
+	@$(RUN) -m docs.make.pictures docs/pictures
 
 install-system:
 	install -D -m 644 udev/60-uvirtio.rules $(DESTDIR)$(UDEVDIR)/60-uvirtio.rules

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from docs.make.manual import files, man_page
 from uvirtio_tools.cli import COMMANDS
 from uvirtio_tools.commands.completion import bash_completion, zsh_completion
 from uvirtio_tools.commands.table import commands
-from uvirtio_tools.manual import files, man_page
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 

@@ -1,4 +1,4 @@
-"""Pictures for the documentation, made by driving the real thing: ``python -m uvirtio_tools.tui.pictures DIRECTORY``.
+"""Pictures for the documentation, made by driving the real thing: ``python -m docs.make.pictures DIRECTORY``.
 
 The interface on emulated devices through Textual's pilot, and two commands as they print, without the lines about the
 machine that happened to draw them.
@@ -19,10 +19,9 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from uvirtio.programs import environment, python_module
-
-from ..inspect.live import LiveMachine
-from .app import Inspector
-from .drive import DrivePanel
+from uvirtio_tools.inspect.live import LiveMachine
+from uvirtio_tools.tui.app import Inspector
+from uvirtio_tools.tui.drive import DrivePanel
 
 __all__ = ["main"]
 
@@ -106,7 +105,9 @@ def _printed(directory: Path) -> None:
 
 def main() -> int:
     """Draw them all."""
-    parser = argparse.ArgumentParser(prog="uvirtio-pictures", description="Draw the pictures of the documentation.")
+    parser = argparse.ArgumentParser(
+        prog="python -m docs.make.pictures", description="Draw the pictures of the documentation."
+    )
     parser.add_argument("directory", type=Path)
     directory = parser.parse_args().directory
     directory.mkdir(parents=True, exist_ok=True)

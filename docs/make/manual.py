@@ -1,6 +1,6 @@
 """The manual page, the reference of commands, the shell completions and schemas, made from the program itself.
 
-``python -m uvirtio_tools.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``,
+``python -m docs.make.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``,
 ``schemas/device.schema.json``, ``schemas/snapshot.schema.json`` and the parts of ``reference.md`` between marks. A test holds the files against what this makes.
 """
 
@@ -13,13 +13,12 @@ import re
 import sys
 from pathlib import Path
 
+from docs.make.manual_devices import emulated_devices
 from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
-
-from .commands.completion import bash_completion, zsh_completion
-from .commands.table import commands
-from .inspect.schema import device_schema, snapshot_schema
-from .manual_devices import emulated_devices
+from uvirtio_tools.commands.completion import bash_completion, zsh_completion
+from uvirtio_tools.commands.table import commands
+from uvirtio_tools.inspect.schema import device_schema, snapshot_schema
 
 __all__ = ["PARTS", "files", "main", "man_page", "reference"]
 
@@ -161,7 +160,7 @@ def files(directory: Path) -> dict[Path, str]:
 def main() -> int:
     """Write the files into the directory that is named."""
     parser = argparse.ArgumentParser(
-        prog="uvirtio-manual", description="Write the manual page, reference and completions."
+        prog="python -m docs.make.manual", description="Write the manual page, reference and completions."
     )
     parser.add_argument("directory", type=Path)
     for path, text in files(parser.parse_args().directory).items():

@@ -1,0 +1,1 @@
+"""Makes the documents that come from the program itself; not shipped."""

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from uvirtio.bus.emulated import EmulatedBus
+from uvirtio_tools.benches.baseline import SCHEMA, compare
 from uvirtio_tools.benches.measure import Runner, interleave
 from uvirtio_tools.benches.queue import QUEUES, SIZES, measure_endurance
 from uvirtio_tools.benches.ring import BATCHES, FORMATS
 from uvirtio_tools.cli import main
-from uvirtio_tools.commands.bench import BENCHES, SCHEMA, compare
+from uvirtio_tools.commands.bench import BENCHES
 
 BASELINE = Path(__file__).with_name("baseline.json")
 

@@ -18,9 +18,9 @@ from rich.console import Console
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio.programs import environment, python_module
 from uvirtio_tools.cli import main
-from uvirtio_tools.commands.watch import View
 from uvirtio_tools.inspect.keys import Keys, require_terminal
 from uvirtio_tools.inspect.live import LiveDevice, LiveMachine, interrupts_of
+from uvirtio_tools.inspect.live_view import View
 from uvirtio_tools.inspect.readiness import examine
 from uvirtio_tools.inspect.rings import decode_ring
 

@@ -6,14 +6,23 @@ import argparse
 import math
 from collections.abc import Callable
 
+from uvirtio.errors import LocatorError, UsageError
+
+from ..named_files import STANDARD_OUTPUT, check_writable
+
 __all__ = [
     "add_common",
     "add_device",
     "add_force",
+    "add_from",
+    "add_intrusive",
+    "add_report_options",
     "add_suspend_options",
     "add_without",
     "add_workload_options",
+    "format_of",
     "machine_device",
+    "output_of",
     "positive_integer",
     "sectors",
     "seconds",
@@ -65,7 +74,6 @@ def machine_device(text: str) -> str:
     Raises :class:`LocatorError` for a locator of another bus.
     """
     from uvirtio.bus.locator import SCHEMES
-    from uvirtio.errors import LocatorError
 
     scheme, colon, target = text.partition(":")
     if colon and scheme in SCHEMES and scheme != "uio":
@@ -139,3 +147,45 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
         "--pairs", metavar="N", type=positive_integer,
         help="how many queue pairs of a network device carry the traffic (default: all that the device has, up to 4)",
     )  # fmt: skip
+
+
+def add_from(parser: argparse.ArgumentParser) -> None:
+    """``--from FILE``: read a snapshot instead of a device."""
+    parser.add_argument(
+        "--from", dest="snapshot", metavar="FILE", help="read this snapshot (of `uvirtio dump`) instead of a device"
+    )
+
+
+def add_intrusive(parser: argparse.ArgumentParser) -> None:
+    """``--intrusive``: look behind a kernel driver."""
+    parser.add_argument(
+        "--intrusive",
+        action="store_true",
+        help="read a device that a kernel driver holds through its PCI_CFG window; this writes selectors under the driver",
+    )
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """``--format`` and ``--output``; :func:`format_of` and :func:`output_of` take these."""
+    from ..reports import FORMATS
+
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), help="how the result is written (default: rich, or json with --json)"
+    )
+    parser.add_argument("--output", "-o", metavar="FILE", help="where it is written (default: standard output)")
+
+
+def format_of(args: argparse.Namespace) -> str:
+    """The format that was asked for. Raises :class:`UsageError` for two different ones."""
+    if args.json and args.format not in (None, "json"):
+        raise UsageError(f"--json and --format {args.format} exclude each other")
+    return args.format or ("json" if args.json else "rich")
+
+
+def output_of(args: argparse.Namespace) -> str | None:
+    """The file that ``--output`` names, None for standard output. Raises now, not after the work, if it cannot be written."""
+    path: str | None = args.output
+    if path is None or path == STANDARD_OUTPUT:
+        return None
+    check_writable("--output", path)
+    return path

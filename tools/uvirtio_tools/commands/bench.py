@@ -7,31 +7,23 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 from uvirtio.device import Device
 from uvirtio.errors import UsageError
 
 from .. import exits
+from ..benches.baseline import SCHEMA, VERSION, Row, compare, load
 from ..driving.machine import describe_machine
 from ..driving.opening import feature_bits, open_device
 from .arguments import add_common, add_force, add_without, positive_integer, seconds
 
-__all__ = ["BENCHES", "SCHEMA", "add_arguments", "compare", "run"]
+__all__ = ["BENCHES", "add_arguments", "run"]
 
-SCHEMA = "uvirtio/bench"
-VERSION = 1
 #: What can be measured; those of the second kind need a device, and ``poll`` does with plain memory too.
 ALONE = ("ring", "queue")
 WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
 BENCHES = (*ALONE, *WITH_DEVICE)
-#: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
-_KEYS = ("bench", "format", "batch", "size")
-_RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
-_TOLERANCE = 1.5
-
-Row = dict[str, object]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, show, compare; 1 if a ratio is clearly worse than the baseline's."""
-    baseline = _load(args.baseline) if args.baseline else []
+    baseline = load(args.baseline) if args.baseline else []
     rows = _measure(args)
     worse = compare(rows, baseline)
     if args.json:
@@ -114,33 +106,6 @@ def _device(args: argparse.Namespace) -> Iterator[Device]:
     default = "emulated:rng?delay=0.001" if args.bench == "suspend" else f"emulated:{args.bench}"
     with open_device(args.locator or default, force=args.force) as device:
         yield device
-
-
-def _load(path: str) -> list[Row]:
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--baseline {path}: {error}") from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("version") != VERSION:
-        raise UsageError(f"--baseline {path}: not a document of `uvirtio bench --json`, version {VERSION}")
-    rows = document.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UsageError(f"--baseline {path}: damaged: rows is missing or not what it should be")
-    return rows
-
-
-def compare(rows: list[Row], baseline: list[Row]) -> list[str]:
-    """A sentence for each ratio that is more than half again as bad as in the baseline."""
-    earlier = {tuple(row.get(key) for key in _KEYS): row for row in baseline}
-    worse = []
-    for row in rows:
-        before = earlier.get(tuple(row.get(key) for key in _KEYS), {})
-        for name in _RATIOS:
-            now, then = row.get(name), before.get(name)
-            if isinstance(now, float) and isinstance(then, float) and now > _TOLERANCE * then:
-                what = " ".join(f"{key} {row[key]}" for key in _KEYS if key in row)
-                worse.append(f"{what}: {name} is {now:g}, and was {then:g}")
-    return worse
 
 
 def _hidden(rows: list[Row]) -> set[str]:

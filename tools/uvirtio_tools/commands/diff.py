@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import exits
-from ..inspect.changes import Change, compare
-from ..inspect.model import Description
+from ..inspect.changes import Change, compare, pairs
 from ..inspect.output import console, print_json
 from ..inspect.snapshot import load, pick
 from .arguments import add_common
@@ -24,23 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
-def _pairs(before: list[Description], after: list[Description]) -> list[tuple[Description | None, Description | None]]:
-    """Devices that belong together: by locator, or the only ones of two files."""
-    if len(before) == len(after) == 1:
-        return [(before[0], after[0])]
-    names = dict.fromkeys([device.locator for device in (*before, *after)])
-    left = {device.locator: device for device in before}
-    right = {device.locator: device for device in after}
-    return [(left.get(name), right.get(name)) for name in names]
-
-
 def run(args: argparse.Namespace) -> int:
     """Compare, and return the exit status: 0 also where something changed, as this is no verdict."""
     before, after = list(load(args.before).devices), list(load(args.after).devices)
     if args.device:
         before, after = [pick(before, args.device, args.before)], [pick(after, args.device, args.after)]
     found: list[tuple[str, list[Change]]] = []
-    for left, right in _pairs(before, after):
+    for left, right in pairs(before, after):
         name = (left or right).locator if left or right else ""  # type: ignore[union-attr]
         found.append((name, compare(left, right)))
     if args.json:

@@ -11,10 +11,10 @@ from uvirtio.errors import UsageError
 
 from .. import exits
 from ..driving.machine import describe_machine
-from ..inspect.output import add_from, add_intrusive, load_all, one_device, print_json, warn
+from ..inspect.output import load_all, one_device, print_json, warn
 from ..inspect.snapshot import Snapshot
 from ..named_files import STANDARD_OUTPUT, check_writable, write_text
-from .arguments import add_common
+from .arguments import add_common, add_from, add_intrusive
 
 __all__ = ["add_arguments", "run"]
 

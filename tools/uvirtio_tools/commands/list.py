@@ -7,9 +7,9 @@ import argparse
 from .. import exits
 from ..inspect.codec import encode
 from ..inspect.model import Description
-from ..inspect.output import add_from, console, load_all, print_json, warn
+from ..inspect.output import console, load_all, print_json, warn
 from ..inspect.render import list_table
-from .arguments import add_common
+from .arguments import add_common, add_from
 
 __all__ = ["SCHEMA", "VERSION", "add_arguments", "run"]
 

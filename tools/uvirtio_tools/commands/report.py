@@ -6,8 +6,8 @@ import argparse
 
 from .. import exits
 from ..reports import load
-from .arguments import add_common
-from .check import add_report_options, format_of, output_of, show
+from ..reports.writing import show
+from .arguments import add_common, add_report_options, format_of, output_of
 
 __all__ = ["add_arguments", "run"]
 

@@ -17,7 +17,7 @@ from uvirtio.errors import LocatorError
 from .. import exits
 from ..named_files import open_for_writing
 
-__all__ = ["add_arguments", "main", "run"]
+__all__ = ["add_arguments", "run"]
 
 _DIRECT = ("profile", "fault", "latency", "delay", "seed")
 
@@ -112,21 +112,3 @@ def run(args: argparse.Namespace) -> int:
             wake.close()
             waker.close()
     return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
-
-
-def main(argv: list[str] | None = None) -> int:
-    """``python -m uvirtio_tools.commands.serve``: the command by itself."""
-    from uvirtio.errors import UvirtioError
-
-    parser = argparse.ArgumentParser(prog="uvirtio serve", description=__doc__)
-    add_arguments(parser)
-    args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except UvirtioError as error:
-        print(f"uvirtio: {error}", file=sys.stderr)
-        return exits.status_of(error)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

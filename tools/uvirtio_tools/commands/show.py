@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from .. import exits
-from ..inspect.output import add_from, add_intrusive, console, one_device, print_json
-from .arguments import add_common
+from ..inspect.output import console, one_device, print_json
+from .arguments import add_common, add_from, add_intrusive
 
 __all__ = ["add_arguments", "run"]
 

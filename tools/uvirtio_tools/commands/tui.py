@@ -9,8 +9,7 @@ from uvirtio.errors import CannotRun, UsageError
 
 from .. import exits
 from ..inspect.keys import require_terminal
-from ..inspect.output import add_from
-from .arguments import add_common
+from .arguments import add_common, add_from
 
 __all__ = ["add_arguments", "run"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .model import Description
 from .render import identity_rows
 
-__all__ = ["Change", "compare"]
+__all__ = ["Change", "compare", "pairs"]
 
 _ABSENT = "not there"
 
@@ -24,6 +24,16 @@ class Change:
     def to_json(self) -> dict[str, str]:
         """As JSON."""
         return {"what": self.what, "before": self.before, "after": self.after}
+
+
+def pairs(before: list[Description], after: list[Description]) -> list[tuple[Description | None, Description | None]]:
+    """Devices that belong together: by locator, or the only ones of two files."""
+    if len(before) == len(after) == 1:
+        return [(before[0], after[0])]
+    names = dict.fromkeys([device.locator for device in (*before, *after)])
+    left = {device.locator: device for device in before}
+    right = {device.locator: device for device in after}
+    return [(left.get(name), right.get(name)) for name in names]
 
 
 def compare(before: Description | None, after: Description | None) -> list[Change]:

@@ -1,8 +1,7 @@
-"""What the reading commands share: their options, where descriptions come from, and how documents are written."""
+"""What the reading commands share: where descriptions come from, and how documents are written."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,23 +11,7 @@ from .model import Description
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["add_from", "add_intrusive", "console", "load_all", "one_device", "print_json", "warn"]
-
-
-def add_from(parser: argparse.ArgumentParser) -> None:
-    """``--from FILE``: read a snapshot instead of a device."""
-    parser.add_argument(
-        "--from", dest="snapshot", metavar="FILE", help="read this snapshot (of `uvirtio dump`) instead of a device"
-    )
-
-
-def add_intrusive(parser: argparse.ArgumentParser) -> None:
-    """``--intrusive``: look behind a kernel driver."""
-    parser.add_argument(
-        "--intrusive",
-        action="store_true",
-        help="read a device that a kernel driver holds through its PCI_CFG window; this writes selectors under the driver",
-    )
+__all__ = ["console", "load_all", "one_device", "print_json", "warn"]
 
 
 def one_device(locator: str | None, snapshot: str | None, *, intrusive: bool = False) -> Description:

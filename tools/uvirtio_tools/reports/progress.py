@@ -1,0 +1,43 @@
+"""What a person sees while the checks run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ..judging.result import CheckResult
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["CheckProgress"]
+
+
+class CheckProgress:
+    """One line on a terminal's stderr that says what is being judged; nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+            return
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn("line"), TextColumn("{task.description}"), TimeElapsedColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._bar.add_task("checking")
+        self._bar.start()
+
+    def result(self, result: CheckResult) -> None:
+        """One more verdict."""
+        if self._bar:
+            self._bar.update(self._task, description=f"{result.statement.id} {result.verdict.value}")
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

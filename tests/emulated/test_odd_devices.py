@@ -11,9 +11,9 @@ from tests.emulated.checks.judging import judge, words
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
+from uvirtio.emulated.behaviour import Behaviour, Phase
 from uvirtio.emulated.device import VirtioDevice
 from uvirtio.emulated.layout import STRUCTURES
-from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.spec.devices.blk import SPEC
 from uvirtio.spec.pci import StructureType

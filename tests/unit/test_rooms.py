@@ -75,7 +75,6 @@ NAMESAKES = {
     "ring": "the one on the other side, and the bench of ours",
     "split": "the format in the specification, and the queue in it",
     "status": "the device status in the specification, and the driver's hand on it",
-    "suspend": "the driver's side of it, and the other one",
     "transitions": "the bench, and checks that have yet to become statements",
     "triggers": "what the host side can be asked for: of QEMU, of an emulated device, by a command",
 }

@@ -20,7 +20,7 @@ from .model import DeviceModel
 from .queue import DeviceQueue
 
 if TYPE_CHECKING:
-    from .suspend import Behaviour
+    from .behaviour import Behaviour
 
 __all__ = ["DeviceClock", "VirtioDevice"]
 

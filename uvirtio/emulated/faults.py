@@ -7,10 +7,10 @@ several are combined by inheritance.
 from __future__ import annotations
 
 from ..spec.status import Status
+from .behaviour import RESTLESS_PERIOD, Behaviour, Phase
 from .faults_draft import DRAFT_FAULTS
 from .queue import DeviceQueue
 from .ring import LONGEST
-from .suspend import RESTLESS_PERIOD, Behaviour, Phase
 
 __all__ = ["FAULTS"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..spec.status import Status
-from .suspend import Behaviour, Phase
+from .behaviour import Behaviour, Phase
 from .variants import Crosvm, Rfc
 
 __all__ = ["DRAFT_FAULTS"]

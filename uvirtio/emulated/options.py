@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from ..errors import LocatorError
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.split import MAX_SIZE
+from .behaviour import Behaviour
 from .model import DeviceModel
 from .parameters import flag, number, seconds
 from .profiles import behaviour
-from .suspend import Behaviour
 from .types import TYPES
 
 __all__ = ["COMMON_PARAMETERS", "Options", "parameters_of", "parse_options"]

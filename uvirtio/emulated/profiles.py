@@ -10,8 +10,8 @@ from typing import ClassVar
 from ..errors import LocatorError
 from ..spec.dialects import CHROMIUM, RFC
 from ..spec.status import Status, describe
+from .behaviour import Behaviour, Phase
 from .faults import FAULTS
-from .suspend import Behaviour, Phase
 from .variants import Crosvm, Rfc
 
 __all__ = ["PROFILES", "behaviour"]

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from ..errors import CannotRun, UsageError, UvirtioError
 from ..vfio_user.channel import Channel
+from .client_session import Session
 from .control import ControlServer
 from .function import EmulatedFunction
 from .log import AccessLog, Entry
 from .loop import Loop
 from .memory import MappedMemory
 from .options import Options
-from .session import Session
 
 __all__ = ["Server", "listen"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..spec.dialects import CHROMIUM, RFC
 from ..spec.status import Status, describe
-from .suspend import Behaviour, Phase
+from .behaviour import Behaviour, Phase
 
 __all__ = ["Crosvm", "Rfc"]
 

@@ -8,7 +8,7 @@ from uvirtio.access.trace import Recorder
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
-from uvirtio.emulated.suspend import Behaviour
+from uvirtio.emulated.behaviour import Behaviour
 from uvirtio_tools.checks import CheckResult, CheckRun, run_checks
 
 Results = dict[str, CheckResult]

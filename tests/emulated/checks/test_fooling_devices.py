@@ -9,8 +9,8 @@ import pytest
 from tests.emulated.checks.judging import judge, results, with_verdict, words
 from tests.emulated.checks.test_odd_devices import always_both_bits, on_read
 from uvirtio.bus.emulated import EmulatedBus
+from uvirtio.emulated.behaviour import Behaviour, Phase
 from uvirtio.emulated.layout import STRUCTURES
-from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.features import Feature
 from uvirtio.spec.pci import Command, StructureType
 from uvirtio.spec.registers import COMMON

@@ -9,9 +9,9 @@ import pytest
 
 from tests.emulated.checks.judging import judge, results, with_verdict, words
 from uvirtio.bus.emulated import EmulatedBus
+from uvirtio.emulated.behaviour import Behaviour, Phase
 from uvirtio.emulated.layout import STRUCTURES
 from uvirtio.emulated.queue import DeviceQueue
-from uvirtio.emulated.suspend import Behaviour, Phase
 from uvirtio.spec.features import Feature
 from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON

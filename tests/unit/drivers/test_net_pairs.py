@@ -8,8 +8,8 @@ from struct import pack, unpack
 import pytest
 
 from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from uvirtio.emulated.behaviour import Behaviour
 from uvirtio.emulated.faults import FAULTS
-from uvirtio.emulated.suspend import Behaviour
 from uvirtio.errors import (
     DeviceMisbehaved,
     DeviceTimeout,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, Protocol
 
 from ..access.dma import Dma, DmaMemory
 from ..access.fence import store_load_fence
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
 
-if TYPE_CHECKING:
-    from .pool import Pool
-
-__all__ = ["CHAIN_LIMIT", "QueueBase", "check_parts"]
+__all__ = ["CHAIN_LIMIT", "OwningPool", "QueueBase", "check_parts"]
 
 #: Most bytes that a buffer may have: 2^32 (virtio 1.4, 2.7.5.2), less one, so that every length fits its le32.
 CHAIN_LIMIT = (1 << 32) - 1
@@ -38,11 +35,31 @@ def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, 
         raise DriverMisuse(f"{where}: a buffer of {total:#x} bytes; it must be shorter than 2^32 (virtio 1.4, 2.7.5.2)")
 
 
+class OwningPool(Protocol):
+    """What a queue asks of the pool that all its descriptors belong to."""
+
+    #: Memory of each part of each buffer: ``views[part][number]``.
+    views: list[list[memoryview]]
+
+    def completed(self) -> list[tuple[int, int]]:
+        """What the device has used: (number, bytes written), in the device's order."""
+
+    def tokens(self) -> list[int]:
+        """Numbers of the buffers in flight, in the order of publishing."""
+
+    def remaining(self) -> list[int]:
+        """All numbers, those that would be published next first. Only with nothing in flight."""
+
+    def restart(self) -> None:
+        """All buffers are free, in ring memory that was zeroed."""
+
+    def free_memory(self) -> None:
+        """Give the memory back."""
+
+
 class QueueBase:
     """Index, size, notifier, the guard that keeps D3 and D4 while the queue is held, and what goes for either format."""
 
-    #: What :meth:`pool` makes.
-    pool_class: ClassVar[Callable[..., Pool]]
     #: Buffers by token, added and published: what is needed to free them.
     _added: dict[int, Any]
     _chains: dict[int, Any]
@@ -86,7 +103,7 @@ class QueueBase:
         self.in_order = False
         self.indirect = False
         self.event_idx = False
-        self._pool: Pool | None = None
+        self._pool: OwningPool | None = None
         self._fence = fence if fence is not None else store_load_fence()
 
     def hold(self, reason: str) -> None:
@@ -161,14 +178,6 @@ class QueueBase:
         """Tokens of the buffers in flight, oldest publish first."""
         return self._pool.tokens() if self._pool is not None else list(self._chains)
 
-    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> Pool:
-        """See :meth:`uvirtio.queue.Queue.pool`."""
-        parts = len(readable) + len(writable)
-        self.check_pool(count, 1 if self.indirect else parts, parts)
-        pool = self._pool = self.pool_class(self, self._dma, count, readable, writable)
-        self._take_all()
-        return pool
-
     def release_pool(self) -> None:
         """Give the descriptors of the pool back to single buffers."""
         self._pool = None
@@ -206,8 +215,9 @@ class QueueBase:
         """No descriptor is free for a single buffer: all are the pool's."""
         raise NotImplementedError
 
-    def check_pool(self, count: int, descriptors: int, parts: int) -> None:
-        """Raise where a pool of so many buffers cannot be had now."""
+    def check_pool(self, count: int, parts: int) -> None:
+        """Raise where a pool of so many buffers of so many parts cannot be had now."""
+        descriptors = 1 if self.indirect else parts
         if self._pool is not None or self.outstanding or self.added:
             raise DriverMisuse(
                 f"{self.name}: a pool takes the whole queue, and it is in use; reap or close what is there"

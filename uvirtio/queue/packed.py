@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import ClassVar
 
 from ..access.dma import Dma, DmaMemory
 from ..spec import packed as spec
@@ -38,7 +39,8 @@ class PackedQueue(PackedRing):
 
     __slots__ = ("_first", "_ids", "_order", "_room")
 
-    pool_class = PackedPool
+    #: What :meth:`pool` makes.
+    pool_class: ClassVar[type[PackedPool]] = PackedPool
 
     def __init__(
         self,
@@ -202,6 +204,13 @@ class PackedQueue(PackedRing):
         turns = list(islice(self._order, before, None))
         turns = turns[: turns.index(token) + 1] if token in turns else []
         return sum(self._chains[turn][0] for turn in turns), len(turns)
+
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> PackedPool:
+        """See :meth:`uvirtio.queue.Queue.pool`."""
+        self.check_pool(count, len(readable) + len(writable))
+        pool = self._pool = self.pool_class(self, self._dma, count, readable, writable)
+        self._take_all()
+        return pool
 
     def _take_all(self) -> None:
         self._room = 0

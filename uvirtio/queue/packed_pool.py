@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved
 from ..spec import packed as spec
-from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK
+from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK, PackedRing
 from .pool import Pool
-
-if TYPE_CHECKING:
-    from .packed import PackedQueue
 
 __all__ = ["PackedPool"]
 
@@ -29,10 +25,10 @@ class PackedPool(Pool):
     natural order, by number, descriptors are copied by the stretch; afterwards they are gathered first.
     """
 
-    queue: PackedQueue
+    queue: PackedRing
 
     def __init__(
-        self, queue: PackedQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
+        self, queue: PackedRing, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
     ) -> None:
         # Private copies of the second words of used descriptors (length | id << 32 | flags << 48), and the same bytes seen as
         # lengths, ids and flags; the circle alike, once for each wrap counter.

@@ -10,14 +10,11 @@ order is looked at more closely, number by number if need be: what it gives back
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..access.dma import Dma, DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull
 from ..spec.split import DESC_ALIGN, DESC_SIZE
-
-if TYPE_CHECKING:
-    from .base import QueueBase
+from .base import QueueBase
 
 __all__ = ["Pool", "column_alignment"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
+from typing import ClassVar
 
 from ..access.dma import Dma, DmaMemory
 from ..spec import split as spec
@@ -40,7 +41,8 @@ class SplitQueue(SplitRing):
 
     __slots__ = ("_order", "_unused")
 
-    pool_class = SplitPool
+    #: What :meth:`pool` makes.
+    pool_class: ClassVar[type[SplitPool]] = SplitPool
 
     def __init__(
         self,
@@ -231,11 +233,18 @@ class SplitQueue(SplitRing):
         """Descriptors that are free."""
         return len(self._unused)
 
+    def pool(self, count: int, readable: Sequence[int] = (), writable: Sequence[int] = ()) -> SplitPool:
+        """See :meth:`uvirtio.queue.Queue.pool`."""
+        self.check_pool(count, len(readable) + len(writable))
+        pool = self._pool = self.pool_class(self, self._dma, count, readable, writable)
+        self._take_all()
+        return pool
+
     def _take_all(self) -> None:
         self._unused.clear()
 
     def next_heads(self, count: int) -> Sequence[int]:
-        """The order in which a pool has to publish its descriptors: with IN_ORDER, on from where the queue is."""
+        """See :meth:`SplitRing.next_heads`: with IN_ORDER, on from where the queue is."""
         return list(self._unused) if self.in_order else range(count)
 
     def release_pool(self) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse
 from ..spec import split as spec
 from .pool import Pool
-from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING
-
-if TYPE_CHECKING:
-    from .split import SplitQueue
+from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING, SplitRing
 
 __all__ = ["SplitPool"]
 
@@ -24,10 +20,10 @@ _INDIRECT = spec.DESC_F_INDIRECT << FLAGS_SHIFT
 class SplitPool(Pool):
     """See :class:`Pool`. Buffer n has descriptor n as its head."""
 
-    queue: SplitQueue
+    queue: SplitRing
 
     def __init__(
-        self, queue: SplitQueue, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
+        self, queue: SplitRing, dma: DmaMemory, count: int, readable: Sequence[int], writable: Sequence[int]
     ) -> None:
         parts = len(readable) + len(writable)
         if queue.in_order and (count != queue.size or (parts > 1 and not queue.indirect)):

@@ -6,7 +6,7 @@ one load or store. Ranges that belong to one side alone may be copied as slices.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse
@@ -201,6 +201,10 @@ class SplitRing(QueueBase):
             flags=flags,
             held=self.held,
         )
+
+    def next_heads(self, count: int) -> Sequence[int]:
+        """The order in which a pool of so many buffers has to publish its heads."""
+        raise NotImplementedError
 
     def table_memory(self, descriptors: int) -> memoryview:
         """The bytes of the first descriptors of the table."""

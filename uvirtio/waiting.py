@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .access.clock import Clock
+from .access.notifications import Notifications
 from .access.wait import YES, Polled, poll
+from .bus import Function
 from .errors import DeviceTimeout
 from .queue import Queue
 from .queue.policy import BUDGET, CompletionWait
 from .spec.registers import IsrBit
 from .spec.status import describe
+from .status import StatusByte
 
-if TYPE_CHECKING:
-    from .device import Device
-
-__all__ = ["wait_for"]
+__all__ = ["RunningDevice", "wait_for"]
 
 #: Longest sleep between two looks, in seconds, should an interrupt get lost.
 _CEILING = 0.05
 
 
+class RunningDevice(Protocol):
+    """What a wait needs of the device that it is for."""
+
+    function: Function
+    clock: Clock
+    status: StatusByte
+    notifications: Notifications
+
+
 def wait_for(
-    device: Device, predicate: Callable[[], bool], timeout: float, *, doing: str, queues: Sequence[Queue] = ()
+    device: RunningDevice, predicate: Callable[[], bool], timeout: float, *, doing: str, queues: Sequence[Queue] = ()
 ) -> Polled:
     """Wait until ``predicate()``, sleeping on the interrupt. Notifications are collected on the way.
 
@@ -61,7 +71,7 @@ def wait_for(
 
 
 def _work_through(
-    device: Device,
+    device: RunningDevice,
     queues: Sequence[Queue],
     predicate: Callable[[], bool],
     timeout: float,

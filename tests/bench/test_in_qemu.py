@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Features

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers import find_driver

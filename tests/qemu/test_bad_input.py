@@ -15,7 +15,7 @@ import pytest
 
 from tests.qemu.conftest import ROOT, Served, children
 from uvirtio.bus.control import ControlTriggers
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.qemu import QemuFunction
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceError, LocatorError, NoSuchDevice, QemuDied, UvirtioError
@@ -241,7 +241,7 @@ def _look_on(device: Device, expected: int) -> None:
 
 _HOLDER = """
 import sys, time
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 function = open_function("qemu:rng")
 print(function.process.pid, flush=True)
 time.sleep(600)
@@ -264,7 +264,7 @@ def test_qemu_never_outlives_the_process_that_started_it(any_qemu: str, end: sig
 
 _THREAD = """
 import threading
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 opened = []
 thread = threading.Thread(target=lambda: opened.append(open_function("qemu:rng")))
 thread.start(); thread.join()

@@ -10,7 +10,7 @@ import pytest
 from tests.lab import distro_qemu, modern_qemu
 from tests.qemu.conftest import Served
 from tests.qemu.judge import Judge, compare_status, feature_names
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.emulated.types import DESCRIBED
 from uvirtio.errors import QemuDied

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.qemu.conftest import ROOT, Served
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun
 from uvirtio_drivers.rng import Rng

@@ -10,7 +10,7 @@ import pytest
 from tests.qemu.conftest import Served
 from tests.qemu.driven import driven, work
 from uvirtio.bus import Triggers
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.qmp import QmpError
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceGone

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.qemu.conftest import ROOT
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.qemu import QemuFunction
 from uvirtio.device import Device
 from uvirtio.spec.features import Feature

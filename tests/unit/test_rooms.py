@@ -68,6 +68,7 @@ NAMESAKES = {
     "function": "a PCI function: one for each bus, and the emulated one",
     "machine": "the one that QEMU makes, and the one that a report is about",
     "model": "the shape of what a room is about: a type's table, a type's behaviour, a description",
+    "opening": "of the function that a locator names, and of the device that a command drives",
     "options": "what an emulated device is told, what a workload is told",
     "packed": "the format in the specification, and the queue in it",
     "pci": "configuration space in the specification, and the emulated one",

@@ -6,9 +6,8 @@ import re
 from dataclasses import dataclass, field
 
 from ..errors import LocatorError
-from . import Function
 
-__all__ = ["GRAMMAR", "SCHEMES", "Locator", "open_function", "parse"]
+__all__ = ["GRAMMAR", "SCHEMES", "Locator", "parse"]
 
 GRAMMAR = """a device is named by one of
   0000:00:05.0  00:05.0  5.0             a PCI address (through uio_pci_generic)
@@ -97,27 +96,3 @@ def parse(text: str) -> Locator:
     if scheme == "uio" and not (_ADDRESS.fullmatch(target) or _KERNEL_NAME.fullmatch(target)):
         raise LocatorError(f"{text!r} does not name a device; {GRAMMAR}")
     return Locator(scheme, _unquote(target, text), parameters)
-
-
-def open_function(text: str | Locator, *, force: bool = False) -> Function:
-    """Open the PCI function that a locator names. Raises :class:`LocatorError` or :class:`CannotRun`.
-
-    ``force`` takes a real device although something uses it.
-    """
-    locator = parse(text) if isinstance(text, str) else text
-    # Each bus is imported only when it is used: some bring pyudev, periphery or a QEMU with them.
-    if locator.bus == "emulated":
-        from .emulated import open_emulated
-
-        return open_emulated(locator)
-    if locator.bus == "qemu":
-        from .qemu import open_qemu
-
-        return open_qemu(locator)
-    if locator.bus == "vfio-user":
-        from .vfio_user import open_vfio_user
-
-        return open_vfio_user(locator)
-    from .uio import open_uio
-
-    return open_uio(locator, force=force)

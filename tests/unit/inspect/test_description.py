@@ -9,7 +9,8 @@ import pytest
 from uvirtio.access.clock import SimulatedClock
 from uvirtio.access.view import Region
 from uvirtio.bus.emulated import EmulatedBus
-from uvirtio.bus.locator import open_function, parse
+from uvirtio.bus.locator import parse
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import DeviceGone
 from uvirtio.pci.window import window_bar

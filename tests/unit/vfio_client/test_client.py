@@ -26,7 +26,8 @@ from tests.unit.vfio_client.fake import (
     FakeServer,
 )
 from uvirtio.access.interrupt import NoLine
-from uvirtio.bus.locator import open_function, parse
+from uvirtio.bus.locator import parse
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.vfio_user import VfioUserFunction, open_vfio_user
 from uvirtio.errors import (
     CannotRun,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from uvirtio.access.trace import Recorder
-from uvirtio.bus.locator import open_function
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.vfio_user import VfioUserFunction
 from uvirtio.device import Device
 from uvirtio.emulated.options import parse_options

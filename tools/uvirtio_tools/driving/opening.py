@@ -10,7 +10,8 @@ from typing import TextIO
 
 from uvirtio.access.trace import Access, Published, Recorder
 from uvirtio.bus import Function
-from uvirtio.bus.locator import Locator, open_function, parse
+from uvirtio.bus.locator import Locator, parse
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import UsageError
 from uvirtio.spec.features import Feature, Features

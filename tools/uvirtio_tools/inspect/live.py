@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uvirtio.bus import Function
-from uvirtio.bus.locator import Locator, open_function, parse
+from uvirtio.bus.locator import Locator, parse
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.uio.discovery import describe, discover, resolve
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables

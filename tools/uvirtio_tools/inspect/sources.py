@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from uvirtio.access.clock import RealClock
 from uvirtio.access.view import Region
 from uvirtio.bus import Function
-from uvirtio.bus.locator import open_function, parse
+from uvirtio.bus.locator import parse
+from uvirtio.bus.opening import open_function
 from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve, whole_config
 from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock

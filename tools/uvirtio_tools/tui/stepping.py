@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from uvirtio.access.trace import Access, Published, Recorder
-from uvirtio.bus.locator import open_function, parse
+from uvirtio.bus.locator import parse
+from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DriverMisuse, NotOffered, UvirtioError
 from uvirtio.queue import QueueState

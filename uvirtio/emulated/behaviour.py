@@ -6,18 +6,18 @@ overrides one or two of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from ..access.clock import Event
 from ..spec.features import Feature
 from ..spec.status import Status, describe
+from .interrupts import Interrupts
+from .queue import DeviceQueue
+from .seams import DeviceAround
 
-if TYPE_CHECKING:
-    from .device import VirtioDevice
-    from .queue import DeviceQueue
-
-__all__ = ["RESTLESS_PERIOD", "Behaviour", "Phase"]
+__all__ = ["RESTLESS_PERIOD", "Behaviour", "BehaviourDevice", "Phase"]
 
 #: Seconds between the misdeeds of a device that does not keep still while it is suspended.
 RESTLESS_PERIOD = 0.01
@@ -36,6 +36,51 @@ class Phase(Enum):
     FAILED = "needs reset"
 
 
+class _Model(Protocol):
+    """What a behaviour needs of the model of its device's type."""
+
+    def disturb(self) -> Mapping[str, int] | None:
+        """A change that nobody asked for and that does no harm; None where the type has none."""
+
+
+class BehaviourDevice(DeviceAround, Protocol):
+    """What a behaviour sees of the device that behaves by it: its registers, and what it can have it do."""
+
+    status: int
+    #: Feature bits that are offered, and those that the driver has written.
+    offered: int
+    accepted: int
+    config_vector: int
+    interrupts: Interrupts
+    queues: list[DeviceQueue]
+
+    @property
+    def model(self) -> _Model:
+        """What a fault takes a harmless change from."""
+
+    @property
+    def in_process(self) -> int:
+        """Requests that were consumed and are not used yet."""
+
+    def features_acceptable(self) -> bool:
+        """Whether the accepted features are a valid subset (2.2.2)."""
+
+    def start(self) -> None:
+        """DRIVER_OK: the queues are live."""
+
+    def reset(self) -> None:
+        """Everything a driver set is forgotten; requests in process are dropped (2.4)."""
+
+    def catch_up(self) -> None:
+        """After a resume: what waited takes effect, what was held back is sent, the queues are looked at."""
+
+    def service_all(self) -> None:
+        """Look at every queue."""
+
+    def change_config(self, values: Mapping[str, int]) -> None:
+        """The device changes its configuration by itself and notifies; while suspended that waits for resume."""
+
+
 class Behaviour:
     """Conforms to every statement of virtio 1.4. ``delay``: seconds that suspend and resume take at least."""
 
@@ -49,7 +94,7 @@ class Behaviour:
     #: Whether driver_feature shows what the driver wrote even where it was not offered.
     mirrors_features: ClassVar[bool] = False
 
-    def __init__(self, device: VirtioDevice, delay: float) -> None:
+    def __init__(self, device: BehaviourDevice, delay: float) -> None:
         self.device = device
         self.delay = delay
         self.phase = Phase.INITIAL

@@ -7,18 +7,14 @@ queues. It negotiates, suspends and resumes as every device here. Its queues tak
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import LocatorError
 from ..spec.devices import Field, device_spec
 from ..spec.ids import DeviceType
-from .model import DeviceModel
+from .model import DeviceModel, ModelDevice
 from .parameters import number
 from .queue import DeviceQueue
 from .ring import Chain
-
-if TYPE_CHECKING:
-    from .device import VirtioDevice
 
 __all__ = ["Described", "described"]
 
@@ -60,7 +56,7 @@ class Described(DeviceModel):
         row = self.get(_ROW_LENGTH[self.TYPE]) if self.TYPE in _ROW_LENGTH else 0
         return sum(not queue.step for queue in present) + row
 
-    def attach(self, device: VirtioDevice) -> None:
+    def attach(self, device: ModelDevice) -> None:
         """See :class:`DeviceModel`: only now is it known which features are offered."""
         super().attach(device)
         del device.queues[self._queues(lambda bit: bool(device.offered >> bit & 1)) :]

@@ -5,34 +5,21 @@ How it answers when it is suspended and resumed is not decided here but by its `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
 
-from ..access.clock import Event
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.registers import NO_VECTOR
 from ..spec.status import Status
+from .behaviour import Behaviour
 from .interrupts import Interrupts
 from .log import AccessLog
 from .memory import DriverFault, GuestMemory
 from .model import DeviceModel
 from .queue import DeviceQueue
+from .seams import DeviceClock
 
-if TYPE_CHECKING:
-    from .behaviour import Behaviour
-
-__all__ = ["DeviceClock", "VirtioDevice"]
-
-
-class DeviceClock(Protocol):
-    """The part of a clock that a device needs."""
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Event:
-        """Call later, never from within."""
+__all__ = ["VirtioDevice"]
 
 
 class VirtioDevice:

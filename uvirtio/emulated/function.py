@@ -6,13 +6,14 @@ from ..spec.devices import Field
 from ..spec.features import Feature
 from ..spec.pci import StructureType
 from .common import CommonConfig, notify_data, notify_offset
-from .device import DeviceClock, VirtioDevice
+from .device import VirtioDevice
 from .interrupts import Interrupts
 from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
 from .log import AccessLog
 from .memory import GatedMemory, GuestMemory
 from .options import Options
 from .pci import ConfigSpace
+from .seams import DeviceClock
 
 __all__ = ["EmulatedFunction"]
 

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ..errors import CannotRun
 from ..spec.devices import DeviceSpec, Field, device_spec
 from ..spec.ids import DeviceType
+from .queue import DeviceQueue
+from .ring import Chain
+from .seams import DeviceAround
 
 if TYPE_CHECKING:
-    from .device import VirtioDevice
     from .loop import Loop
-    from .queue import DeviceQueue
-    from .ring import Chain
 
-__all__ = ["DeviceModel"]
+__all__ = ["DeviceModel", "ModelDevice"]
+
+
+class _Behaviour(Protocol):
+    """What a model asks its device's behaviour."""
+
+    def may_consume(self) -> bool:
+        """Whether buffers may be taken from a queue."""
+
+
+class ModelDevice(DeviceAround, Protocol):
+    """What a model sees of the device that it is the type of."""
+
+    #: Feature bits that are offered.
+    offered: int
+    queues: list[DeviceQueue]
+
+    @property
+    def behaviour(self) -> _Behaviour:
+        """What says whether the device may work now."""
+
+    def change_config(self, values: Mapping[str, int]) -> None:
+        """The device changes its configuration by itself and notifies; while suspended that waits for resume."""
 
 
 class DeviceModel:
@@ -36,7 +58,7 @@ class DeviceModel:
 
     def __init__(self) -> None:
         self.config = bytearray(self.spec().config_size)
-        self.device: VirtioDevice
+        self.device: ModelDevice
 
     @classmethod
     def spec(cls) -> DeviceSpec:
@@ -52,7 +74,7 @@ class DeviceModel:
         """Make one from its parameters. Raises :class:`LocatorError` or :class:`CannotRun`."""
         return cls()
 
-    def attach(self, device: VirtioDevice) -> None:
+    def attach(self, device: ModelDevice) -> None:
         """Called once, when the device around it is complete."""
         self.device = device
 

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from ..spec import packed as packed_ring
 from ..spec import split
 from ..spec.features import Feature
 from ..spec.registers import NO_VECTOR
-from .memory import DriverFault
+from .memory import DriverFault, GuestMemory
 from .ring import Chain, Ring
 from .ring_packed import PackedRing
 from .ring_split import SplitRing
+from .seams import DeviceAround
 
-if TYPE_CHECKING:
-    from .device import VirtioDevice
-
-__all__ = ["DeviceQueue", "Request"]
+__all__ = ["DeviceQueue", "QueueDevice", "Request"]
 
 
 class _Event(Protocol):
@@ -43,10 +41,56 @@ class Request:
         self.ready = False
 
 
+class _Model(Protocol):
+    """What a queue needs of the model of its device's type."""
+
+    def request(self, queue: DeviceQueue, chain: Chain) -> int:
+        """Carry out a request and return the bytes written to its writable part."""
+
+    def serve(self, queue: DeviceQueue) -> None:
+        """Put waiting data into the buffers of a waiting queue."""
+
+
+class _Behaviour(Protocol):
+    """What a queue asks, and tells, its device's behaviour."""
+
+    def may_consume(self) -> bool:
+        """Whether buffers may be taken from a queue."""
+
+    def may_use(self) -> bool:
+        """Whether requests in process may be completed."""
+
+    def queue_enabled(self, queue: DeviceQueue) -> None:
+        """The driver enabled a queue."""
+
+    def progress(self) -> None:
+        """Requests were completed: go on with a suspend or a resume as far as possible now."""
+
+
+class QueueDevice(DeviceAround, Protocol):
+    """What a queue sees of the device that it belongs to."""
+
+    memory: GuestMemory
+    #: Seconds that requests stay in process, and how many of a queue do at once.
+    latency: float
+    depth: int
+
+    @property
+    def model(self) -> _Model:
+        """What carries requests out."""
+
+    @property
+    def behaviour(self) -> _Behaviour:
+        """What says whether the queue may go on."""
+
+    def notify_queue(self, queue: DeviceQueue) -> None:
+        """Send a used buffer notification, now or when it is allowed again."""
+
+
 class DeviceQueue:
     """Queue ``index`` with at most ``maximum`` descriptors; ``waits`` says that its buffers wait for data."""
 
-    def __init__(self, device: VirtioDevice, index: int, maximum: int, *, waits: bool) -> None:
+    def __init__(self, device: QueueDevice, index: int, maximum: int, *, waits: bool) -> None:
         self.device = device
         self.index = index
         self.maximum = maximum

@@ -231,7 +231,7 @@ class Net:
         """
         for frame in frames:
             self._check(frame)
-        return FramePool(self, self._pair(pair).sending.queue, frames, self._header, self._head)
+        return FramePool(self.device, self._pair(pair).sending.queue, frames, self._header, self._head)
 
     def received(self) -> list[bytes]:
         """Frames that have arrived, without waiting; receive buffers go back to the device while it is running.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+from uvirtio.device import Device
 from uvirtio.errors import UsageError
 from uvirtio.queue import Queue
 
 from .bulk import Buffers, batch
-
-if TYPE_CHECKING:
-    from .net import Net
 
 __all__ = ["AlikeFrames", "FramePool"]
 
@@ -24,11 +21,11 @@ class FramePool:
     long as the device gives buffers back in order.
     """
 
-    def __init__(self, net: Net, queue: Queue, frames: Sequence[bytes], header: bytes, head: int) -> None:
+    def __init__(self, device: Device, queue: Queue, frames: Sequence[bytes], header: bytes, head: int) -> None:
         """Raises :class:`UsageError` for frames of different lengths, :class:`DriverMisuse` while frames are in flight."""
         if len({len(frame) for frame in frames}) != 1:
             raise UsageError("prepared frames are at least one, and all of one length")
-        self._net = net
+        self._device = device
         self._queue = queue
         size = len(header) + len(frames[0])
         parts = (head, size - head) if head else (size,)
@@ -64,7 +61,7 @@ class FramePool:
                 left -= batch
             return not left and self.pool.free == self.pool.count
 
-        self._net.device.wait_for(sent, timeout, doing=f"transmitting {count} prepared frames", queues=[self._queue])
+        self._device.wait_for(sent, timeout, doing=f"transmitting {count} prepared frames", queues=[self._queue])
 
     def close(self) -> None:
         """Give the queue back to :meth:`Net.transmit`. Raises :class:`DriverMisuse` while frames are in flight."""

@@ -15,7 +15,6 @@ from uvirtio.spec.ids import DeviceType
 from uvirtio.status import Phase
 
 from .balloon_pages import page_numbers
-from .balloon_workload import BalloonWorkload
 from .buffers import SendBuffers
 from .fields import Fields
 from .workload import ConfigField
@@ -39,7 +38,6 @@ class Balloon:
     FEATURES: ClassVar[Features] = Features.of(spec.MUST_TELL_HOST, spec.STATS_VQ)
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.BALLOON, "actual", 0, 1)
-    OPTIONS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""
@@ -163,10 +161,6 @@ class Balloon:
     def tell_actual(self, count: int) -> None:
         """Write the number of pages in the balloon into the configuration. Raises :class:`SuspendedError` (D5)."""
         self.device.configuration.write(_ACTUAL.offset, _ACTUAL.width, count)
-
-    def workload(self) -> BalloonWorkload:
-        """Pages in and out, with pages beside them that have to stay as they are."""
-        return BalloonWorkload(self)
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset. Pages that are in the balloon go with the function."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from random import Random
-from typing import TYPE_CHECKING
+from typing import ClassVar, Self
 
 from uvirtio.errors import WorkloadFailed
 from uvirtio.spec.formats.balloon import PAGE_SIZE
 from uvirtio.status import Phase
 
+from .balloon import Balloon
 from .balloon_pages import page_numbers
-
-if TYPE_CHECKING:
-    from .balloon import Balloon
-    from .buffers import SendBuffers
+from .buffers import SendBuffers
 
 __all__ = ["BalloonWorkload"]
 
@@ -24,6 +22,8 @@ _GROUPS, _PAGES = 12, 4
 
 class BalloonWorkload:
     """Each group of pages is outside, going in, inside, or coming out. Between any two of its pages lies one that never goes."""
+
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, balloon: Balloon, *, seed: int = 1) -> None:
         self._balloon = balloon
@@ -43,6 +43,16 @@ class BalloonWorkload:
         self._told = balloon.pages
         self.submitted = 0
         self.completed = 0
+
+    @classmethod
+    def of(cls, driver: Balloon) -> Self:
+        """Pages in and out, with pages beside them that have to stay as they are."""
+        return cls(driver)
+
+    @classmethod
+    def harmless(cls, driver: Balloon) -> Self:
+        """The same: no page goes in before it is submitted."""
+        return cls.of(driver)
 
     def _members(self, group: int) -> range:
         """Every other page of a stretch; those between them stay."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceError, DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned, UsageError
+from uvirtio.errors import DeviceError, DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned
 from uvirtio.spec.devices import blk as spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats.blk import HEADER, ID_LENGTH, SECTOR, SEGMENT, SEGMENT_UNMAP, STATUS_SIZE, RequestType
@@ -16,10 +16,8 @@ from uvirtio.spec.ids import DeviceType
 
 from .blk_reads import Reads
 from .blk_request import LONGEST, Limits, Request, Requests, split
-from .blk_workload import BlkWorkload
 from .bulk import Bulk
 from .fields import Fields
-from .signature import find_signature
 from .workload import ConfigField
 
 __all__ = ["Blk"]
@@ -59,7 +57,6 @@ class Blk:
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.BLK, "writeback", 0, 1)
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"scratch"})
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for limits that no request can keep."""
@@ -113,13 +110,33 @@ class Blk:
         """Sectors of 512 bytes, as the configuration says now."""
         return self.fields.number("capacity")
 
+    def check_sectors(self, sector: int, length: int, *, writing: bool = False) -> None:
+        """See that ``length`` bytes from ``sector`` on can be read, or written.
+
+        Raises :class:`Unaligned`, :class:`PastTheEnd`, and for writing :class:`ReadOnly`.
+        """
+        if length % SECTOR or length < 0:
+            raise Unaligned(
+                f"{length} bytes are not whole sectors; lengths are multiples of {SECTOR} (virtio 1.4, 5.2.6.1)"
+            )
+        if writing and self.read_only:
+            raise ReadOnly(
+                f"{self.device.function.locator}: the device is read-only (BLK_F_RO), so nothing was written"
+            )
+        capacity = self.capacity
+        if sector < 0 or sector + length // SECTOR > capacity:
+            raise PastTheEnd(
+                f"{self.device.function.locator}: sectors {sector} to {sector + length // SECTOR - 1} reach past the end: "
+                f"the device has {capacity} sectors of {SECTOR} bytes (virtio 1.4, 5.2.6.1)"
+            )
+
     def read(self, sector: int, length: int, timeout: float | None = None) -> bytes:
         """``length`` bytes from ``sector`` on. ``timeout`` (s) is for the whole.
 
         Raises :class:`Unaligned`, :class:`PastTheEnd`, :class:`RequestFailed`, :class:`DeviceTimeout`,
         :class:`SuspendedError`.
         """
-        self._check(sector, length)
+        self.check_sectors(sector, length)
         pieces = split(sector, length, self.requests.limits.request)
         calls = [_Call(RequestType.IN, at, length=size) for at, size in pieces]
         return b"".join(self.carry_out(calls, timeout, f"reading {length} bytes at sector {sector}"))
@@ -133,7 +150,7 @@ class Blk:
         if not sectors:
             return []
         # From the first to the last of them, so that the configuration is asked once how large the device is.
-        self._check(min(sectors), (max(sectors) - min(sectors)) * SECTOR + length)
+        self.check_sectors(min(sectors), (max(sectors) - min(sectors)) * SECTOR + length)
         if not length or length > self.requests.limits.request:
             return [self.read(sector, length, timeout) for sector in sectors]
         queues = self.requests.queues
@@ -148,7 +165,7 @@ class Blk:
 
     def write(self, sector: int, data: bytes, timeout: float | None = None) -> None:
         """Write whole sectors from ``sector`` on. Raises :class:`ReadOnly`, otherwise like :meth:`read`."""
-        self._check(sector, len(data), writing=True)
+        self.check_sectors(sector, len(data), writing=True)
         view = memoryview(data)
         calls = [
             _Call(RequestType.OUT, at, bytes(view[(at - sector) * SECTOR :][:size]))
@@ -179,49 +196,11 @@ class Blk:
         answer = self.carry_out([_Call(RequestType.GET_ID, length=ID_LENGTH)], timeout, "asking for the id")[0]
         return answer.split(b"\0", 1)[0].decode("ascii", errors="replace")
 
-    def workload(self, *, scratch: range | None = None) -> BlkWorkload:
-        """Traffic that writes only where that is allowed: in ``scratch`` (sectors), or anywhere on a disposable device.
-
-        A disposable device that carries a partition table, a file system or the like is only read all the same.
-        Raises :class:`PastTheEnd`, :class:`ReadOnly`, :class:`UsageError` for a scratch that cannot be used.
-        """
+    def take_back(self) -> None:
+        """Wait until nothing of a call that timed out is left with the device. Raises :class:`DeviceTimeout`."""
         self._bulk.take_back()
-        if scratch is not None:
-            if scratch.step != 1 or not scratch:
-                raise UsageError("scratch sectors are a range of at least one sector, first to last")
-            self._check(scratch.start, (scratch.stop - scratch.start) * SECTOR, writing=True)
-            return BlkWorkload(self, scratch, writing=True)
-        why = "the device is somebody's disk: sectors that may be written have to be named (--scratch FIRST-LAST)"
-        if self.read_only:
-            why = "the device is read-only"
-        elif self.device.function.surroundings.disposable:
-            found = find_signature(self.read, self.capacity)
-            if not found:
-                return BlkWorkload(self, range(self.capacity), writing=True)
-            why = f"it carries {found}: sectors that may be written have to be named (--scratch FIRST-LAST)"
-        return BlkWorkload(self, range(self.capacity), writing=False, why=why)
-
-    def harmless_workload(self) -> BlkWorkload:
-        """Traffic that only reads, made without a request: to be published even before the device is live."""
-        return BlkWorkload(self, range(self.capacity), writing=False, why="only reading was asked for")
 
     # -- how it is done ----------------------------------------------------------------------------------------
-
-    def _check(self, sector: int, length: int, *, writing: bool = False) -> None:
-        if length % SECTOR or length < 0:
-            raise Unaligned(
-                f"{length} bytes are not whole sectors; lengths are multiples of {SECTOR} (virtio 1.4, 5.2.6.1)"
-            )
-        if writing and self.read_only:
-            raise ReadOnly(
-                f"{self.device.function.locator}: the device is read-only (BLK_F_RO), so nothing was written"
-            )
-        capacity = self.capacity
-        if sector < 0 or sector + length // SECTOR > capacity:
-            raise PastTheEnd(
-                f"{self.device.function.locator}: sectors {sector} to {sector + length // SECTOR - 1} reach past the end: "
-                f"the device has {capacity} sectors of {SECTOR} bytes (virtio 1.4, 5.2.6.1)"
-            )
 
     def _need(self, bit: int, what: str) -> None:
         assert self.device.negotiated is not None
@@ -232,7 +211,7 @@ class Blk:
     def _ranges(
         self, kind: RequestType, name: str, sector: int, sectors: int, flags: int, timeout: float | None
     ) -> None:
-        self._check(sector, sectors * SECTOR, writing=True)
+        self.check_sectors(sector, sectors * SECTOR, writing=True)
         # Devices that leave a limit at 0 mean none for the sectors, and one for the segments.
         most = self.fields.number(f"max_{name}_sectors") or 0xFFFF_FFFF
         together = max(1, min(self.fields.number(f"max_{name}_seg"), self.requests.limits.request // SEGMENT.size))

@@ -7,17 +7,16 @@ came from. Where nothing may be written, places are read again and again and hav
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import ClassVar, Self
 
 from uvirtio.errors import CannotRun, UsageError, WorkloadFailed
 from uvirtio.spec.devices.blk import FLUSH
 from uvirtio.spec.formats.blk import SECTOR, RequestType
 
+from .blk import Blk
 from .blk_pattern import explain, fingerprint, make_pattern
 from .blk_request import UNTOUCHED, Request
-
-if TYPE_CHECKING:
-    from .blk import Blk
+from .signature import find_signature
 
 __all__ = ["BlkWorkload"]
 
@@ -33,6 +32,8 @@ class BlkWorkload:
     ``sectors``: where to work; ``writing``: whether these may be written. ``depth`` requests at once, over ``places``
     blocks of at least 4096 bytes (smaller where the device is).
     """
+
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"scratch"})
 
     def __init__(
         self,
@@ -74,6 +75,35 @@ class BlkWorkload:
         self._generation = 0
         self.submitted = 0
         self.completed = 0
+
+    @classmethod
+    def of(cls, driver: Blk, *, scratch: range | None = None) -> Self:
+        """Traffic that writes only where that is allowed: in ``scratch`` (sectors), or anywhere on a disposable device.
+
+        A disposable device that carries a partition table, a file system or the like is only read all the same.
+        Raises :class:`PastTheEnd`, :class:`ReadOnly`, :class:`UsageError` for a scratch that cannot be used, and
+        :class:`DeviceTimeout` where requests of an earlier call do not come back.
+        """
+        driver.take_back()
+        if scratch is not None:
+            if scratch.step != 1 or not scratch:
+                raise UsageError("scratch sectors are a range of at least one sector, first to last")
+            driver.check_sectors(scratch.start, (scratch.stop - scratch.start) * SECTOR, writing=True)
+            return cls(driver, scratch, writing=True)
+        why = "the device is somebody's disk: sectors that may be written have to be named (--scratch FIRST-LAST)"
+        if driver.read_only:
+            why = "the device is read-only"
+        elif driver.device.function.surroundings.disposable:
+            found = find_signature(driver.read, driver.capacity)
+            if not found:
+                return cls(driver, range(driver.capacity), writing=True)
+            why = f"it carries {found}: sectors that may be written have to be named (--scratch FIRST-LAST)"
+        return cls(driver, range(driver.capacity), writing=False, why=why)
+
+    @classmethod
+    def harmless(cls, driver: Blk) -> Self:
+        """Traffic that only reads, made without a request."""
+        return cls(driver, range(driver.capacity), writing=False, why="only reading was asked for")
 
     def _choose(self, sectors: range, step: int, count: int) -> list[int]:
         """First, last, and random places in between, each aligned to its size; as sector numbers."""

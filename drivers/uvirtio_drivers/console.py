@@ -16,7 +16,6 @@ from uvirtio.status import Phase
 
 from .buffers import ReceiveBuffers, SendBuffers
 from .console_port import Port
-from .console_workload import ConsoleWorkload
 from .fields import Fields
 from .workload import ConfigField
 
@@ -42,15 +41,14 @@ class Console:
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     # emerg_wr can be written, but prints a character and does not read back.
     WRITABLE: ClassVar[ConfigField | None] = None
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer"})
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""
         self.device = device
         self.fields = Fields(device, spec.SPEC)
         self.ports: dict[int, Port] = {}
-        #: Ports that the device has announced and removed again; their queues' buffers stay with the device.
-        self._removed: dict[int, Port] = {}
+        #: Ports that the device has removed again or not added yet; the buffers that it has of theirs stay with it.
+        self._aside: dict[int, Port] = {}
         self._replies: deque[bytes] = deque()
         self.multiport = CONTROL_RECEIVEQ in device.queues
         if self.multiport:
@@ -145,7 +143,7 @@ class Console:
                 f"{where}: {Event(event).name} is about port {number}, which was not added; there are {sorted(self.ports)}"
             )
         if event == Event.PORT_REMOVE:
-            self._removed[number] = self.ports.pop(number)
+            self._aside[number] = self.ports.pop(number)
         elif event == Event.CONSOLE_PORT:
             port.console = True
             self._reply(number, Event.PORT_OPEN, 1)
@@ -170,14 +168,25 @@ class Console:
         if number >= PORTS:
             self._reply(number, Event.PORT_READY, 0)
             return
-        if number in self._removed:
-            self.ports[number] = self._removed.pop(number)
+        if number in self._aside:
+            self.ports[number] = self._aside.pop(number)
             self.ports[number].forget()
         else:
             self.ports[number] = self._port(number, host_open=False)
         self._reply(number, Event.PORT_READY, 1)
         # Open on our side: otherwise the host's bytes would not be passed on.
         self._reply(number, Event.PORT_OPEN, 1)
+
+    def prepared_port(self, number: int) -> Port:
+        """A port whose queues are set up, even before the device adds it.
+
+        Should it do so, the port is this one, with these buffers.
+        """
+        if number in self.ports:
+            return self.ports[number]
+        if number not in self._aside:
+            self._aside[number] = self._port(number, host_open=False)
+        return self._aside[number]
 
     # -- what a person wants -----------------------------------------------------------------------------------
 
@@ -213,33 +222,10 @@ class Console:
             return None
         return self.fields.number("cols"), self.fields.number("rows")
 
-    def workload(self, *, peer: str | None = None) -> ConsoleWorkload:
-        """A stream of bytes over the first port; where the peer echoes, over the first that the host has open.
-
-        ``peer``: ``echo`` where every byte comes back; None: what the bus knows. Raises :class:`CannotRun` when the
-        device announces no such port in time.
-        """
-        echoed = peer == "echo" if peer else self.device.function.surroundings.echoes
-        port = self.wait_for_port((lambda port: port.host_open) if echoed else (lambda _port: True))
-        return ConsoleWorkload(self, port, echoed=echoed)
-
-    def harmless_workload(self) -> ConsoleWorkload:
-        """Traffic over port 0 that needs nothing from the device to begin with, and expects nothing back.
-
-        The device may throw the bytes away, as long as it has not added the port.
-        """
-        port = self.ports.get(0)
-        if port is None:
-            # Set aside like one that was removed: should the device add it, it is this one, with these buffers.
-            if 0 not in self._removed:
-                self._removed[0] = self._port(0, host_open=False)
-            port = self._removed[0]
-        return ConsoleWorkload(self, port, echoed=False)
-
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""
         if self.multiport:
             self._messages.close()
             self._control.close()
-        for port in (*self.ports.values(), *self._removed.values()):
+        for port in (*self.ports.values(), *self._aside.values()):
             port.close()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import ClassVar, Self
 from zlib import crc32
 
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
 
-if TYPE_CHECKING:
-    from .console import Console
-    from .console_port import Port
+from .console import Console
+from .console_port import Port
 
 __all__ = ["ConsoleWorkload", "stream"]
 
@@ -29,6 +28,8 @@ def stream(start: int, count: int, seed: int = 1) -> bytes:
 class ConsoleWorkload:
     """Buffers of a byte stream through one port. With an echoing peer the stream has to come back, byte by byte in order."""
 
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer"})
+
     def __init__(self, console: Console, port: Port, *, echoed: bool, seed: int = 1) -> None:
         self._console = console
         self._port = port
@@ -42,6 +43,25 @@ class ConsoleWorkload:
         self._flying: set[int] = set()
         self.submitted = 0
         self.completed = 0
+
+    @classmethod
+    def of(cls, driver: Console, *, peer: str | None = None) -> Self:
+        """Over the first port; where the peer echoes, over the first that the host has open.
+
+        ``peer``: ``echo`` where every byte comes back; None: what the bus knows. Raises :class:`CannotRun` when the
+        device announces no such port in time.
+        """
+        echoed = peer == "echo" if peer else driver.device.function.surroundings.echoes
+        port = driver.wait_for_port((lambda port: port.host_open) if echoed else (lambda _port: True))
+        return cls(driver, port, echoed=echoed)
+
+    @classmethod
+    def harmless(cls, driver: Console) -> Self:
+        """Over port 0: it needs nothing from the device to begin with, and expects nothing back.
+
+        The device may throw the bytes away, as long as it has not added the port.
+        """
+        return cls(driver, driver.prepared_port(0), echoed=False)
 
     @property
     def outstanding(self) -> int:

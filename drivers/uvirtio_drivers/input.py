@@ -15,7 +15,6 @@ from uvirtio.spec.ids import DeviceType
 
 from .buffers import ReceiveBuffers, SendBuffers
 from .fields import Fields
-from .input_workload import InputWorkload
 from .workload import ConfigField
 
 __all__ = ["AbsInfo", "DeviceIds", "Event", "Input"]
@@ -63,7 +62,6 @@ class Input:
     FEATURES: ClassVar[Features] = Features()
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = {}
     WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.INPUT, "select", Select.UNSET, Select.ID_NAME)
-    OPTIONS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""
@@ -182,10 +180,6 @@ class Input:
             return not self.sending.outstanding
 
         self.device.wait_for(taken, timeout, doing="sending a status event")
-
-    def workload(self) -> InputWorkload:
-        """Status events, and queries whose answers have to stay the same."""
-        return InputWorkload(self)
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""

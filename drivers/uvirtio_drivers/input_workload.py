@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import ClassVar, Self
 
 from uvirtio.errors import WorkloadFailed
 from uvirtio.spec.formats.input import EVENT, EventType, Select
 
-if TYPE_CHECKING:
-    from .input import Input
+from .input import Input
 
 __all__ = ["InputWorkload"]
 
@@ -25,6 +24,8 @@ _QUERIES = (
 class InputWorkload:
     """Status events that switch LEDs on and off, or empty ones where the device has no LED; events that come in are counted."""
 
+    OPTIONS: ClassVar[frozenset[str]] = frozenset()
+
     def __init__(self, device: Input) -> None:
         self._input = device
         self._said = self._ask()
@@ -34,6 +35,16 @@ class InputWorkload:
         self._flying: set[int] = set()
         self.submitted = 0
         self.completed = 0
+
+    @classmethod
+    def of(cls, driver: Input) -> Self:
+        """Status events, and queries whose answers have to stay the same."""
+        return cls(driver)
+
+    @classmethod
+    def harmless(cls, driver: Input) -> Self:
+        """The same: what the device is, its configuration says at any time."""
+        return cls.of(driver)
 
     def _ask(self) -> dict[tuple[int, int], bytes]:
         return {query: self._input.query(*query) for query in _QUERIES}

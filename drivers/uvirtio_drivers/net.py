@@ -36,7 +36,6 @@ from .fields import Fields
 from .net_control import ControlQueue
 from .net_pair import Layout, Pair, pairs_there
 from .net_pool import AlikeFrames, FramePool
-from .net_workload import NetWorkload
 from .workload import ConfigField
 
 __all__ = ["Net"]
@@ -65,7 +64,6 @@ class Net:
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     WRITABLE: ClassVar[ConfigField | None] = None
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer", "pairs"})
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for an MTU below 68."""
@@ -121,15 +119,9 @@ class Net:
             except RequestFailed as error:
                 self.refused = str(error)
 
-    def workload(self, *, peer: str | None = None, pairs: int | None = None) -> NetWorkload:
-        """Numbered frames with checksums, over all pairs in use.
-
-        ``peer``: ``echo`` where every frame comes back; None: what the bus knows. ``pairs``: see :meth:`use_pairs`.
-        """
+    def take_back(self) -> None:
+        """Wait until nothing of a call that timed out is left with the device. Raises :class:`DeviceTimeout`."""
         self._bulk.take_back()
-        if pairs is not None:
-            self.use_pairs(pairs)
-        return NetWorkload(self, echoed=peer == "echo" if peer else self.device.function.surroundings.echoes)
 
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import ClassVar, Self
 from zlib import crc32
 
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
 from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
 
-if TYPE_CHECKING:
-    from .net import Net
-    from .net_pair import Pair
+from .net import Net
+from .net_pair import Pair
 
 __all__ = ["NetWorkload"]
 
@@ -34,6 +33,8 @@ class NetWorkload:
     Other frames that come in are counted and left alone.
     """
 
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"peer", "pairs"})
+
     def __init__(self, net: Net, *, echoed: bool, seed: int = 1) -> None:
         self._net = net
         self._random = Random(seed)
@@ -53,6 +54,23 @@ class NetWorkload:
         #: Frames that did not come back while the configuration, and so maybe the link, was seen to change.
         self.lost_lawfully = 0
         self._notified = net.device.notifications.config
+
+    @classmethod
+    def of(cls, driver: Net, *, peer: str | None = None, pairs: int | None = None) -> Self:
+        """Over all pairs in use. ``peer``: ``echo`` where every frame comes back; None: what the bus knows.
+
+        ``pairs``: see :meth:`Net.use_pairs`, which says what that raises. Raises :class:`DeviceTimeout` where frames of
+        an earlier call do not come back.
+        """
+        driver.take_back()
+        if pairs is not None:
+            driver.use_pairs(pairs)
+        return cls(driver, echoed=peer == "echo" if peer else driver.device.function.surroundings.echoes)
+
+    @classmethod
+    def harmless(cls, driver: Net) -> Self:
+        """The same: frames are sent, and nothing is asked for."""
+        return cls.of(driver)
 
     @property
     def outstanding(self) -> int:

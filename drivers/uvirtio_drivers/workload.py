@@ -6,9 +6,8 @@ thread, so that a suspend can fall at any chosen point of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, RequestFailed, WorkloadFailed
@@ -24,9 +23,28 @@ _AWAKE = 1.0
 class Workload(Protocol):
     """Traffic in steps. ``submit`` makes requests available, ``kick`` notifies, ``reap`` takes completions."""
 
+    #: Options that :meth:`of` understands, by keyword: ``scratch`` (a range of 512-byte sectors that may be written),
+    #: ``peer`` (``echo``: whatever is sent comes back), ``pairs`` (how many queue pairs carry traffic).
+    OPTIONS: ClassVar[frozenset[str]]
     #: Requests made available so far, and requests completed so far.
     submitted: int
     completed: int
+
+    # Only beside *args does a type checker let **options stand for the keywords that a class knows.
+    @classmethod
+    def of(cls, driver: Any, *args: Any, **options: Any) -> Self:
+        """A fresh one on a started driver of the type. The keyword arguments are :attr:`OPTIONS`; all may be left out.
+
+        Raises :class:`UsageError` for an option that cannot be used here, :class:`CannotRun` where there is nothing to
+        work with, :class:`DeviceTimeout`.
+        """
+
+    @classmethod
+    def harmless(cls, driver: Any) -> Self:
+        """One that can be submitted even before the device is live: it takes no request to make, and writes no data.
+
+        Where that is true of what :meth:`of` makes, it is the same.
+        """
 
     @property
     def outstanding(self) -> int:
@@ -86,11 +104,7 @@ class ConfigField:
 
 
 class Driver(Protocol):
-    """A driver of one device type: which features and queues it wants, and what it offers on a running device.
-
-    Where making a workload takes requests, a driver also has ``harmless_workload()``: one that neither asks the device for
-    anything to begin with nor writes data, so that it can be submitted even before the device is live.
-    """
+    """A driver of one device type: which features and queues it wants, and what it offers on a running device."""
 
     #: Virtio device id.
     TYPE: ClassVar[int]
@@ -100,9 +114,6 @@ class Driver(Protocol):
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]]
     #: A configuration field that may be written to see whether it takes; None where the type has none.
     WRITABLE: ClassVar[ConfigField | None]
-    #: Options that :attr:`workload` understands, by keyword: ``scratch`` (a range of 512-byte sectors that may be written),
-    #: ``peer`` (``echo``: whatever is sent comes back).
-    OPTIONS: ClassVar[frozenset[str]]
 
     def __init__(self, device: Device) -> None: ...
 
@@ -112,10 +123,6 @@ class Driver(Protocol):
 
     def start(self) -> None:
         """What has to be done after DRIVER_OK (receive buffers, control messages)."""
-
-    @property
-    def workload(self) -> Callable[..., Workload]:
-        """A method that gives a fresh workload. Its keyword arguments are :attr:`OPTIONS`, and all may be left out."""
 
 
 def drain(

@@ -20,7 +20,7 @@ from uvirtio.spec.pci import StructureType
 from uvirtio.spec.registers import COMMON
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.fields import Fields
-from uvirtio_drivers.rng import RngWorkload
+from uvirtio_drivers.rng_workload import RngWorkload
 from uvirtio_tools.suspend_run import SuspendRun, execute
 
 _ISR = STRUCTURES[StructureType.ISR][0]

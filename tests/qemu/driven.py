@@ -9,7 +9,7 @@ from typing import Any
 from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.spec.ids import DeviceType
-from uvirtio_drivers import find_driver
+from uvirtio_drivers import find_driver, workload_of
 from uvirtio_drivers.workload import drain
 
 __all__ = ["driven", "work"]
@@ -32,7 +32,7 @@ def driven(locator: str, timeout: float = 20.0) -> Iterator[Any]:
 
 def work(driver: Any, least: int) -> str:
     """At least this many requests of the type's workload, verified; what that proves."""
-    workload = driver.workload()
+    workload = workload_of(driver)
     while workload.completed < least:
         assert workload.submit() > 0
         workload.kick()

@@ -10,13 +10,13 @@ from uvirtio.errors import CannotRun, DeviceError, NotOffered
 from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.features import Features
 from uvirtio.suspend import Suspender, choose_dialect
-from uvirtio_drivers import find_driver
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.workload import Driver
 
 from . import exits
 from .cycle import Cycle, CycleRunner
 from .driving.machine import describe_machine
-from .driving.options import workload_options
+from .driving.options import find_working_driver, workload_options
 from .judging.latency import Latency
 
 __all__ = ["SCHEMA", "SuspendRun", "execute"]
@@ -142,11 +142,13 @@ def _driver_class(device: Device, run: SuspendRun, traffic: bool) -> type[Driver
         run.proves = "nothing was moved, as asked for: no queue was set up"
         return None
     try:
-        return find_driver(device.identity.type)
+        return find_working_driver(device.identity.type)
     except CannotRun as error:
         run.remarks.append(f"{error}; without traffic only the status can be judged")
         run.workload = NO_TRAFFIC
-        run.proves = "nothing was moved: there is no driver for this device type, so no queue was set up"
+        run.proves = (
+            "nothing was moved: there is no driver for this device type that has a workload, so no queue was set up"
+        )
         return None
 
 
@@ -175,7 +177,7 @@ def _start(
     if driver_class is not None:
         driver = driver_class(device)
         driver.start()
-        workload = driver.workload(**options)
+        workload = workload_of(driver, **options)
         run.workload = f"requests of the {device.identity.type_name} driver"
         run.proves = workload.proves()
     runner = CycleRunner(device, workload, Suspender(device, dialect or V1_4, timeout), hold=hold)

@@ -14,6 +14,7 @@ from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.formats.balloon import Stat
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.balloon import Balloon
 from uvirtio_drivers.balloon_pages import page_numbers
 from uvirtio_drivers.workload import drain
@@ -136,7 +137,7 @@ def test_the_workload_moves_pages_in_and_out_and_keeps_count() -> None:
         return 0
 
     with running(balloon_type(count), Balloon) as (balloon, device, _):
-        workload = balloon.workload()
+        workload = workload_of(balloon)
         drive(device, workload)
         assert balloon.actual == len(inside)
         assert "kept their contents" in workload.proves()
@@ -150,7 +151,7 @@ def test_a_device_that_writes_to_a_page_which_is_not_in_the_balloon_is_noticed()
 
     says = "is not in the balloon, but its contents have changed"
     with running(balloon_type(scribble), Balloon) as (balloon, device, _), pytest.raises(WorkloadFailed, match=says):
-        drive(device, balloon.workload())
+        drive(device, workload_of(balloon))
 
 
 def test_a_device_may_write_to_the_pages_that_it_has() -> None:
@@ -161,12 +162,12 @@ def test_a_device_may_write_to_the_pages_that_it_has() -> None:
         return 0
 
     with running(balloon_type(wipe), Balloon) as (balloon, device, _):
-        drive(device, balloon.workload())
+        drive(device, workload_of(balloon))
 
 
 def test_a_count_that_the_device_does_not_keep_is_noticed() -> None:
     with running(balloon_type(), Balloon) as (balloon, device, bus):
-        workload = balloon.workload()
+        workload = workload_of(balloon)
         drive(device, workload)
         bus.function.device.model.put("actual", 9999)
         with pytest.raises(WorkloadFailed, match=re.escape("says that 9999 pages")):
@@ -176,7 +177,7 @@ def test_a_count_that_the_device_does_not_keep_is_noticed() -> None:
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing() -> None:
     device_type = balloon_type(features=(spec.STATS_VQ,))
     with running(device_type, Balloon, parameters="?latency=0.003&depth=2", recorded=True) as (balloon, device, bus):
-        workload = balloon.workload()
+        workload = workload_of(balloon)
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []

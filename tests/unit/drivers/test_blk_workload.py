@@ -14,6 +14,7 @@ from uvirtio.errors import CannotRun, DeviceError, PastTheEnd, ReadOnly, UsageEr
 from uvirtio.spec.devices import blk as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.signature import MARKS, find_signature
 from uvirtio_drivers.workload import drain
@@ -33,7 +34,7 @@ def drive(device, workload, rounds: int = 12) -> None:  # type: ignore[no-untype
 def test_a_disposable_disk_is_written_and_read_back() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk) as (blk, device, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         drive(device, workload)
         assert workload.writing
         assert "read back undamaged" in workload.proves()
@@ -43,7 +44,7 @@ def test_a_disposable_disk_is_written_and_read_back() -> None:
 
 def test_both_queues_carry_traffic() -> None:
     with running(disk_type(Disk(SECTORS)), Blk) as (blk, device, bus):
-        drive(device, blk.workload(), 2)
+        drive(device, workload_of(blk), 2)
         queues = [seen.queue for seen in bus.function.device.model.seen]
     assert queues.count(0) > 5
     assert queues.count(1) > 5
@@ -53,7 +54,7 @@ def test_somebodys_disk_is_only_read() -> None:
     disk = Disk(SECTORS)
     disk.contents[:] = before = random.Random(3).randbytes(len(disk.contents))
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, bus):
-        workload = blk.workload()
+        workload = workload_of(blk)
         drive(device, workload)
         kinds = {seen.readable[0] for seen in bus.function.device.model.seen}
     assert kinds == {0}
@@ -65,7 +66,7 @@ def test_somebodys_disk_is_only_read() -> None:
 def test_on_somebodys_disk_only_the_scratch_sectors_are_written() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, _):
-        drive(device, blk.workload(scratch=range(100, 300)))
+        drive(device, workload_of(blk, scratch=range(100, 300)))
     assert disk.written
     # Aligned places of eight sectors that lie wholly inside.
     assert set(disk.written) == set(range(104, 296, 8))
@@ -83,7 +84,7 @@ def test_on_somebodys_disk_only_the_scratch_sectors_are_written() -> None:
 def test_scratch_sectors_that_cannot_be_used_are_refused(scratch: range, error: type[Exception]) -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=False) as (blk, _, _), pytest.raises(error):
-        blk.workload(scratch=scratch)
+        workload_of(blk, scratch=scratch)
 
 
 def test_a_scratch_smaller_than_a_logical_block_is_refused() -> None:
@@ -94,7 +95,7 @@ def test_a_scratch_smaller_than_a_logical_block_is_refused() -> None:
         running(device_type, Blk, disposable=False) as (blk, _, _),
         pytest.raises(UsageError, match="not one whole block"),
     ):
-        blk.workload(scratch=range(9, 16))
+        workload_of(blk, scratch=range(9, 16))
     assert disk.written == []
 
 
@@ -102,23 +103,23 @@ def test_a_capacity_beyond_all_bounds_is_read_where_it_can_be() -> None:
     disk = Disk(SECTORS)
     device_type = disk_type(disk, config={"capacity": (1 << 64) - 1, "num_queues": 2})
     with running(device_type, Blk, disposable=False) as (blk, _, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         assert len(workload._places) == 96
         with pytest.raises(PastTheEnd, match="18446744073709551615 sectors"):
-            blk.workload(scratch=range(1 << 65))
+            workload_of(blk, scratch=range(1 << 65))
         assert blk.read(0, 512) == bytes(512)
 
 
 def test_a_device_without_sectors_has_no_workload() -> None:
     device_type = disk_type(Disk(SECTORS), config={"capacity": 0, "num_queues": 2})
     with running(device_type, Blk) as (blk, _, _), pytest.raises(CannotRun, match="no sectors"):
-        blk.workload()
+        workload_of(blk)
 
 
 def test_one_sector_is_enough_for_scratch() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, _):
-        drive(device, blk.workload(scratch=range(77, 78)), 3)
+        drive(device, workload_of(blk, scratch=range(77, 78)), 3)
     assert set(disk.written) == {77}
 
 
@@ -127,8 +128,8 @@ def test_a_read_only_device_cannot_have_scratch_sectors_and_is_only_read_without
     device_type = disk_type(disk, features=(spec.RO, spec.MQ))
     with running(device_type, Blk) as (blk, device, _):
         with pytest.raises(ReadOnly):
-            blk.workload(scratch=range(8))
-        drive(device, blk.workload(), 2)
+            workload_of(blk, scratch=range(8))
+        drive(device, workload_of(blk), 2)
     assert disk.written == []
 
 
@@ -138,7 +139,7 @@ def test_a_disposable_disk_that_carries_a_signature_is_not_written(words: str, o
     at = offset % len(disk.contents)
     disk.contents[at : at + len(mark)] = mark
     with running(disk_type(disk), Blk) as (blk, device, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         drive(device, workload, 2)
         assert words.split(" (")[0] in workload.proves()
     assert disk.written == []
@@ -198,13 +199,13 @@ def test_a_write_that_was_lost_repeated_misplaced_or_damaged_is_noticed(meddle, 
     disk = Disk(SECTORS)
     disk.meddle = meddle(disk)
     with running(disk_type(disk), Blk) as (blk, device, _), pytest.raises(WorkloadFailed, match=says):
-        drive(device, blk.workload(), 40)
+        drive(device, workload_of(blk), 40)
 
 
 def test_a_read_that_changes_on_somebodys_disk_is_noticed() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         drive(device, workload, 10)
         disk.contents[:] = b"\x01" * len(disk.contents)
         with pytest.raises(WorkloadFailed, match="read differently than before"):
@@ -215,7 +216,7 @@ def test_a_read_that_changes_on_somebodys_disk_is_noticed() -> None:
 def test_a_read_that_is_reported_but_not_done_is_noticed(disposable: bool) -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=disposable) as (blk, device, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         disk.silent = True
         with pytest.raises(WorkloadFailed, match="wrote none"):
             drive(device, workload, 10)
@@ -224,7 +225,7 @@ def test_a_read_that_is_reported_but_not_done_is_noticed(disposable: bool) -> No
 def test_an_io_error_in_the_traffic_is_an_error_of_the_device() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk) as (blk, device, bus):
-        workload = blk.workload()
+        workload = workload_of(blk)
         type(bus.function.device.model).answer = staticmethod(
             lambda seen: seen.write(b"\x01", sum(seen.writable_sizes) - 1)
         )
@@ -240,7 +241,7 @@ def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(disposable: boo
         device,
         bus,
     ):
-        workload = blk.workload()
+        workload = workload_of(blk)
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []

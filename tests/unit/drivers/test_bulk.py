@@ -29,6 +29,7 @@ from uvirtio.spec.devices import net as net_bits
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.net import Net
 from uvirtio_drivers.rng import Rng
@@ -172,7 +173,7 @@ def test_queues_are_given_back_with_their_memory_and_their_notifications(
             act(driver)
         assert sum(end - start for _, start, end in bus.dma._free) == free
         assert not any(queue.state().interrupts_suppressed for queue in device.queues.values())
-        workload = driver.workload()
+        workload = workload_of(driver)
         for _ in range(3):
             assert workload.submit() > 0
             workload.kick()
@@ -217,7 +218,7 @@ def test_a_device_that_is_too_slow_times_out_and_may_catch_up(
         with pytest.raises(DeviceTimeout):
             act(driver)
         device.timeout = 1000
-        workload = driver.workload()
+        workload = workload_of(driver)
         assert workload.submit() > 0
         workload.kick()
         drain(device, workload)
@@ -239,7 +240,7 @@ def test_what_a_workload_reaps_in_place_of_a_call_that_timed_out_is_back_all_the
 ) -> None:
     # Few descriptors, so that the buffers are single ones and not a pool.
     with make("latency=1&queue_size=16") as (driver, device, _):
-        workload = driver.workload()
+        workload = workload_of(driver)
         with pytest.raises(DeviceTimeout):
             late(driver)
         device.clock.sleep(60)
@@ -262,7 +263,7 @@ def test_a_device_that_needs_a_reset_meanwhile_is_named_at_once(
 
 def test_other_requests_in_flight_are_left_alone() -> None:
     with blk("latency=0.01") as (driver, device, _):
-        workload = driver.workload()
+        workload = workload_of(driver)
         workload.submit(4)
         workload.kick()
         with pytest.raises(DriverMisuse, match="other buffers are in flight"):
@@ -271,7 +272,7 @@ def test_other_requests_in_flight_are_left_alone() -> None:
         workload.verify()
         driver.read_many(SECTORS, 512)
     with net("latency=0.01") as (driver, device, _):
-        workload = driver.workload()
+        workload = workload_of(driver)
         workload.submit(20)
         workload.kick()
         driver.transmit_batch(FRAMES)  # one by one, then

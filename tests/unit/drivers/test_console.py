@@ -15,6 +15,7 @@ from uvirtio.spec.devices import console as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.console import Console, port_queues
 from uvirtio_drivers.console_workload import stream
 from uvirtio_drivers.workload import drain
@@ -184,7 +185,7 @@ def test_a_device_that_announces_no_port_is_named() -> None:
         running(several(), Console) as (console, _, _),
         pytest.raises(CannotRun, match="no such console port within 10 s"),
     ):
-        console.workload()
+        workload_of(console)
 
 
 @given(st.lists(st.integers(1, 9000), min_size=1, max_size=8))
@@ -206,7 +207,7 @@ def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped
 
 def test_with_an_echoing_peer_the_whole_stream_has_to_come_back() -> None:
     with running(single(echo), Console, echoes=True) as (console, device, _):
-        workload = console.workload()
+        workload = workload_of(console)
         drive(device, workload)
         assert workload.bytes_returned == workload.bytes_sent > 10_000
         assert workload.sum_returned == workload.sum_sent
@@ -215,7 +216,7 @@ def test_with_an_echoing_peer_the_whole_stream_has_to_come_back() -> None:
 
 def test_without_a_peer_it_says_that_reception_was_not_tested() -> None:
     with running(single(), Console, echoes=False) as (console, device, _):
-        workload = console.workload()
+        workload = workload_of(console)
         drive(device, workload)
         assert "reception, were not tested" in workload.proves()
 
@@ -235,7 +236,7 @@ def test_a_byte_that_was_lost_doubled_or_damaged_is_found_with_its_place(how: st
 
     lines = running(single(answer), Console, echoes=True)
     with lines as (console, device, _), pytest.raises(WorkloadFailed, match=r"byte \d+ of the stream came back as"):
-        drive(device, console.workload())
+        drive(device, workload_of(console))
 
 
 def test_bytes_missing_at_the_end_and_bytes_too_many_are_noticed() -> None:
@@ -244,7 +245,7 @@ def test_bytes_missing_at_the_end_and_bytes_too_many_are_noticed() -> None:
         return 0
 
     with running(single(last_lost), Console, echoes=True) as (console, device, _):
-        workload = console.workload()
+        workload = workload_of(console)
         workload.submit(1)
         workload.kick()
         drain(device, workload)
@@ -252,7 +253,7 @@ def test_bytes_missing_at_the_end_and_bytes_too_many_are_noticed() -> None:
             workload.verify()
 
     with running(single(echo), Console, echoes=True) as (console, device, bus):
-        workload = console.workload()
+        workload = workload_of(console)
         drive(device, workload, 1)
         bus.function.device.model.offer(0, stream(workload.bytes_sent, 3))
         with pytest.raises(WorkloadFailed, match="came back of"):
@@ -286,7 +287,7 @@ def test_a_hundred_suspends_with_bytes_in_flight_lose_nothing(echoing: bool) -> 
         device,
         bus,
     ):
-        workload = console.workload()
+        workload = workload_of(console)
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []

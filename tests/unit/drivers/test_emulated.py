@@ -11,7 +11,7 @@ from tests.unit.drivers.support import running
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
-from uvirtio_drivers import BUILT_IN, find_driver
+from uvirtio_drivers import BUILT_IN, find_driver, find_workload, workload_of
 from uvirtio_drivers.workload import drain
 from uvirtio_tools.cycle import run_cycle
 
@@ -40,7 +40,7 @@ def driver_of(locator: str):  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("locator", LOCATORS.values(), ids=LOCATORS)
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(locator: str, ring: str) -> None:
     with running(f"{locator}{ring}latency=0.004&depth=3", driver_of(locator), recorded=True) as (driver, device, bus):
-        workload = driver.workload()
+        workload = workload_of(driver)
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
@@ -86,7 +86,7 @@ def test_what_was_written_is_in_the_image_and_what_is_in_the_image_is_read(tmp_p
 def proof_on(image: Path) -> str:
     """What the workload of a disk on this file proves."""
     with running(f"emulated:blk?image={image}", find_driver(DeviceType.BLK)) as (blk, device, _):
-        workload = blk.workload()
+        workload = workload_of(blk)
         workload.submit()
         workload.kick()
         drain(device, workload)
@@ -124,7 +124,7 @@ def test_memory_is_given_back_when_a_workload_is_closed_after_a_reset(locator: s
     with running(locator + "latency=0.01", driver_of(locator)) as (driver, device, bus):
         free = None
         for _ in range(4):
-            workload = driver.workload()
+            workload = workload_of(driver)
             workload.submit()
             workload.kick()
             assert workload.outstanding
@@ -146,4 +146,4 @@ def test_every_built_in_driver_is_found_and_says_what_it_is() -> None:
     for number in BUILT_IN:
         driver = find_driver(number)
         assert number == driver.TYPE
-        assert {"scratch", "peer", "pairs"} >= driver.OPTIONS
+        assert {"scratch", "peer", "pairs"} >= find_workload(number).OPTIONS

@@ -13,6 +13,7 @@ from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, SuspendedError, Work
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.input import AbsInfo, DeviceIds, Event, Input
 from uvirtio_drivers.workload import drain
 from uvirtio_tools.cycle import run_cycle
@@ -124,7 +125,7 @@ def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped
 
 def test_the_workload_switches_the_leds_that_there_are_and_counts_events() -> None:
     with running(input_type(), Input) as (device, driven, bus):
-        workload = device.workload()
+        workload = workload_of(device)
         bus.function.device.model.offer(0, pack("<HHI", 1, 30, 1))
         drive(driven, workload)
         seen = bus.function.device.model.seen
@@ -138,7 +139,7 @@ def test_the_workload_switches_the_leds_that_there_are_and_counts_events() -> No
 def test_an_answer_that_changes_is_noticed() -> None:
     answers = dict(ANSWERS)
     with running(input_type(answers), Input) as (device, driven, _):
-        workload = device.workload()
+        workload = workload_of(device)
         drive(driven, workload)
         answers[0x11, 1] = b"\x01"
         with pytest.raises(WorkloadFailed, match="EV_BITS/0x1 was 0000008001 and is 01 now"):
@@ -147,7 +148,7 @@ def test_an_answer_that_changes_is_noticed() -> None:
 
 def test_a_hundred_suspends_with_status_in_flight_lose_nothing() -> None:
     with running(input_type(), Input, parameters="?latency=0.003&depth=4", recorded=True) as (device, driven, bus):
-        workload = device.workload()
+        workload = workload_of(device)
         suspender = Suspender(driven, V1_4)
         cycles = [run_cycle(driven, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []

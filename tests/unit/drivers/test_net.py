@@ -26,6 +26,7 @@ from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.formats.net import HEADER
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.net import Net
 from uvirtio_drivers.net_frames import FrameReader
 from uvirtio_drivers.workload import drain
@@ -265,7 +266,7 @@ def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped
 
 def test_with_an_echoing_peer_every_frame_has_to_come_back() -> None:
     with running(net_type(echo), Net, echoes=True) as (net, device, _):
-        workload = net.workload()
+        workload = workload_of(net)
         drive(device, workload)
         assert workload.returned == workload.submitted == workload.completed == 256
         assert "echoing peer exactly once" in workload.proves()
@@ -273,7 +274,7 @@ def test_with_an_echoing_peer_every_frame_has_to_come_back() -> None:
 
 def test_somebody_else_may_transmit_and_receive_while_the_workload_is_under_way() -> None:
     with running(net_type(echo), Net, echoes=True) as (net, _, _):
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit(20)
         net.transmit_batch([FRAME] * 60)
         assert workload.outstanding == 20
@@ -285,7 +286,7 @@ def test_somebody_else_may_transmit_and_receive_while_the_workload_is_under_way(
 
 def test_without_a_peer_transmit_buffers_alone_are_proven_and_it_says_so() -> None:
     with running(net_type(), Net, echoes=False) as (net, device, bus):
-        workload = net.workload()
+        workload = workload_of(net)
         drive(device, workload)
         bus.function.device.model.offer(0, PLAIN + FRAME)
         drive(device, workload)
@@ -333,22 +334,22 @@ def cut_short(seen: Seen) -> None:
 def test_a_frame_that_was_lost_doubled_or_damaged_is_noticed(act, says: str) -> None:  # type: ignore[no-untyped-def]
     device_type = net_type(every(20, act))
     with running(device_type, Net, echoes=True) as (net, device, _), pytest.raises(WorkloadFailed, match=says):
-        drive(device, net.workload())
+        drive(device, workload_of(net))
 
 
 def test_a_doubled_frame_is_noticed_without_a_known_peer_too_but_a_gap_is_not_held_against_it() -> None:
     with running(net_type(every(20, lambda seen: None)), Net, echoes=False) as (net, device, _):
-        drive(device, net.workload())
+        drive(device, workload_of(net))
     with (
         running(net_type(every(20, twice)), Net, echoes=False) as (net, device, _),
         pytest.raises(WorkloadFailed, match="twice"),
     ):
-        drive(device, net.workload())
+        drive(device, workload_of(net))
 
 
 def test_frames_that_are_lost_while_the_link_is_down_are_not_held_against_the_device() -> None:
     with running(net_type(every(20, lambda seen: None)), Net, echoes=True) as (net, device, bus):
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit()
         workload.kick()
         drain(device, workload)
@@ -362,7 +363,7 @@ def test_frames_that_are_lost_while_the_link_is_down_are_not_held_against_the_de
 
 def test_nothing_is_given_to_a_suspended_device_and_receive_buffers_come_back_after_resume() -> None:
     with running(net_type(echo), Net, echoes=True) as (net, device, bus):
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit()
         workload.kick()
         suspender = Suspender(device, V1_4)
@@ -386,7 +387,7 @@ def test_a_hundred_suspends_with_frames_in_flight_lose_nothing(echoing: bool) ->
         device,
         bus,
     ):
-        workload = net.workload()
+        workload = workload_of(net)
         suspender = Suspender(device, V1_4)
         cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
         assert [reason for cycle in cycles for reason in cycle.reasons] == []

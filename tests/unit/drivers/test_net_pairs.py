@@ -23,6 +23,7 @@ from uvirtio.spec.devices import net as spec
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.net import PAIRS, Net
 from uvirtio_drivers.workload import drain
 from uvirtio_tools.cycle import run_cycle
@@ -100,7 +101,7 @@ def test_a_number_of_pairs_that_cannot_be_is_named(pairs: int, queues: int) -> N
 def test_where_the_device_refuses_more_pairs_the_first_goes_on_and_it_is_said() -> None:
     with running(several(2, refuse), Net, echoes=False) as (net, device, bus):
         assert net.used == 1
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit()
         workload.kick()
         drain(device, workload)
@@ -118,7 +119,7 @@ def test_nothing_is_sent_on_other_pairs_before_they_are_asked_for() -> None:
         for index, limit in Net.queues(device).items():
             device.set_up_queue(index, limit)
         net = Net(device)
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit()
         device.driver_ok()
         del bus.function.device.model.seen[:]
@@ -183,7 +184,7 @@ def test_no_other_number_of_pairs_is_ever_asked_of_the_device(count: int) -> Non
         with pytest.raises(UsageError, match="1 to 3 can"):
             net.use_pairs(count)
         with pytest.raises(UsageError, match="1 to 3 can"):
-            net.workload(pairs=count)
+            workload_of(net, pairs=count)
         assert [data for _, data in commands(bus)] == [pack("<BBH", 4, 0, 3)]
         assert net.used == 3
 
@@ -231,7 +232,7 @@ def test_a_suspended_device_is_not_asked_and_the_pairs_stay_in_use() -> None:
 @pytest.mark.parametrize(("pairs", "queues"), [(None, {1, 3, 5}), (2, {1, 3}), (1, {1})])
 def test_the_workload_uses_the_pairs_that_it_is_told_to(pairs: int | None, queues: set[int]) -> None:
     with running(several(3), Net, echoes=False) as (net, device, bus):
-        workload = net.workload(pairs=pairs)
+        workload = workload_of(net, pairs=pairs)
         assert workload.room == 64
         assert workload.submit() == 64
         workload.kick()
@@ -244,7 +245,7 @@ def test_the_workload_uses_the_pairs_that_it_is_told_to(pairs: int | None, queue
 @pytest.mark.parametrize("ring", ["", "&features=%2bRING_PACKED"])
 def test_every_pair_has_frames_in_flight_when_it_is_suspended(ring: str) -> None:
     with running(f"emulated:net?queues=3&latency=0.004&depth=3{ring}", Net, recorded=True) as (net, device, bus):
-        workload = net.workload()
+        workload = workload_of(net)
         suspender = Suspender(device, V1_4)
         under_way = []
         suspend = suspender.suspend
@@ -274,7 +275,7 @@ class _SecondPairGoesOn(FAULTS["V4"]):  # type: ignore[misc, valid-type]
 
 def test_a_device_that_goes_on_with_the_second_pair_alone_is_noticed() -> None:
     with running("emulated:net?queues=2&latency=0.004&depth=3", Net, recorded=True) as (net, device, bus):
-        workload = net.workload()
+        workload = workload_of(net)
         suspender = Suspender(device, V1_4)
         assert run_cycle(device, workload, suspender, number=1, hold=0.05).reasons == []
         bus.function.device.behaviour.__class__ = _SecondPairGoesOn
@@ -295,7 +296,7 @@ def test_a_frame_that_is_lost_on_the_second_pair_is_noticed() -> None:
         return sink(seen)
 
     with running(several(2, answer), Net, echoes=True) as (net, device, _):
-        workload = net.workload()
+        workload = workload_of(net)
         workload.submit()
         workload.kick()
         drain(device, workload)

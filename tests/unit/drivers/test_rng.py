@@ -10,6 +10,7 @@ import pytest
 from tests.unit.drivers.support import Answer, Seen, running, stand_in
 from uvirtio.errors import DeviceError, DeviceTimeout, WorkloadFailed
 from uvirtio.spec.ids import DeviceType
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.rng import Rng
 from uvirtio_drivers.workload import drain
 
@@ -36,7 +37,7 @@ def test_as_many_bytes_are_read_as_were_asked_for_even_from_a_device_that_gives_
 
 def test_an_honest_device_passes_the_workload() -> None:
     with running(stand_in(DeviceType.RNG, honest()), Rng) as (rng, device, _):
-        drive(device, rng.workload())
+        drive(device, workload_of(rng))
 
 
 def repeats(seen: Seen) -> int:
@@ -56,7 +57,7 @@ def repeats(seen: Seen) -> int:
 def test_each_way_of_cheating_has_its_own_error(answer: Answer, says: str) -> None:
     device_type = stand_in(DeviceType.RNG, answer)
     with running(device_type, Rng) as (rng, device, _), pytest.raises(DeviceError, match=re.escape(says)):
-        drive(device, rng.workload())
+        drive(device, workload_of(rng))
 
 
 def test_reading_from_a_device_that_uses_buffers_without_writing_is_an_error() -> None:

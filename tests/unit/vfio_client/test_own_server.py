@@ -18,6 +18,7 @@ from uvirtio.errors import CannotRun, DeviceError
 from uvirtio.pci.capabilities import msix_offset
 from uvirtio.spec.pci import MsixControl
 from uvirtio.spec.registers import COMMON
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.rng import Rng
 
 
@@ -58,7 +59,7 @@ def test_with_msix_a_completion_arrives_at_the_queues_vector_and_isr_stays_zero(
         registers.u16[COMMON["queue_msix_vector"].index] = 1
         assert registers.u16[COMMON["queue_msix_vector"].index] == 1
         device.driver_ok()
-        workload = Rng(device).workload()
+        workload = workload_of(Rng(device))
         workload.submit(1)
         workload.kick()
         assert lines[1].wait(5.0)

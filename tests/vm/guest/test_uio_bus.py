@@ -17,6 +17,7 @@ from uvirtio.device import Device
 from uvirtio.errors import CannotRun, InUse
 from uvirtio.spec.features import Features
 from uvirtio.spec.pci import Command, Header
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.rng import Rng
 
 pytestmark = pytest.mark.timeout(120)
@@ -66,7 +67,7 @@ def test_interrupts_arrive_through_uio_and_are_counted(rng: str) -> None:
         line = device.function.line
         assert line.description == "INTx through /dev/uio0"
         device.initialise(Features(), (0,))
-        workload = Rng(device).workload()
+        workload = workload_of(Rng(device))
         assert line.count() == 0
         for expected in (1, 2, 3):
             line.enable()

@@ -8,6 +8,7 @@ from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, Uv
 from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status
 from uvirtio.status import DONE, Phase, status_table
+from uvirtio_drivers import workload_of
 
 from ..judging.looks import watched
 from ..judging.outcomes import NotWorking
@@ -64,7 +65,7 @@ class Bench(SuspendStage):
         if self.driver_class is not None:
             self.driver = self.driver_class(self.device)
             self.driver.start()
-            self.workload = self.driver.workload(**self.options)
+            self.workload = workload_of(self.driver, **self.options)
 
     def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
         """A running device whose traffic has been seen to work: the positive control of the check.

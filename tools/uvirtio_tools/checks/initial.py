@@ -5,6 +5,7 @@ from __future__ import annotations
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, DriverMisuse
 from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.status import Phase
+from uvirtio_drivers import find_workload
 
 from ..driving.notified import SETTLE
 from ..judging.looks import changed
@@ -127,8 +128,7 @@ def waits_for_driver_ok(bench: Bench) -> Finding:
     patience, device.timeout = device.timeout, min(device.timeout, max(bench.hold_time, 0.1))
     try:
         driver = bench.driver_class(device)
-        # A workload that needs nothing from the device to begin with, where the driver's own does.
-        workload = getattr(driver, "harmless_workload", driver.workload)()
+        workload = find_workload(driver.TYPE).harmless(driver)
         # A look after the publish would come too late for a device that polls.
         empty = bench.look()
         published = workload.submit()

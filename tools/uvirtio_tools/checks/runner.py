@@ -11,10 +11,9 @@ from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.statements import STATEMENTS, Statement
 from uvirtio.suspend import choose_dialect
-from uvirtio_drivers import find_driver
 from uvirtio_drivers.workload import Driver
 
-from ..driving.options import workload_options
+from ..driving.options import find_working_driver, workload_options
 from ..judging.outcomes import NotWorking, Overdue
 from ..judging.result import KEPT_BAD, KEPT_GOOD, CheckResult, CheckRun, condense
 from ..judging.verdict import Finding, Skip, Verdict, skipped, weigh
@@ -159,7 +158,7 @@ def _introduce(run: CheckRun, device: Device) -> None:
 
 def _driver(run: CheckRun, device: Device) -> type[Driver] | None:
     try:
-        return find_driver(device.identity.type)
+        return find_working_driver(device.identity.type)
     except CannotRun as error:
         run.remarks.append(f"{error}; without traffic little can be judged")
         return None

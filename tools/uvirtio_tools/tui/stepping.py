@@ -24,10 +24,11 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.status import describe
 from uvirtio.status import Phase
 from uvirtio.suspend import Suspender, choose_dialect
-from uvirtio_drivers import find_driver
+from uvirtio_drivers import workload_of
 from uvirtio_drivers.workload import Driver, Workload, drain
 
 from ..cycle import CycleRunner
+from ..driving.options import find_working_driver
 from ..inspect.build import ring_of
 from ..inspect.codec import encode
 from ..inspect.model import Description
@@ -93,7 +94,7 @@ class Session:
             self.notes = [str(error)]
         driver_class: type[Driver] | None = None
         try:
-            driver_class = find_driver(device.identity.type)
+            driver_class = find_working_driver(device.identity.type)
         except CannotRun as error:
             self.notes.append(str(error))
         wanted = (driver_class.FEATURES if driver_class else Features()) | extra
@@ -106,7 +107,7 @@ class Session:
         if driver_class is not None:
             self.driver = driver_class(device)
             self.driver.start()
-            self.workload = self.driver.workload()
+            self.workload = workload_of(self.driver)
         self.suspender = Suspender(device, chosen, self.timeout) if chosen else None
         if self.suspender is not None:
             self.runner = CycleRunner(device, self.workload, self.suspender, hold=0.0)

@@ -273,7 +273,7 @@ class Suspender:
         """Return a transition that came about; otherwise reset the device and raise what happened."""
         if transition.done:
             return transition
-        message = self._failure(transition)
+        message = self.explain(transition)
         error: DeviceError
         if transition.outcome is Outcome.REFUSED:
             error = DeviceNeedsReset(message)
@@ -289,7 +289,8 @@ class Suspender:
                 error.args = (f"{message}. Resetting it failed as well: {failure}",)
         raise error
 
-    def _failure(self, transition: Transition) -> str:
+    def explain(self, transition: Transition) -> str:
+        """What is to be said of a transition that did not come about."""
         name = self.device.function.locator
         wrote = " then ".join(f"{value:#04x}" for value in transition.written)
         if transition.outcome is Outcome.GONE:

@@ -17,7 +17,7 @@ import pytest
 from .commands.arguments import positive_integer, seconds, sectors
 
 if TYPE_CHECKING:
-    from .checks import CheckRun
+    from .judging.result import CheckRun
 
 __all__ = [
     "CheckFailed",
@@ -110,8 +110,8 @@ class DeviceNode(pytest.Collector):
         from uvirtio.bus.locator import parse
         from uvirtio.errors import UsageError
 
-        from .checks.registry import select
         from .driving.triggers import CommandTriggers
+        from .statements import select
 
         words = [word for words in self.config.getoption("--uvirtio-only") for word in words.split(",")]
         try:
@@ -171,8 +171,11 @@ class StatementItem(pytest.Item):
     def _run(self) -> CheckRun:
         from uvirtio.errors import DeviceBusy
 
-        from .checks import CheckRun, run_checks
         from .driving.opening import open_device
+        from .driving.options import RunOptions
+        from .judging.history import History
+        from .judging.result import CheckRun
+        from .scenarios.running import run_checks
 
         option = self.config.getoption
         parent = self.parent
@@ -186,19 +189,18 @@ class StatementItem(pytest.Item):
             parent.locator, strict=option("--uvirtio-strict"), timeout=option("--uvirtio-timeout"),
             hold=option("--uvirtio-hold"), only=[self.name],
         )  # fmt: skip
-        told = {
-            "scratch": option("--uvirtio-scratch"),
-            "peer": option("--uvirtio-peer"),
-            "pairs": option("--uvirtio-pairs"),
-            "provoke": option("--uvirtio-provoke"),
-        }
+        options = RunOptions(
+            dialect=option("--uvirtio-dialect"), scratch=option("--uvirtio-scratch"), peer=option("--uvirtio-peer"),
+            pairs=option("--uvirtio-pairs"), timeout=run.timeout, hold=run.hold, strict=run.strict,
+            provoke=option("--uvirtio-provoke"),
+        )  # fmt: skip
         deadline = time.monotonic() + BUSY
         while True:
             try:
                 with open_device(
-                    parent.locator, timeout=run.timeout, record=True, force=option("--uvirtio-force")
+                    parent.locator, timeout=run.timeout, recorder=History, force=option("--uvirtio-force")
                 ) as device:
-                    run_checks(run, device, dialect=option("--uvirtio-dialect"), triggers=triggers, **told)
+                    run_checks(run, device, options, triggers=triggers)
                 return run
             except DeviceBusy:
                 # Another worker judges it just now.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uvirtio.access.trace import Recorder
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
 from uvirtio.emulated.behaviour import Behaviour
-from uvirtio_tools.checks import CheckResult, CheckRun, run_checks
+from uvirtio_tools.driving.options import RunOptions
+from uvirtio_tools.judging.history import History
+from uvirtio_tools.judging.result import CheckResult, CheckRun
+from uvirtio_tools.scenarios.running import run_checks
 
 Results = dict[str, CheckResult]
 
@@ -34,8 +36,9 @@ def judge(
     if tamper is not None:
         tamper(bus)
     run = CheckRun(locator, strict=strict, cycles=cycles, seed=seed, only=[word for word in only.split(",") if word])
-    with Device(bus, recorder=Recorder(bus.clock)) as driven:
-        run_checks(run, driven, dialect=dialect, provoke=provoke)
+    with Device(bus, recorder=History(bus.clock)) as driven:
+        options = RunOptions(dialect=dialect, strict=strict, cycles=cycles, seed=seed, provoke=provoke)
+        run_checks(run, driven, options)
     return run
 
 

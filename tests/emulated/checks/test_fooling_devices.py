@@ -190,14 +190,14 @@ def test_buffers_that_are_used_while_suspended_are_a_failure_whichever_check_see
         assert "this breaks V4 as well" in results(run)[only].finding.remarks[0]
 
 
-def test_what_another_check_saw_broken_fails_although_its_own_check_passed() -> None:
+def test_what_another_scenario_shows_broken_fails_although_its_own_have_passed() -> None:
     class SometimesWorksOn(Behaviour):
         count = 0
 
         def present_suspended(self) -> None:
             super().present_suspended()
             SometimesWorksOn.count += 1
-            if SometimesWorksOn.count % 7 == 0:
+            if SometimesWorksOn.count > 20:  # more than the scenarios of V4 take
                 self.device.clock.call_at(self.device.clock.now() + 1e-3, self._work)
 
         def _work(self) -> None:

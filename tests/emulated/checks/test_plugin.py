@@ -83,7 +83,7 @@ def test_what_cannot_be_understood_is_a_usage_error(tmp_path: Path, words: tuple
 
 def test_without_a_device_it_does_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_own.py").write_text(
-        "import sys\n\ndef test_own():\n    assert 'uvirtio_tools.checks' not in sys.modules\n"
+        "import sys\n\ndef test_own():\n    assert 'uvirtio_tools.scenarios' not in sys.modules\n"
     )
     done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.emulated.checks.judging import judge, results, words
-from uvirtio_tools.checks.stress import FILLS, MOMENTS, plans
+from uvirtio_tools.scenarios.stress import FILLS, MOMENTS, plans
 
 
 @pytest.mark.parametrize("kind", ["rng", "blk?size=1M", "net?peer=echo", "console?peer=echo"])

@@ -6,7 +6,7 @@ import pytest
 
 from uvirtio.access.trace import Access, Event, Published
 from uvirtio.spec.dialects import RFC, V1_4
-from uvirtio_tools.checks.duties import Duties
+from uvirtio_tools.statements.driver import Duties
 
 
 def write(

@@ -7,8 +7,13 @@ import pytest
 from uvirtio.errors import UsageError
 from uvirtio.spec.dialects import CHROMIUM, DIALECTS, V1_4
 from uvirtio.spec.statements import STATEMENTS, Level
-from uvirtio_tools.checks.registry import applies, checks_for, select
-from uvirtio_tools.judging.verdict import VERDICTS, Finding, Verdict, failed, passed, skipped, weigh
+from uvirtio_tools.judging.verdict import VERDICTS, Finding, Verdict, applies, skipped, weigh
+from uvirtio_tools.scenarios import DANGEROUS, every_scenario, scenarios_for
+from uvirtio_tools.statements import every_judgement, select
+
+
+def failed(summary: str = "") -> Finding:
+    return Finding(Verdict.FAIL, summary)
 
 
 def weighed(id_: str, finding: Finding, *, strict: bool = False, chromium: bool = False) -> Verdict:
@@ -16,30 +21,38 @@ def weighed(id_: str, finding: Finding, *, strict: bool = False, chromium: bool 
 
 
 def test_a_broken_must_fails_and_a_broken_should_warns_unless_strict() -> None:
-    assert weighed("V4", failed("", "", "")) is Verdict.FAIL
-    assert weighed("V10", failed("", "", "")) is Verdict.WARN
-    assert weighed("V10", failed("", "", ""), strict=True) is Verdict.FAIL
+    assert weighed("V4", failed()) is Verdict.FAIL
+    assert weighed("V10", failed()) is Verdict.WARN
+    assert weighed("V10", failed(), strict=True) is Verdict.FAIL
     assert weighed("V15", Finding(Verdict.WARN, ""), strict=True) is Verdict.FAIL
 
 
 def test_what_the_specification_leaves_open_is_information_even_when_strict() -> None:
-    assert weighed("I2", failed("", "", ""), strict=True) is Verdict.INFO
+    assert weighed("I2", failed(), strict=True) is Verdict.INFO
     assert weighed("I2", skipped("")) is Verdict.SKIP
 
 
 def test_virtio_1_4_is_information_for_a_device_of_the_chromium_draft() -> None:
-    finding = failed("queues run on", "", "")
+    finding = failed("queues run on")
     assert weighed("V4", finding, strict=True, chromium=True) is Verdict.INFO
     assert finding.summary == "differs from 1.4: queues run on"
-    assert weighed("V4", passed(""), chromium=True) is Verdict.INFO
-    assert weighed("C2", failed("", "", ""), chromium=True) is Verdict.FAIL
+    assert weighed("V4", Finding(Verdict.PASS, ""), chromium=True) is Verdict.INFO
+    assert weighed("C2", failed(), chromium=True) is Verdict.FAIL
 
 
-def test_every_statement_has_a_check_in_each_of_its_dialects() -> None:
+def test_every_statement_has_a_judgement_and_in_each_of_its_dialects_a_scenario_that_is_for_it() -> None:
+    assert set(every_judgement()) == set(STATEMENTS)
     for dialect in DIALECTS.values():
-        judged = {statement.id for statement, _ in checks_for(STATEMENTS, dialect)}
-        assert judged == {id_ for id_, row in STATEMENTS.items() if applies(row, dialect)}
+        judged = {id_ for id_, row in STATEMENTS.items() if applies(row, dialect)}
         assert judged >= {id_ for id_, row in STATEMENTS.items() if dialect.name in row.dialects}
+        served = {id_ for each in scenarios_for(judged, dialect) for id_ in (*each.shows, *each.also)}
+        assert judged <= served
+
+
+def test_every_scenario_says_what_it_is_for_and_speaks_of_statements_that_there_are() -> None:
+    for each in every_scenario():
+        assert each.shows, each.name
+        assert {*each.shows, *each.also} <= set(STATEMENTS), each.name
 
 
 def test_the_catalogue_is_complete_and_speaks_of_what_there_is() -> None:
@@ -59,12 +72,14 @@ def test_the_catalogue_is_complete_and_speaks_of_what_there_is() -> None:
     }
 
 
-def test_whether_the_device_suspends_is_judged_first_and_the_dangerous_last() -> None:
-    order = [statement for statement, _ in checks_for(STATEMENTS, V1_4)]
-    assert [row.id for row in order[:2]] == ["V8", "V9"]
-    positions = [row.order for row in order]
-    assert positions == sorted(positions)
-    assert {row.id for row in order if row.dangerous} == {"V14", "I4", "I8"}
+def test_whether_the_device_suspends_is_seen_first_and_what_may_do_harm_last() -> None:
+    scenarios = scenarios_for(STATEMENTS, V1_4)
+    assert "V8" in scenarios[0].shows
+    assert "V9" in scenarios[1].shows
+    order = [each.order for each in scenarios]
+    assert order == sorted(order)
+    assert {each.shows[0] for each in scenarios if each.order == DANGEROUS} == {"V14", "I4", "I8"}
+    assert scenarios[-1].shows == ("S2",)
 
 
 def test_ids_are_chosen_by_name_and_by_family_and_unknown_ones_are_refused() -> None:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from uvirtio.access.trace import Recorder
 from uvirtio.bus.emulated import EmulatedBus, open_emulated
 from uvirtio.bus.locator import parse
 from uvirtio.device import Device
@@ -19,11 +18,18 @@ from uvirtio.emulated.model import DeviceModel
 from uvirtio.emulated.queue import DeviceQueue
 from uvirtio.emulated.ring import Chain
 from uvirtio.emulated.types import TYPES
+from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
-from uvirtio_drivers.workload import Driver
+from uvirtio_drivers.workload import Driver, Workload
+from uvirtio_tools.driving.bring_up import BringUp
+from uvirtio_tools.driving.options import RunOptions
+from uvirtio_tools.judging.history import History
+from uvirtio_tools.judging.stage import Stage
+from uvirtio_tools.judging.suspend_run import Cycle
+from uvirtio_tools.scenarios.cycling import Cycles
 
-__all__ = ["Answer", "Seen", "Stand", "running", "stand_in"]
+__all__ = ["Answer", "Seen", "Stand", "running", "stand_in", "suspends_of"]
 
 
 class Seen:
@@ -119,7 +125,7 @@ def running(
         TYPES["stand-in"], locator = locator, "emulated:stand-in" + parameters
     bus = open_emulated(parse(locator))
     bus.surroundings = replace(bus.surroundings, **known)
-    with Device(bus, timeout=timeout, recorder=Recorder(bus.clock) if recorded else None) as device:
+    with Device(bus, timeout=timeout, recorder=History(bus.clock) if recorded else None) as device:
         device.begin()
         device.negotiate(driver_class.FEATURES | Features.of(43), dependencies=driver_class.DEPENDENCIES)
         for index, limit in driver_class.queues(device).items():
@@ -129,3 +135,17 @@ def running(
         driver.start()
         yield driver, device, bus
     TYPES.pop("stand-in", None)
+
+
+def suspends_of(driver: Any, device: Device, workload: Workload, count: int, *, hold: float = 0.02) -> Iterator[Cycle]:
+    """Suspend a device that runs, again and again, as ``uvirtio suspend`` does; each is made as it is asked for.
+
+    The device has to be one that is ``recorded``.
+    """
+    bring_up = BringUp(device, RunOptions())
+    bring_up.driver, bring_up.workload = driver, workload
+    cycles = Cycles(Stage.of(bring_up, V1_4))
+    cycles.prove()
+    for number in range(1, count + 1):
+        yield cycles.run(number, hold)
+    cycles.close()

@@ -7,7 +7,7 @@ from struct import iter_unpack, pack, unpack
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
 from uvirtio.errors import CannotRun, DeviceMisbehaved, DeviceTimeout, SuspendedError, UsageError, WorkloadFailed
 from uvirtio.spec.devices import balloon as spec
 from uvirtio.spec.dialects import V1_4
@@ -18,7 +18,6 @@ from uvirtio_drivers import workload_of
 from uvirtio_drivers.balloon import Balloon
 from uvirtio_drivers.balloon_pages import page_numbers
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 
 def take(_seen: Seen) -> int:
@@ -178,8 +177,7 @@ def test_a_hundred_suspends_with_requests_in_flight_lose_nothing() -> None:
     device_type = balloon_type(features=(spec.STATS_VQ,))
     with running(device_type, Balloon, parameters="?latency=0.003&depth=2", recorded=True) as (balloon, device, bus):
         workload = workload_of(balloon)
-        suspender = Suspender(device, V1_4)
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(balloon, device, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight == 12 for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 0

@@ -9,16 +9,13 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.drivers.disk import Disk, disk_type
-from tests.unit.drivers.support import running
+from tests.unit.drivers.support import running, suspends_of
 from uvirtio.errors import CannotRun, DeviceError, PastTheEnd, ReadOnly, UsageError, WorkloadFailed
 from uvirtio.spec.devices import blk as spec
-from uvirtio.spec.dialects import V1_4
-from uvirtio.suspend import Suspender
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.signature import MARKS, find_signature
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 SECTORS = 4096
 
@@ -242,8 +239,7 @@ def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(disposable: boo
         bus,
     ):
         workload = workload_of(blk)
-        suspender = Suspender(device, V1_4)
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(blk, device, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight == 16 for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 0

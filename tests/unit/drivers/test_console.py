@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
 from uvirtio.errors import CannotRun, DeviceMisbehaved, DeviceTimeout, NotOffered, SuspendedError, WorkloadFailed
 from uvirtio.spec.devices import console as spec
 from uvirtio.spec.dialects import V1_4
@@ -19,7 +19,6 @@ from uvirtio_drivers import workload_of
 from uvirtio_drivers.console import Console, port_queues
 from uvirtio_drivers.console_workload import stream
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 READY, ADD, REMOVE, PORT_READY, CONSOLE, RESIZE, OPEN, NAME = range(8)
 PORTS = 3
@@ -288,8 +287,7 @@ def test_a_hundred_suspends_with_bytes_in_flight_lose_nothing(echoing: bool) -> 
         bus,
     ):
         workload = workload_of(console)
-        suspender = Suspender(device, V1_4)
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(console, device, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight == 16 for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 0

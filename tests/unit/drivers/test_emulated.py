@@ -7,13 +7,10 @@ from random import Random
 
 import pytest
 
-from tests.unit.drivers.support import running
-from uvirtio.spec.dialects import V1_4
+from tests.unit.drivers.support import running, suspends_of
 from uvirtio.spec.ids import DeviceType
-from uvirtio.suspend import Suspender
 from uvirtio_drivers import BUILT_IN, find_driver, find_workload, workload_of
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 LOCATORS = {
     "rng": "emulated:rng?",
@@ -41,8 +38,7 @@ def driver_of(locator: str):  # type: ignore[no-untyped-def]
 def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(locator: str, ring: str) -> None:
     with running(f"{locator}{ring}latency=0.004&depth=3", driver_of(locator), recorded=True) as (driver, device, bus):
         workload = workload_of(driver)
-        suspender = Suspender(device, V1_4)
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(driver, device, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 100

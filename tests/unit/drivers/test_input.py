@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Stand, running, stand_in
+from tests.unit.drivers.support import Answer, Stand, running, stand_in, suspends_of
 from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, SuspendedError, WorkloadFailed
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
@@ -16,7 +16,6 @@ from uvirtio.suspend import Suspender
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.input import AbsInfo, DeviceIds, Event, Input
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 ANSWERS = {
     (1, 0): b"a keyboard",
@@ -149,8 +148,7 @@ def test_an_answer_that_changes_is_noticed() -> None:
 def test_a_hundred_suspends_with_status_in_flight_lose_nothing() -> None:
     with running(input_type(), Input, parameters="?latency=0.003&depth=4", recorded=True) as (device, driven, bus):
         workload = workload_of(device)
-        suspender = Suspender(driven, V1_4)
-        cycles = [run_cycle(driven, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(device, driven, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight == 32 for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 0

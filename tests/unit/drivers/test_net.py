@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
 from uvirtio.errors import (
     DeviceMisbehaved,
     DeviceTimeout,
@@ -30,7 +30,6 @@ from uvirtio_drivers import workload_of
 from uvirtio_drivers.net import Net
 from uvirtio_drivers.net_frames import FrameReader
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 MAC = bytes.fromhex("5254001234 56")
 FRAME = MAC + MAC + b"\x88\xb5" + bytes(range(46))
@@ -388,8 +387,7 @@ def test_a_hundred_suspends_with_frames_in_flight_lose_nothing(echoing: bool) ->
         bus,
     ):
         workload = workload_of(net)
-        suspender = Suspender(device, V1_4)
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(100)]
+        cycles = list(suspends_of(net, device, workload, 100))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(cycle.in_flight == 64 for cycle in cycles)
         assert sum(cycle.left_waiting for cycle in cycles) > 0

@@ -7,7 +7,7 @@ from struct import pack, unpack
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in
+from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
 from uvirtio.emulated.behaviour import Behaviour
 from uvirtio.emulated.faults import FAULTS
 from uvirtio.errors import (
@@ -26,7 +26,6 @@ from uvirtio.suspend import Suspender
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.net import PAIRS, Net
 from uvirtio_drivers.workload import drain
-from uvirtio_tools.cycle import run_cycle
 
 MAC = bytes.fromhex("525400123456")
 FRAME = MAC + MAC + b"\x88\xb5" + bytes(range(46))
@@ -246,16 +245,15 @@ def test_the_workload_uses_the_pairs_that_it_is_told_to(pairs: int | None, queue
 def test_every_pair_has_frames_in_flight_when_it_is_suspended(ring: str) -> None:
     with running(f"emulated:net?queues=3&latency=0.004&depth=3{ring}", Net, recorded=True) as (net, device, bus):
         workload = workload_of(net)
-        suspender = Suspender(device, V1_4)
         under_way = []
-        suspend = suspender.suspend
+        hold = device.hold
 
-        def watched():  # type: ignore[no-untyped-def]
+        def watched(why: str) -> None:
             under_way.append([pair.sending.queue.outstanding for pair in net.pairs])
-            return suspend()
+            hold(why)
 
-        suspender.suspend = watched  # type: ignore[method-assign]
-        cycles = [run_cycle(device, workload, suspender, number=number, hold=0.02) for number in range(20)]
+        device.hold = watched  # type: ignore[method-assign]  # which comes right before the write
+        cycles = list(suspends_of(net, device, workload, 20))
         assert [reason for cycle in cycles for reason in cycle.reasons] == []
         assert all(all(counts) for counts in under_way)
         assert len(under_way) == 20
@@ -276,10 +274,10 @@ class _SecondPairGoesOn(FAULTS["V4"]):  # type: ignore[misc, valid-type]
 def test_a_device_that_goes_on_with_the_second_pair_alone_is_noticed() -> None:
     with running("emulated:net?queues=2&latency=0.004&depth=3", Net, recorded=True) as (net, device, bus):
         workload = workload_of(net)
-        suspender = Suspender(device, V1_4)
-        assert run_cycle(device, workload, suspender, number=1, hold=0.05).reasons == []
+        cycles = suspends_of(net, device, workload, 2, hold=0.05)
+        assert next(cycles).reasons == []
         bus.function.device.behaviour.__class__ = _SecondPairGoesOn
-        reasons = " ".join(run_cycle(device, workload, suspender, number=2, hold=0.05).reasons)
+        reasons = " ".join(next(cycles).reasons)
     assert "queue 3" in reasons
     assert "queue 1" not in reasons
 

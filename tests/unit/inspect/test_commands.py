@@ -10,7 +10,7 @@ import pytest
 
 from uvirtio.errors import SnapshotError
 from uvirtio_tools.cli import main
-from uvirtio_tools.inspect.codec import decode, encode
+from uvirtio_tools.codec import decode, encode
 from uvirtio_tools.inspect.model import Description
 from uvirtio_tools.inspect.snapshot import device_document, load
 from uvirtio_tools.inspect.sources import describe_locator

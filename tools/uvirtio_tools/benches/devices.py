@@ -15,11 +15,12 @@ from random import Random
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, WorkloadFailed
 from uvirtio.programs import environment, python_code
-from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats import blk, net
 from uvirtio.spec.ids import DeviceType
 
+from ..driving.bring_up import BringUp
+from ..driving.options import RunOptions
 from .flow import flow, make_pool
 
 __all__ = ["measure_blk", "measure_net", "measure_rng"]
@@ -32,14 +33,9 @@ _NET_BATCH = 64
 _TRANSMITQ = 1
 
 
-def _start(device: Device, wanted: Features, queues: dict[int, int], without: Features | None) -> None:
+def _start(device: Device, queues: dict[int, int], without: Features | None) -> None:
     """Reset, negotiate, set up these queues (index -> entries) and start."""
-    device.reset()
-    device.begin()
-    device.negotiate(wanted, without=without, dependencies=device_spec(device.identity.type).dependencies)
-    for index, size in queues.items():
-        device.set_up_queue(index, size)
-    device.driver_ok()
+    BringUp(device, RunOptions(without=without or Features()), queues=queues).start()
 
 
 def _expect(device: Device, device_type: int, bench: str) -> None:
@@ -55,7 +51,7 @@ def measure_rng(device: Device, seconds: float, without: Features | None) -> lis
     _expect(device, DeviceType.RNG, "rng")
     rows = []
     for depth in (1, 32):
-        _start(device, Features(), {0: 32}, without)
+        _start(device, {0: 32}, without)
         pool = make_pool(device, 0, (), (_RNG_BYTES,))
         moved = flow(device, pool, seconds, depth=depth)
         rows.append(moved.row("rng", depth, _RNG_BYTES, device.clock.simulated))
@@ -75,7 +71,7 @@ def measure_blk(device: Device, seconds: float, without: Features | None) -> lis
 def _read(device: Device, depth: int, size: int, seconds: float, without: Features | None) -> dict[str, object] | None:
     """One row: reads of so many bytes, anywhere; None where the device is smaller than one."""
     # Three descriptors a buffer where there are no indirect tables; twice the depth, so that some can be prepared.
-    _start(device, Features(), {0: max(8, 4 * depth)}, without)
+    _start(device, {0: max(8, 4 * depth)}, without)
     capacity = device.configuration.read(0, 4) | device.configuration.read(4, 4) << 32
     places, sectors = capacity * blk.SECTOR // size, size // blk.SECTOR
     if not places:
@@ -135,7 +131,7 @@ def measure_net(device: Device, seconds: float, without: Features | None) -> lis
 
 def _transmit(device: Device, size: int, stamped: bool, seconds: float, without: Features | None) -> dict[str, object]:
     """One row: frames of this size, each stamped by Python or as the pool has them."""
-    _start(device, Features(), {0: _NET_BATCH, _TRANSMITQ: 4 * _NET_BATCH}, without)
+    _start(device, {0: _NET_BATCH, _TRANSMITQ: 4 * _NET_BATCH}, without)
     pool = make_pool(device, _TRANSMITQ, (net.HEADER.size + size,), ())
     # Broadcast, from a locally administered address, with an EtherType for experiments.
     frame = b"\xff" * 6 + bytes((2, 0, 0, 0, 0, 1)) + b"\x88\xb5"

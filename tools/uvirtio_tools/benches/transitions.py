@@ -7,7 +7,10 @@ from statistics import median
 
 from uvirtio.device import Device
 from uvirtio.spec.features import Features
-from uvirtio.suspend import Suspender, Transition, choose_dialect
+from uvirtio.suspend import Suspender, Transition
+
+from ..driving.bring_up import BringUp
+from ..driving.options import RunOptions
 
 __all__ = ["measure_suspend"]
 
@@ -22,10 +25,9 @@ def _finished(device: Device, event: str) -> list[float]:
 
 def measure_suspend(device: Device, seconds: float, without: Features | None) -> list[dict[str, object]]:
     """Two rows, suspend and resume: medians in microseconds over 50 cycles or as many as fit into the time."""
-    offered = device.begin()
-    dialect, _ = choose_dialect("auto", offered, device.identity.type, legacy=device.transport.kind == "legacy")
-    device.negotiate(Features(), required=Features.of(dialect.feature), without=without)
-    device.driver_ok()
+    bring_up = BringUp(device, RunOptions(without=without or Features()), queues={})
+    dialect = bring_up.choose()
+    bring_up.proceed()
     suspender = Suspender(device, dialect, device.timeout)
     clock, started = device.clock, device.clock.now()
     seen: dict[str, list[tuple[float, Transition]]] = {"suspend": [], "resume": []}

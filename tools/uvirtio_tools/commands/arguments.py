@@ -15,8 +15,10 @@ __all__ = [
     "add_device",
     "add_force",
     "add_from",
+    "add_history",
     "add_intrusive",
     "add_report_options",
+    "add_statements",
     "add_suspend_options",
     "add_without",
     "add_workload_options",
@@ -26,6 +28,7 @@ __all__ = [
     "positive_integer",
     "sectors",
     "seconds",
+    "statements_of",
 ]
 
 
@@ -147,6 +150,34 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
         "--pairs", metavar="N", type=positive_integer,
         help="how many queue pairs of a network device carry the traffic (default: all that the device has, up to 4)",
     )  # fmt: skip
+
+
+def add_history(parser: argparse.ArgumentParser) -> None:
+    """``--history``: where a device is judged."""
+    parser.add_argument(
+        "--history", metavar="FILE",
+        help="write all that was done and seen to FILE, which `uvirtio judge` judges again without the device",
+    )  # fmt: skip
+
+
+def add_statements(parser: argparse.ArgumentParser) -> None:
+    """``--only`` and ``--strict``; :func:`statements_of` takes the first."""
+    parser.add_argument(
+        "--only", metavar="IDS", action="append", default=[],
+        help="judge these statements only: V1,V4 or a whole family such as V (repeatable)",
+    )  # fmt: skip
+    parser.add_argument("--strict", action="store_true", help="a SHOULD that is broken is a FAIL, not a WARN")
+
+
+def statements_of(args: argparse.Namespace) -> list[str]:
+    """The words that name statements, none for all of them. Raises :class:`UsageError` for one that there is not."""
+    from ..statements import select
+
+    only = [word for words in args.only for word in words.split(",") if word.strip()]
+    if args.only and not only:
+        raise UsageError("--only names no statement")
+    select(only)
+    return only
 
 
 def add_from(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,8 @@ from uvirtio.errors import UsageError
 from .. import exits
 from ..benches.baseline import SCHEMA, VERSION, Row, compare, load
 from ..driving.machine import describe_machine
-from ..driving.opening import feature_bits, open_device
+from ..driving.opening import open_device
+from ..driving.options import feature_bits
 from .arguments import add_common, add_force, add_without, positive_integer, seconds
 
 __all__ = ["BENCHES", "add_arguments", "run"]

@@ -8,21 +8,27 @@ import sys
 from uvirtio.errors import UsageError, UvirtioError
 
 from .. import exits
-from ..checks import CheckRun, run_checks
-from ..checks.registry import select
-from ..driving.opening import feature_bits, open_device
+from ..driving.opening import open_device
+from ..driving.options import RunOptions, feature_bits
+from ..judging.history import History
+from ..judging.history_file import recording
+from ..judging.result import CheckRun
 from ..reports.catalogue import catalogue
 from ..reports.progress import CheckProgress
 from ..reports.writing import emit, show
+from ..scenarios.running import run_checks
 from .arguments import (
     add_common,
     add_device,
+    add_history,
     add_report_options,
+    add_statements,
     add_suspend_options,
     add_workload_options,
     format_of,
     output_of,
     positive_integer,
+    statements_of,
 )
 
 __all__ = ["add_arguments", "run"]
@@ -32,12 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``uvirtio check``."""
     add_device(parser, optional=True)
     add_suspend_options(parser)
-    parser.add_argument(
-        "--only", metavar="IDS", action="append", default=[],
-        help="judge these statements only: V1,V4 or a whole family such as V (repeatable)",
-    )  # fmt: skip
+    add_statements(parser)
     parser.add_argument("--list", action="store_true", help="print the catalogue of statements; needs no device")
-    parser.add_argument("--strict", action="store_true", help="a SHOULD that is broken is a FAIL, not a WARN")
     parser.add_argument(
         "--cycles", metavar="N", type=positive_integer, help="suspends of the stress check (default: 10)"
     )
@@ -55,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a device of this machine fail by a buffer at an address where no memory is (V14); may do harm where "
         "the address is not refused (default: only on devices that are emulated)",
     )  # fmt: skip
+    add_history(parser)
     add_report_options(parser)
     add_common(parser)
 
@@ -68,11 +71,12 @@ def run(args: argparse.Namespace) -> int:
         return exits.HOLDS
     if args.locator is None:
         raise UsageError("check needs a LOCATOR, or --list")
-    only = [word for words in args.only for word in words.split(",") if word.strip()]
-    if args.only and not only:
-        raise UsageError("--only names no statement")
-    select(only)
-    without = feature_bits(args.without)
+    only = statements_of(args)
+    options = RunOptions(
+        dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
+        timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
+        provoke=args.provoke,
+    )  # fmt: skip
     triggers = None
     if args.trigger_command is not None:
         from ..driving.triggers import CommandTriggers
@@ -84,11 +88,13 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     progress = CheckProgress()
     try:
-        with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
-            run_checks(
-                result, device, dialect=args.dialect, without=without, triggers=triggers, scratch=args.scratch, peer=args.peer,
-                pairs=args.pairs, provoke=args.provoke, progress=progress.result,
-            )  # fmt: skip
+        with (
+            open_device(
+                args.locator, trace=args.trace, timeout=args.timeout, recorder=History, force=args.force
+            ) as device,
+            recording(args.history, device, result.recorded),
+        ):
+            run_checks(result, device, options, triggers=triggers, progress=progress.result)
     except KeyboardInterrupt:
         result.interrupted = True
     except UvirtioError as error:

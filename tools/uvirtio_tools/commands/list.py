@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .. import exits
-from ..inspect.codec import encode
+from ..codec import encode
 from ..inspect.model import Description
 from ..inspect.output import console, load_all, print_json, warn
 from ..inspect.render import list_table

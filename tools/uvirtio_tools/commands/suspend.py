@@ -9,10 +9,15 @@ import sys
 from uvirtio.errors import UvirtioError
 
 from .. import exits
-from ..driving.opening import feature_bits, open_device
+from ..driving.opening import open_device
+from ..driving.options import RunOptions, feature_bits
+from ..judging.history import History
+from ..judging.history_file import recording
+from ..judging.suspend_run import SuspendRun
+from ..judging.verdict import Verdict
 from ..reports.cycles import TerminalReport
-from ..suspend_run import SuspendRun, execute
-from .arguments import add_common, add_device, add_suspend_options, add_workload_options, positive_integer
+from ..scenarios.cycling import run_cycles
+from .arguments import add_common, add_device, add_history, add_suspend_options, add_workload_options, positive_integer
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,24 +32,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="traffic during the cycles: the device type's own, or none, which judges the status alone (default: auto)",
     )  # fmt: skip
     add_workload_options(parser)
+    add_history(parser)
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """The command."""
     result = SuspendRun(args.locator)
-    without = feature_bits(args.without)
+    options = RunOptions(
+        dialect=args.dialect, without=feature_bits(args.without), traffic=args.workload != "none", scratch=args.scratch,
+        peer=args.peer, pairs=args.pairs, timeout=args.timeout, hold=args.hold, cycles=args.cycles,
+    )  # fmt: skip
     reporter = None if args.json else TerminalReport(args.cycles)
     try:
-        with open_device(args.locator, trace=args.trace, timeout=args.timeout, record=True, force=args.force) as device:
+        with (
+            open_device(
+                args.locator, trace=args.trace, timeout=args.timeout, recorder=History, force=args.force
+            ) as device,
+            recording(args.history, device, result.recorded),
+        ):
             result.locator = device.function.locator
-            execute(
-                result, device, dialect=args.dialect, cycles=args.cycles, hold=args.hold, timeout=args.timeout,
-                traffic=args.workload != "none", scratch=args.scratch, peer=args.peer, pairs=args.pairs,
-                without=without, progress=reporter.cycle if reporter else None,
-            )  # fmt: skip
+            run_cycles(result, device, options, progress=reporter.cycle if reporter else None)
     except KeyboardInterrupt:
-        result.verdict, result.status = "ERROR", exits.INTERRUPTED
+        result.verdict, result.status = Verdict.ERROR, exits.INTERRUPTED
         result.reason = f"interrupted after {len(result.cycles)} of {args.cycles} cycles; the device has been reset"
     except UvirtioError as error:
         if not result.reason:

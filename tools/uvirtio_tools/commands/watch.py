@@ -68,7 +68,7 @@ def _count(args: argparse.Namespace, view: View) -> None:
         view.refresh()
     device = view.device
     if args.json:
-        from ..inspect.codec import encode
+        from ..codec import encode
 
         if device is not None:
             body: dict[str, object] = {

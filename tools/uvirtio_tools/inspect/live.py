@@ -19,8 +19,8 @@ from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
 from uvirtio.programs import environment, python_module, signal_name
 
+from ..codec import decode
 from .changes import compare
-from .codec import decode
 from .model import Description
 from .sources import describe_open, describe_sysfs
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from uvirtio.spec.status import describe as describe_status
 
-from .codec import hexadecimal
+from ..codec import hexadecimal
 
 __all__ = [
     "Bar",

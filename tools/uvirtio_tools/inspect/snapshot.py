@@ -11,7 +11,7 @@ from typing import Any
 from uvirtio import __version__
 from uvirtio.errors import SnapshotError
 
-from .codec import decode, encode
+from ..codec import decode, encode
 from .model import Description
 
 __all__ = ["DEVICE_SCHEMA", "SNAPSHOT_SCHEMA", "VERSION", "Snapshot", "device_document", "load", "pick"]

@@ -1,1 +1,1 @@
-"""What judging works with: looks at a device, verdicts, the result of a run, latencies."""
+"""The judge: a history of what was done to a device and seen of it, and verdicts per statement over that history."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uvirtio.device import Device
@@ -10,8 +11,7 @@ from uvirtio.queue import QueueState
 from uvirtio.queue.observed import Observed
 from uvirtio.spec.devices import device_spec
 
-__all__ = ["Look", "changed", "read_configuration", "take_look", "watched"]
-
+__all__ = ["Look", "changed", "moved_indices", "read_configuration", "take_look", "used_between", "watched"]
 
 #: Bytes of configuration that are compared where the specification knows no fields of the type.
 _UNKNOWN = 256
@@ -27,7 +27,7 @@ def read_configuration(device: Device) -> bytes:
 
     Raises :class:`~uvirtio.errors.ConfigurationUnstable`.
     """
-    length = device.transport.config_length
+    length = device.configuration.length
     known = device_spec(device.identity.type).config_size
     return device.configuration.piece(0, min(length, known) if known else min(length, _UNKNOWN))
 
@@ -58,7 +58,7 @@ class Look:
         return all(state.device_index == state.seen for state in self.states.values())
 
     def to_json(self) -> dict[str, object]:
-        """As a JSON object."""
+        """As evidence."""
         return {
             "time": self.time,
             "status": None if self.status is None else f"{self.status:#04x}",
@@ -76,7 +76,7 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
-def take_look(device: Device, queues: dict[int, Observed], *, status: bool = False, isr_first: bool = False) -> Look:
+def take_look(device: Device, queues: Mapping[int, Observed], *, status: bool = False, isr_first: bool = False) -> Look:
     """Look at used indices (RAM), ISR (once, which clears it), memory, interrupt count.
 
     The order matters. After a change used indices come first: what shows in them must show in ISR. Before one
@@ -85,10 +85,10 @@ def take_look(device: Device, queues: dict[int, Observed], *, status: bool = Fal
     states: dict[int, QueueState] = {}
     if not isr_first:
         states = {index: queue.state() for index, queue in queues.items()}
-    isr = device.notifications
-    all_ones = isr.all_ones
-    bits: int | None = isr.collect()
-    if isr.all_ones != all_ones:
+    notifications = device.notifications
+    all_ones = notifications.all_ones
+    bits: int | None = notifications.collect()
+    if notifications.all_ones != all_ones:
         bits = None
     if isr_first:
         states = {index: queue.state() for index, queue in queues.items()}
@@ -97,10 +97,10 @@ def take_look(device: Device, queues: dict[int, Observed], *, status: bool = Fal
         memory[f"queue {index} rings"] = _digest(queue.ring_bytes())
         for token, parts in queue.in_flight().items():
             memory[f"queue {index} buffer {token}"] = _digest(b"".join(parts))
-    count = device.notifications.interrupts()
     return Look(
         device.clock.now(), {index: state.device_index for index, state in states.items()}, bits,
-        isr.used, isr.config, isr.both, memory, count, states, device.status.read() if status else None,
+        notifications.used, notifications.config, notifications.both, memory, notifications.interrupts(), states,
+        device.status.read() if status else None,
     )  # fmt: skip
 
 
@@ -111,3 +111,25 @@ def changed(before: Look, after: Look, *, buffers_only: bool = False) -> list[st
         for name, digest in before.memory.items()
         if name in after.memory and after.memory[name] != digest and not (buffers_only and name.endswith("rings"))
     ]
+
+
+def moved_indices(before: Look, after: Look) -> list[str]:
+    """Queues whose used index moved, as sentences."""
+    return [
+        f"queue {index}: used index {before.used[index]} -> {after.used[index]}"
+        for index in before.used
+        if after.used[index] != before.used[index]
+    ]
+
+
+def used_between(before: Mapping[int, QueueState], after: Mapping[int, QueueState]) -> int:
+    """How many entries the used rings of all queues grew by; descriptors in a packed ring."""
+    return sum(_grown(before[index], after[index]) for index in before)
+
+
+def _grown(before: QueueState, after: QueueState) -> int:
+    if before.format != "packed":
+        return (after.device_index - before.device_index) & 0xFFFF
+    # Position and wrap counter (bit 15): a position of the next lap lies one ring size further.
+    lap = ((after.device_index ^ before.device_index) >> 15) * before.size
+    return (after.device_index & 0x7FFF) - (before.device_index & 0x7FFF) + lap

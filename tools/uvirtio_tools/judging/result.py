@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from uvirtio.access.trace import Access, Event, Published
+from uvirtio.access.trace import Access, Published
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
 from uvirtio.spec.statements import STATEMENTS, Statement
@@ -15,6 +15,9 @@ from uvirtio.suspend import Transition
 
 from .. import exits
 from ..driving.machine import describe_machine
+from .events import HistoryEvent
+from .history import Setting
+from .history_file import Recorded
 from .latency import Latency
 from .verdict import Finding, Verdict
 
@@ -26,23 +29,16 @@ VERSION = 1
 KEPT_BAD, KEPT_GOOD = 120, 24
 
 
-def condense(events: Iterable[Event], limit: int) -> list[dict[str, object]]:
-    """The newest accesses as JSON objects, marks left out, with reads that repeat the one before counted."""
-    lines: list[dict[str, object]] = []
-    last: tuple[object, ...] = ()
-    for event in events:
-        if not isinstance(event, Access | Published):
-            continue
-        key = tuple(event)[1:]
-        if lines and key == last and event.kind == "read":
-            lines[-1]["repeated"] = int(str(lines[-1].get("repeated", 1))) + 1
-            lines[-1]["last"] = round(event.time, 9)
-            continue
-        last = key
-        lines.append(event.to_json())
-        if len(lines) > 2 * limit:
-            del lines[:limit]
-    return lines[-limit:]
+def condense(events: Iterable[HistoryEvent], limit: int) -> list[dict[str, object]]:
+    """The newest accesses as JSON objects, with reads that repeat the one before counted."""
+    newest = deque((event for event in events if isinstance(event, Access | Published)), limit)
+    lines = []
+    for event in newest:
+        line = event.to_json()
+        if isinstance(event, Access) and event.repeats > 1:
+            line |= {"repeated": event.repeats, "last": round(event.last, 9)}
+        lines.append(line)
+    return lines
 
 
 @dataclass(slots=True)
@@ -106,6 +102,23 @@ class CheckRun:
     stopped: str = ""
     interrupted: bool = False
     not_offered: str = ""
+
+    def recorded(self) -> Recorded:
+        """What a history of it ends with."""
+        return Recorded(
+            self.locator, self.started, self.machine, self.device, self.offered.mask, self.accepted.mask, self.simulated,
+            self.workload, self.remarks, self.cycles, self.seed, self.only, self.stopped, self.interrupted, self.not_offered,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, recorded: Recorded, setting: Setting, *, strict: bool, only: list[str]) -> CheckRun:
+        """A run as it was recorded, without its results."""
+        return cls(
+            recorded.locator, strict, setting.timeout, setting.hold, recorded.cycles, recorded.seed, only, recorded.started,
+            recorded.machine, recorded.device, setting.speaks, Features(recorded.offered), Features(recorded.accepted),
+            recorded.simulated, recorded.workload, recorded.remarks, stopped=recorded.stopped,
+            interrupted=recorded.interrupted, not_offered=recorded.not_offered,
+        )  # fmt: skip
 
     @property
     def status(self) -> int:

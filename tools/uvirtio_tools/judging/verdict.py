@@ -1,4 +1,4 @@
-"""Verdicts, what a check finds, and what becomes of it in the report."""
+"""Verdicts, and the weight that what was found has for its statement."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from uvirtio.spec.dialects import CHROMIUM, Dialect
+from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
 from uvirtio.spec.statements import Level, Statement
 
-__all__ = ["VERDICTS", "Finding", "Skip", "Verdict", "failed", "info", "passed", "skipped", "weigh"]
+__all__ = ["VERDICTS", "Finding", "Verdict", "applies", "skipped", "weigh"]
 
 
 class Verdict(Enum):
@@ -41,7 +41,7 @@ VERDICTS: dict[str, tuple[bool, str, str]] = {
 
 @dataclass(slots=True)
 class Finding:
-    """What a check found out: verdict (FAIL for "broken", whatever the level), a sentence, and what it rests on.
+    """What was found out about a statement: verdict (FAIL for "broken", whatever the level), a sentence, and what it rests on.
 
     ``evidence`` is JSON-ready: looks at rings, buffers and ISR, the transition, bytes read and written.
     """
@@ -56,28 +56,16 @@ class Finding:
     allowed: bool = False
 
 
-class Skip(Exception):
-    """Raised by a check that cannot show anything here; the message says what was missing."""
-
-
-def passed(summary: str, **evidence: object) -> Finding:
-    """The statement holds, and that was shown."""
-    return Finding(Verdict.PASS, summary, evidence=dict(evidence))
-
-
-def failed(summary: str, expected: str, observed: str, **evidence: object) -> Finding:
-    """The statement is broken."""
-    return Finding(Verdict.FAIL, summary, expected, observed, dict(evidence))
-
-
-def info(summary: str, **evidence: object) -> Finding:
-    """Worth knowing; the specification does not say."""
-    return Finding(Verdict.INFO, summary, evidence=dict(evidence))
-
-
 def skipped(why: str) -> Finding:
     """Nothing could be shown."""
     return Finding(Verdict.SKIP, why)
+
+
+def applies(statement: Statement, dialect: Dialect) -> bool:
+    """Whether a statement is looked at for a device of this dialect: its own, and virtio 1.4's for Chromium."""
+    if dialect.name in statement.dialects:
+        return True
+    return dialect is CHROMIUM and V1_4.name in statement.dialects and not statement.id.startswith(("I", "D"))
 
 
 _UNBOUND: dict[Verdict, Callable[[Finding], str]] = {

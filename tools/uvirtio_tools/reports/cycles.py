@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import exits
-from ..cycle import Cycle
-from ..suspend_run import SuspendRun
+from ..judging.suspend_run import Cycle, SuspendRun
+from ..judging.verdict import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +59,7 @@ class TerminalReport:
 
         # Why nothing was judged is a message, and goes to stderr.
         reason = "nothing was judged" if run.status == exits.NOT_OFFERED else run.reason
-        console.print(Text.assemble((run.verdict, styles.get(run.verdict, "bold")), f"  {reason}"))
+        console.print(Text.assemble((run.verdict.value, styles.get(run.verdict.value, "bold")), f"  {reason}"))
 
 
 def _print_head(console: Console, run: SuspendRun) -> None:
@@ -104,7 +104,7 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
     for name in ("cycle", "suspend", "reads", "status", "in flight", "waiting", "resume", "reads", "verdict"):
         table.add_column(name, justify="left" if name in ("status", "verdict") else "right", no_wrap=True)
     shown = run.cycles if len(run.cycles) <= 10 else [*run.cycles[:5], None, *run.cycles[-4:]]
-    failing = [cycle for cycle in run.cycles if cycle.verdict != "PASS" and cycle not in shown]
+    failing = [cycle for cycle in run.cycles if cycle.verdict is not Verdict.PASS and cycle not in shown]
     for cycle in [*shown, *failing[:10]]:
         if cycle is None:
             table.add_row(*["..."] * 9)
@@ -119,7 +119,7 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
             str(cycle.left_waiting),
             f"{up.seconds * 1e3:.3f}" if up else "-",
             str(up.reads) if up else "-",
-            cycle.verdict,
+            cycle.verdict.value,
         )
     console.print(table)
     if len(run.cycles) > 1:

@@ -16,7 +16,7 @@ from uvirtio.bus.locator import parse
 from uvirtio.errors import DeviceGone, UvirtioError
 from uvirtio.spec.status import GONE, Status
 
-from ..inspect.codec import decode
+from ..codec import decode
 from ..inspect.model import Description
 from .client import Client, run_command
 from .dialogs import Confirm

@@ -10,29 +10,31 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from uvirtio.access.trace import Access, Published, Recorder
+from uvirtio.access.trace import Access, Published
 from uvirtio.bus.locator import parse
 from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DriverMisuse, NotOffered, UvirtioError
+from uvirtio.errors import DriverMisuse, UvirtioError
 from uvirtio.queue import QueueState
-from uvirtio.spec.features import Features
 from uvirtio.spec.status import describe
 from uvirtio.status import Phase
-from uvirtio.suspend import Suspender, choose_dialect
-from uvirtio_drivers import workload_of
-from uvirtio_drivers.workload import Driver, Workload, drain
+from uvirtio.suspend import Suspender
+from uvirtio_drivers.workload import Workload, drain
 
-from ..cycle import CycleRunner
-from ..driving.options import find_working_driver
+from ..codec import encode
+from ..driving.bring_up import BringUp
+from ..driving.options import RunOptions
 from ..inspect.build import ring_of
-from ..inspect.codec import encode
 from ..inspect.model import Description
 from ..inspect.sources import describe_open
+from ..judging.history import History
+from ..judging.stage import Stage
+from ..scenarios.cycling import Cycles
 
 __all__ = ["Session", "main"]
 
@@ -46,21 +48,28 @@ class Session:
     """One open device and what was done with it. Every verb raises :class:`UvirtioError` or does its step."""
 
     def __init__(self, locator: str, *, timeout: float = 10.0, force: bool = False) -> None:
+        self._accesses: deque[Access | Published] = deque(maxlen=_TRACE)
+        self._made = 0
         function = open_function(locator, force=force)
         try:
-            self.recorder = Recorder(function.clock)
-            self.device = Device(function, recorder=self.recorder, timeout=timeout)
+            self.device = Device(function, recorder=History(function.clock, self._note), timeout=timeout)
         except BaseException:
             function.close()
             raise
         self.timeout = timeout
-        self.driver: Driver | None = None
-        self.workload: Workload | None = None
-        self.suspender: Suspender | None = None
-        self.runner: CycleRunner | None = None
-        self.notes: list[str] = []
-        self._seen = 0
+        self._bring_up: BringUp | None = None
+        self._suspender: Suspender | None = None
+        self._cycles: Cycles | None = None
         self._description: Description | None = None
+
+    def _note(self, access: Access | Published) -> None:
+        self._made += 1
+        self._accesses.append(access)
+
+    @property
+    def workload(self) -> Workload | None:
+        """The workload, None before the device has been initialised and where there is none."""
+        return self._bring_up.workload if self._bring_up is not None else None
 
     def do(self, step: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Do one step by its name; what it has to say beyond the state."""
@@ -81,37 +90,13 @@ class Session:
 
     def start(self, dialect: str = "auto") -> dict[str, Any]:
         """Initialise: reset, negotiate with SUSPEND where it is offered, queues, DRIVER_OK."""
-        device = self.device
-        offered = device.begin()
-        extra, chosen = Features(), None
-        self.notes = []
-        try:
-            chosen, self.notes = choose_dialect(
-                dialect, offered, device.identity.type, legacy=device.transport.kind == "legacy"
-            )
-            extra = Features.of(chosen.feature)
-        except NotOffered as error:
-            self.notes = [str(error)]
-        driver_class: type[Driver] | None = None
-        try:
-            driver_class = find_working_driver(device.identity.type)
-        except CannotRun as error:
-            self.notes.append(str(error))
-        wanted = (driver_class.FEATURES if driver_class else Features()) | extra
-        device.negotiate(wanted, required=extra, dependencies=driver_class.DEPENDENCIES if driver_class else None)
-        if driver_class is not None:
-            for index, limit in driver_class.queues(device).items():
-                device.set_up_queue(index, limit)
-        device.driver_ok()
-        self.driver = self.workload = self.runner = None
-        if driver_class is not None:
-            self.driver = driver_class(device)
-            self.driver.start()
-            self.workload = workload_of(self.driver)
-        self.suspender = Suspender(device, chosen, self.timeout) if chosen else None
-        if self.suspender is not None:
-            self.runner = CycleRunner(device, self.workload, self.suspender, hold=0.0)
-        return {"notes": self.notes}
+        self._forget()
+        bring_up = self._bring_up = BringUp(self.device, RunOptions(dialect=dialect, timeout=self.timeout))
+        not_offered = bring_up.choose_if_offered()
+        bring_up.proceed()
+        if bring_up.dialect is not None:
+            self._suspender = Suspender(self.device, bring_up.dialect, self.timeout)
+        return {"notes": [*([not_offered] if not_offered else []), *bring_up.remarks]}
 
     def submit(self) -> dict[str, Any]:
         """Make requests available, without a notification."""
@@ -131,49 +116,62 @@ class Session:
 
     def suspend(self) -> dict[str, Any]:
         """Suspend."""
-        return {"transition": self._suspender().suspend().to_json()}
+        return {"transition": self._suspending().suspend().to_json()}
 
     def resume(self) -> dict[str, Any]:
         """Resume."""
-        return {"transition": self._suspender().resume().to_json()}
+        return {"transition": self._suspending().resume().to_json()}
 
     def cycle(self, number: int = 1, hold: float = 0.2) -> dict[str, Any]:
         """One whole cycle under the workload, judged; before the first one, requests without a suspend."""
-        self._suspender()
-        assert self.runner is not None
-        if number == 1:
-            self.runner.warm_up()
-        self.runner.hold = hold
-        return {"cycle": self.runner.run(number).to_json()}
+        dialect = self._suspending().dialect
+        if number == 1 or self._cycles is None:
+            self._stop_cycles()
+            assert self._bring_up is not None, "a device that can be suspended has been brought up"
+            self._cycles = Cycles(Stage.of(self._bring_up, dialect))
+            self._cycles.prove()
+        return {"cycle": self._cycles.run(number, hold).to_json()}
 
     def reset(self) -> dict[str, Any]:
         """Reset the device; it can be started again."""
         self.device.reset()
-        self.driver = self.workload = self.suspender = self.runner = None
+        self._forget()
         return {}
+
+    def _forget(self) -> None:
+        self._stop_cycles()
+        if self._bring_up is not None:
+            self._bring_up.forget()
+        self._bring_up = self._suspender = None
+
+    def _stop_cycles(self) -> None:
+        if self._cycles is not None:
+            self._cycles.close()
+            self._cycles = None
 
     def _traffic(self) -> Workload:
         if self.workload is None:
             raise DriverMisuse("there is no workload: initialise the device first (its type may have no driver here)")
         return self.workload
 
-    def _suspender(self) -> Suspender:
-        if self.suspender is None:
+    def _suspending(self) -> Suspender:
+        if self._suspender is None:
             raise DriverMisuse("initialise the device first; it has to offer SUSPEND")
-        return self.suspender
+        return self._suspender
 
     def trace(self) -> dict[str, Any]:
         """The register accesses since the last call, the newest ones where there are too many."""
-        events = [event for event in self.recorder.since(self._seen) if isinstance(event, Access | Published)]
-        self._seen = self.recorder.dropped + len(self.recorder.events)
-        return {"trace": [event.to_json() for event in events[-_TRACE:]], "left_out": max(0, len(events) - _TRACE)}
+        accesses, left_out = [access.to_json() for access in self._accesses], self._made - len(self._accesses)
+        self._accesses.clear()
+        self._made = 0
+        return {"trace": accesses, "left_out": left_out}
 
     def state(self) -> dict[str, Any]:
         """Everything that there is to show now."""
         device = self.device
         rings = {index: queue.state() for index, queue in device.queues.items()}
         workload = self.workload
-        dialect = self.suspender.dialect if self.suspender else None
+        dialect = self._suspender.dialect if self._suspender else None
         return {
             "phase": device.phase.value,
             "simulated": device.clock.simulated,

@@ -1,21 +1,22 @@
 """The driver's own duties (D1 to D7, R1, R2), judged from what it did: register accesses, publishes, notifications.
 
-What a check did in deliberate deviation is tagged in the record and not judged.
+What was done in deliberate deviation is tagged in the history and not judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from uvirtio.access.trace import Access, Event, Published
-from uvirtio.spec.dialects import Dialect
+from uvirtio.access.trace import Access, Published
+from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.registers import COMMON
 from uvirtio.spec.status import Status, describe
 
-from ..judging.verdict import Finding, Skip, failed, passed
-from .bench import Bench
-from .registry import check
+from ..judging.events import HistoryEvent
+from ..judging.history import Window
+from ..judging.observation import Observation, broken, kept, moot
+from . import judges
 
 __all__ = ["Duties"]
 
@@ -48,7 +49,7 @@ class Duties:
     #: Bits that a deviation has set: that they are not set again is no clearing.
     _odd: int = 0
 
-    def follow(self, records: Iterable[Event]) -> Duties:
+    def follow(self, records: Iterable[HistoryEvent]) -> Duties:
         """Judge records, in order; returns itself."""
         for record in records:
             if isinstance(record, Published):
@@ -149,29 +150,33 @@ _OCCASIONS = {
 }
 
 
-def _judge(id_: str, bench: Bench) -> Finding:
-    if not Duties(bench.dialect).follow(bench.history).suspends:
-        bench.start()
-        if bench.workload is not None:
-            bench.load()
-        bench.suspend()
-        bench.resume()
-        if bench.workload is not None:
-            bench.drain("waiting for what was outstanding at the suspend")
-    duties = Duties(bench.dialect).follow([*bench.history, *bench.records()])
-    if broken := duties.broken.get(id_):
-        return failed(f"broken {len(broken)} time(s) by this driver", "the duty is kept", broken[0], all=broken[:10])
-    name, sentence = _OCCASIONS[id_]
-    occasions = getattr(duties, name)
-    if not occasions or not duties.suspends:
-        raise Skip("there was no occasion to break it")
-    return passed(sentence.format(occasions))
+_DUTIES = "duties"
+
+
+def _follow(window: Window) -> tuple[Duties, dict[str, list[str]]]:
+    """The driver as it has been followed up to the end of this window, and what it has broken in it."""
+    found: tuple[Duties, dict[str, list[str]]] | None = window.answers.get(_DUTIES)
+    if found is None:
+        duties = window.memory.setdefault(_DUTIES, Duties(window.setting.speaks or V1_4))
+        before = {id_: len(seen) for id_, seen in duties.broken.items()}
+        duties.follow(window.events)
+        fresh = {id_: seen[before.get(id_, 0) :] for id_, seen in duties.broken.items()}
+        found = window.answers[_DUTIES] = duties, fresh
+    return found
 
 
 def _register(id_: str) -> None:
-    @check(id_)
-    def duty(bench: Bench) -> Finding:
-        return _judge(id_, bench)
+    @judges(id_)
+    def duty(window: Window) -> Iterator[Observation]:
+        duties, fresh = _follow(window)
+        if broke := fresh.get(id_):
+            yield broken(f"broken {len(broke)} time(s) by this driver", "the duty is kept", broke[0], all=broke[:10])
+        name, sentence = _OCCASIONS[id_]
+        occasions = getattr(duties, name)
+        if occasions and duties.suspends:
+            yield kept(sentence.format(occasions))
+        else:
+            yield moot("there was no occasion to break it")
 
 
 for _id in _OCCASIONS:

@@ -1,0 +1,200 @@
+"""The judge: hears every window, keeps what each statement made of it, and gives a finding per statement in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from uvirtio.spec.dialects import V1_4
+from uvirtio.spec.statements import STATEMENTS, Statement
+
+from .history import Setting, Window
+from .observation import Kind, Observation
+from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
+from .verdict import Finding, Verdict, applies, skipped, weigh
+
+__all__ = ["Judge", "Judgement", "Tally"]
+
+#: How a scenario may end, and what became of statements that it was for and that saw nothing in it.
+_ERRORS = ("not working", "overdue", "gone", "error")
+
+
+class Judgement(Protocol):
+    """Says what windows show about one statement."""
+
+    def __call__(self, window: Window, /) -> Iterator[Observation]:
+        """What one window shows."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """An observation and the window that it comes from. ``own``: of a scenario that is for the statement."""
+
+    observation: Observation
+    window: Window
+    own: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was seen of one statement so far: the first and the latest observation of each kind, and the latest of its own."""
+
+    first: dict[Kind, _Seen] = field(default_factory=dict)
+    last: dict[Kind, _Seen] = field(default_factory=dict)
+    own: dict[Kind, _Seen] = field(default_factory=dict)
+    #: Why a scenario that is for it came to nothing, as an error.
+    error: _Seen | None = None
+
+    def add(self, seen: _Seen) -> None:
+        """One more."""
+        kind = seen.observation.kind
+        self.first.setdefault(kind, seen)
+        self.last[kind] = seen
+        if seen.own:
+            self.own[kind] = seen
+
+
+class Judge:
+    """Listens to a history. ``judgements``: id -> what judges it; statements of other dialects are left out."""
+
+    def __init__(self, judgements: Mapping[str, Callable[[], Judgement]], setting: Setting, *, strict: bool) -> None:
+        self._setting = setting
+        self._dialect = setting.speaks or V1_4
+        self._strict = strict
+        self._judgements: dict[str, Judgement] = {
+            id_: make()
+            for id_, make in judgements.items()
+            if id_ in STATEMENTS and applies(STATEMENTS[id_], self._dialect)
+        }
+        self.tallies: dict[str, Tally] = {id_: Tally() for id_ in self._judgements}
+
+    def hear(self, window: Window) -> dict[str, list[Observation]]:
+        """Judge a window; what each statement made of it."""
+        found: dict[str, list[Observation]] = {}
+        for id_, judgement in self._judgements.items():
+            if observations := list(judgement(window)):
+                found[id_] = observations
+        for id_, observations in list(found.items()):
+            for observation in observations:
+                for other, how in observation.also.items():
+                    if other in self.tallies:
+                        more = Observation(
+                            Kind.BROKEN, _ALSO, STATEMENTS[other].text, f"{how} (seen in {id_})", observation.evidence
+                        )
+                        found.setdefault(other, []).append(more)
+        for id_, observations in found.items():
+            for observation in observations:
+                self.tallies[id_].add(self._seen(id_, observation, window))
+        if (ended := window.ended) is not None:
+            self._note_end(window, ended.how, ended.text, found)
+        return found
+
+    def _note_end(self, window: Window, how: str, text: str, found: Mapping[str, list[Observation]]) -> None:
+        for id_ in window.shows:
+            if id_ not in self.tallies:
+                continue
+            kind = Kind.MOOT
+            seen = self._seen(id_, Observation(kind, text), window)
+            if how in _ERRORS:
+                if not any(each.kind is Kind.BROKEN for each in found.get(id_, ())):
+                    self.tallies[id_].error = self.tallies[id_].error or seen
+            elif id_ not in found:
+                self.tallies[id_].add(seen)
+
+    @staticmethod
+    def _seen(id_: str, observation: Observation, window: Window) -> _Seen:
+        return _Seen(observation, window, id_ in window.shows)
+
+    def shown(self, id_: str) -> bool:
+        """Whether something was found out about a statement, other than that there was no occasion."""
+        tally = self.tallies[id_]
+        return tally.error is not None or any(kind is not Kind.MOOT for kind in tally.first)
+
+    def heard(self, id_: str) -> bool:
+        """Whether a scenario that is for a statement has run."""
+        tally = self.tallies[id_]
+        return self.shown(id_) or any(seen.own for seen in tally.first.values())
+
+    def results(self, ids: Iterable[str], *, stopped: str = "", interrupted: bool = False) -> list[CheckResult]:
+        """What was found out about these, weighed; or that the run was ``stopped`` or interrupted before."""
+        return [self._result(id_, stopped, interrupted) for id_ in ids if id_ in self.tallies]
+
+    @staticmethod
+    def not_offered(ids: Iterable[str]) -> list[CheckResult]:
+        """For a device that offers no suspend."""
+        return [CheckResult(STATEMENTS[id_], skipped("SUSPEND is not offered")) for id_ in ids]
+
+    def _result(self, id_: str, stopped: str, interrupted: bool) -> CheckResult:
+        if not self.shown(id_) and interrupted:
+            return CheckResult(STATEMENTS[id_], skipped("interrupted before a verdict"))
+        if stopped and not self.heard(id_):
+            return CheckResult(STATEMENTS[id_], skipped(f"not run: {stopped}"))
+        return self.result(id_)
+
+    def result(self, id_: str) -> CheckResult:
+        """What was found out about one statement, weighed."""
+        statement, tally = STATEMENTS[id_], self.tallies[id_]
+        seen, finding = self._conclude(statement, tally)
+        binding = bool(seen and seen.observation.kind is Kind.BROKEN and self._others(id_, seen.observation))
+        if seen is not None and binding:
+            others = self._others(id_, seen.observation)
+            finding.remarks += [f"this breaks {other} as well: {how}" for other, how in others.items()]
+        weigh(finding, statement, self._dialect, strict=self._strict, binding=binding)
+        result = CheckResult(statement, finding)
+        if seen is not None:
+            closely = finding.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
+            result.seconds, result.deviations = seen.window.seconds, seen.window.deviations
+            result.accesses = condense(seen.window.events, KEPT_BAD if closely else KEPT_GOOD)
+        return result
+
+    def weight(self, id_: str, observation: Observation) -> Verdict:
+        """What a broken statement weighs by itself."""
+        finding = Finding(Verdict.FAIL, observation.summary)
+        binding = bool(self._others(id_, observation))
+        return weigh(finding, STATEMENTS[id_], self._dialect, strict=self._strict, binding=binding).verdict
+
+    def _others(self, id_: str, observation: Observation) -> dict[str, str]:
+        dialect = self._dialect.name
+        return {o: how for o, how in observation.also.items() if o != id_ and dialect in STATEMENTS[o].dialects}
+
+    def _conclude(self, statement: Statement, tally: Tally) -> tuple[_Seen | None, Finding]:
+        first = tally.first
+        if (seen := first.get(Kind.BROKEN)) is not None:
+            return seen, self._failed(seen, tally)
+        if tally.error is not None:
+            return tally.error, Finding(Verdict.ERROR, tally.error.observation.summary)
+        if (seen := first.get(Kind.NOTED)) is not None:
+            finding = _finding(Verdict.WARN, seen)
+            finding.allowed = not seen.observation.strict
+            return seen, finding
+        for kind, verdict in ((Kind.KEPT, Verdict.PASS), (Kind.TOLD, Verdict.INFO)):
+            if (seen := tally.own.get(kind) or tally.last.get(kind)) is not None:
+                return seen, _finding(verdict, seen)
+        if (seen := _reason(tally)) is not None:
+            return seen, _finding(Verdict.SKIP, seen)
+        return None, skipped("there was no occasion to see it")
+
+    def _failed(self, seen: _Seen, tally: Tally) -> Finding:
+        finding = _finding(Verdict.FAIL, seen)
+        if not seen.own:
+            if seen.window.shows and "(seen in " not in finding.observed:
+                finding.observed += f" (seen in {seen.window.shows[0]})"
+            own = tally.own.get(Kind.KEPT) or _reason(tally)
+            if own is not None:
+                word = Verdict.PASS if own.observation.kind is Kind.KEPT else Verdict.SKIP
+                finding.remarks.append(f"in its own scenarios: {word.value}: {own.observation.summary}")
+        return finding
+
+
+def _reason(tally: Tally) -> _Seen | None:
+    """Why there was no occasion: as the statement's own scenarios say, where they do."""
+    return tally.own.get(Kind.MOOT) or tally.first.get(Kind.MOOT)
+
+
+_ALSO = "broken, as was seen while another statement was looked at"
+
+
+def _finding(verdict: Verdict, seen: _Seen) -> Finding:
+    told = seen.observation
+    return Finding(verdict, told.summary, told.expected, told.observed, dict(told.evidence), list(told.remarks))

@@ -1,0 +1,84 @@
+"""What is done, read and listened to is called in a history: scenarios write these names, and statements ask for them.
+
+They are part of the file format of histories.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CONFIGURATION_ASLEEP",
+    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FINISHED",
+    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "OUTSTANDING", "PLAN", "POKED",
+    "PROVES", "QUIET", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SETTLED",
+    "SHORTEST", "SHOWS", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "WAITED", "WOKEN",
+    "WRITTEN", "WRITTEN_ASLEEP",
+]  # fmt: skip
+
+# -- traffic, and what is waited for
+CONTROL = "traffic on the running device"
+AFTER = "traffic after resume"
+ODD = "traffic after an odd SUSPEND"
+BEFORE = "a request before the suspend"
+WOKEN = "a request after the resume"
+WAITED = "buffers that had waited over the suspend"
+AROUND = "buffers used around the suspend"
+OUTSTANDING = "waiting for what was outstanding at the suspend"
+
+# -- suspends
+QUIET = "leaves buffers alone that it was not notified of"
+MASTERING = "bus mastering"
+LEFT = "left without a notification"
+CONFIGURATION_BEFORE = "configuration before the suspend"
+CONFIGURATION_ASLEEP = "configuration in the suspend"
+
+# -- the configuration: written while suspended, changed by the host side
+FIELD = "field"
+VALUE = "its value before"
+WRITTEN = "value written while suspended"
+ASLEEP = "its value while suspended"
+AFTERWARDS = "its value after the resume"
+TRIGGER = "trigger"
+SHOWS = "the change of the control shows"
+SETTLED = "settled configuration"
+SUSPENDED = "configuration while suspended"
+CHANGED = "configuration after the trigger"
+RESUMED = "configuration after the resume"
+GENERATION = "config_generation"
+UNSTABLE = "configuration that never holds still"
+CONTROL_BIT = "the change of the control"
+RESUMED_BIT = "a change while suspended"
+
+# -- before the device is initialised
+POKED = "status after SUSPEND was written "
+FINISHED = "traffic after an initialisation with SUSPEND at every stage"
+EARLY = "the buffers that were published before DRIVER_OK"
+
+# -- resets, failures, odd writes
+RESET = "seconds of the reset"
+NO_RESET = "status after the reset was waited for"
+ENABLED = "queue_enable after the reset of queue "
+DRIVER_FEATURE = "driver_feature after the reset"
+ACCEPTED = "accepted features"
+AGAIN = "initialising again after the reset"
+WRITTEN_ASLEEP = "status after FAILED was written while suspended"
+SECOND = "byte of the second SUSPEND"
+SECOND_STATUS = "status after the second SUSPEND"
+RESETTING = "seconds of queue_reset"
+IN_RESET = "queue_reset"
+ENABLE = "queue_enable"
+THEN = "status after the queue reset"
+HOW = "how the device failed"
+NEEDS_RESET = "status that first shows DEVICE_NEEDS_RESET"
+TOLD = "the failure"
+
+# -- in the end
+ISR_SEEN = "what ISR has shown in this run"
+
+# -- stress
+STRESS = "suspend at random points"
+SUM = "cycles and seed"
+PLAN = "plan"
+PROVES = "what the workload proves"
+SHORTEST = "shortest sequence that fails"
+CYCLE = "a cycle of the stress"
+REFUSED_LATER = "refused after good cycles"

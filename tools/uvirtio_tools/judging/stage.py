@@ -1,0 +1,106 @@
+"""What a scenario is given: the device and its parts, each with a name of its own."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from uvirtio.bus import Triggers
+from uvirtio.device import Device
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone
+from uvirtio.spec.dialects import V1_4, Dialect
+from uvirtio.spec.features import Features
+
+from ..driving.bring_up import BringUp
+from ..driving.options import RunOptions
+from .deadline import Deadline
+from .ends import NotWorking
+from .events import Read, Started
+from .history import History, Setting
+from .sleeper import Sleeper
+from .traffic import TrafficSource
+
+__all__ = ["Stage"]
+
+
+@dataclass(slots=True)
+class Stage:
+    """A device that is to be judged, and what is used to do something to it.
+
+    ``may_provoke``: whether it may be given a buffer at an address where no memory should be.
+    """
+
+    device: Device
+    options: RunOptions
+    dialect: Dialect
+    history: History
+    bring_up: BringUp
+    deadline: Deadline
+    traffic: TrafficSource
+    sleeper: Sleeper
+    may_provoke: bool = False
+
+    @classmethod
+    def of(cls, bring_up: BringUp, dialect: Dialect, triggers: Triggers | None = None) -> Stage:
+        """Put the parts together. The device has to be one that keeps a history."""
+        device, options = bring_up.device, bring_up.options
+        history = device.recorder
+        assert isinstance(history, History), "a stage needs a device with a history"
+        deadline = Deadline(device.clock, options.timeout, options.hold)
+        if triggers is None:
+            triggers = device.function.triggers
+        traffic = TrafficSource(bring_up, history, deadline, triggers, options.hold)
+        sleeper = Sleeper(device, dialect, traffic, history, deadline, options.hold)
+        line = device.notifications.line
+        history.setting = Setting(
+            device.identity.type, device.identity.type_name, dialect.name, options.timeout, options.hold,
+            line.description, line.present, bring_up.driver_class is not None, device.configuration.length,
+        )  # fmt: skip
+        return cls(device, options, dialect, history, bring_up, deadline, traffic, sleeper)
+
+    @classmethod
+    def without_dialect(cls, bring_up: BringUp) -> Stage:
+        """For a device that offers no suspend: its traffic can be looked at all the same."""
+        return cls.of(bring_up, V1_4)
+
+    def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
+        """A running device whose traffic has been seen to work: the positive control of what follows.
+
+        Raises :class:`NotWorking` when it has not, or does not get that far.
+        """
+        try:
+            if reset:
+                self.sleeper.wake()
+            self.bring_up.start(suspend=suspend, extra=extra, reset=reset)
+            self.note_started()
+            self.traffic.prove()
+        except DeviceGone:
+            raise
+        except DeviceError as error:
+            raise NotWorking(f"the device does not do ordinary work: {error}") from error
+
+    def note_started(self) -> None:
+        """Put into the history what was negotiated and set up."""
+        device = self.device
+        accepted = device.negotiated.accepted.mask if device.negotiated else 0
+        sizes = {index: queue.size for index, queue in device.queues.items()}
+        self.traffic.find_answering()
+        self.history.add(Started(self.history.now(), accepted, sizes, self.bring_up.workload is not None))
+
+    def read(self, what: str, value: object) -> None:
+        """Put something that was read into the history."""
+        self.history.add(Read(self.history.now(), what, str(value)))
+
+    def end(self) -> None:
+        """Leave the device in reset, whatever was done to it. Raises :class:`DeviceError` when that is impossible."""
+        self.deadline.lift()
+        try:
+            self.sleeper.wake()
+            self.sleeper.reset()
+            self.bring_up.forget()
+            while self.traffic.cleanups:
+                with suppress(CannotRun):
+                    self.traffic.cleanups.pop()()
+        finally:
+            self.traffic.control = None
+            self.device.notifications.collect()

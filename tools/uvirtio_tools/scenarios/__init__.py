@@ -1,0 +1,84 @@
+"""Scenarios: what is done to a device, from one known state to the next. They speak no verdict.
+
+Each is a function of a :class:`~uvirtio_tools.judging.stage.Stage` beside its name and the statements that it is for. The
+entry-point group ``uvirtio.scenarios`` names modules of other packages that register more by :func:`scenario`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
+
+from ..judging.stage import Stage
+
+__all__ = ["DANGEROUS", "LAST", "NORMAL", "STRESS", "Scenario", "every_scenario", "scenario", "scenarios_for"]
+
+#: Values of ``order``: the harmless first, those that may leave a device in a bad state late.
+NORMAL, STRESS, DANGEROUS, LAST = 0, 1, 2, 3
+
+#: In the order in which they run: whether the device suspends and resumes at all comes first.
+_MODULES = ("suspend", "configuration", "initial", "reset", "unsaid", "stress", "failure", "identity")
+_GROUP = "uvirtio.scenarios"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Something that is done to a device from a known state. ``shows``: the statements that it is for.
+
+    ``also``: statements that it would do for, where nothing else has shown them. ``dialects``: where it makes sense, by
+    name. ``order``: those of a higher number come later.
+    """
+
+    name: str
+    shows: tuple[str, ...]
+    also: tuple[str, ...]
+    run: Callable[[Stage], None]
+    dialects: tuple[str, ...]
+    order: int
+
+    def fits(self, dialect: Dialect) -> bool:
+        """Whether it makes sense for a device of this dialect; what is done to virtio 1.4's is done to Chromium's, too."""
+        return dialect.name in self.dialects or (dialect is CHROMIUM and V1_4.name in self.dialects)
+
+
+_REGISTERED: dict[str, Scenario] = {}
+_ALL = ("1.4", "chromium", "rfc")
+
+
+def scenario(
+    name: str, *shows: str, also: tuple[str, ...] = (), dialects: tuple[str, ...] = _ALL, order: int = NORMAL
+) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
+    """Register a scenario. Raises :class:`ValueError` for a name that there is already."""
+
+    def register(function: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        if name in _REGISTERED:
+            raise ValueError(f"there is a scenario {name!r} already")
+        _REGISTERED[name] = Scenario(name, shows, also, function, dialects, order)
+        return function
+
+    return register
+
+
+@cache
+def _load() -> None:
+    for module in _MODULES:
+        import_module(f"{__name__}.{module}")
+    for entry in entry_points(group=_GROUP):
+        entry.load()
+
+
+def every_scenario() -> list[Scenario]:
+    """All of them, in the order in which they run."""
+    _load()
+    return sorted(_REGISTERED.values(), key=lambda each: each.order)
+
+
+def scenarios_for(ids: Iterable[str], dialect: Dialect) -> list[Scenario]:
+    """Those that can show one of these statements, in the order in which they run."""
+    wanted = set(ids)
+    return [each for each in every_scenario() if wanted & {*each.shows, *each.also} and each.fits(dialect)]

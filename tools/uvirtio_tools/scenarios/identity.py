@@ -1,0 +1,49 @@
+"""Who the device is, in reset: before anything is done to it, and in the end."""
+
+from __future__ import annotations
+
+from uvirtio.device import Device
+from uvirtio.errors import ConfigurationUnstable
+from uvirtio.pci.header import read_identity
+
+from ..judging import names
+from ..judging.events import Portrayed
+from ..judging.looks import read_configuration
+from ..judging.stage import Stage
+from . import LAST, scenario
+
+__all__ = ["bars", "portray"]
+
+_BARS = range(0x10, 0x28, 4)
+#: Queues whose sizes are compared.
+_QUEUES = 64
+
+
+def bars(device: Device) -> str:
+    """The six BAR registers, as hex."""
+    return " ".join(f"{device.function.config.u32[offset // 4]:#x}" for offset in _BARS)
+
+
+def portray(stage: Stage, which: str) -> None:
+    """Look at a device that is reset for it: everything as text, by what it is."""
+    device = stage.device
+    identity = read_identity(device.function.config, device.function.locator)
+    offered = device.begin()
+    try:
+        config = read_configuration(device).hex()
+    except ConfigurationUnstable:
+        config = ""  # it never holds still: there is nothing to compare
+    device.reset()
+    lasting = {"identity": str(identity), "offered features": str(offered), "BARs": bars(device)}
+    lasting["number of queues"] = str(count := device.transport.queue_count())
+    for index in range(min(count, _QUEUES)):
+        lasting[f"largest size of queue {index}"] = str(device.transport.queue_maximum(index))
+    stage.history.add(Portrayed(stage.history.now(), which, lasting, config))
+
+
+@scenario("the device in the end", "S2", order=LAST)
+def last(stage: Stage) -> None:
+    """As :func:`portray` saw it in the beginning?"""
+    told = stage.device.notifications
+    stage.read(names.ISR_SEEN, "config" if told.config else "used" if told.used else "nothing")
+    portray(stage, "last")

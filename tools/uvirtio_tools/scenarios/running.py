@@ -1,0 +1,214 @@
+"""Runs scenarios on an open device, one after the other, each from reset and back to reset, and has them judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from uvirtio.bus import Triggers
+from uvirtio.device import Device
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, NotOffered, UsageError, UvirtioError
+from uvirtio.spec.statements import STATEMENTS
+
+from ..driving.bring_up import BringUp
+from ..driving.options import RunOptions
+from ..judging.deadline import Overdue
+from ..judging.ends import NotWorking, Skip
+from ..judging.events import Ended
+from ..judging.judge import Judge
+from ..judging.result import CheckResult, CheckRun
+from ..judging.stage import Stage
+from ..judging.verdict import applies
+from ..statements import every_judgement, select
+from . import LAST, Scenario, scenarios_for
+from .identity import portray
+
+__all__ = ["introduce", "perform", "run_checks"]
+
+#: The bus whose devices reach the memory of the machine that this runs on.
+REAL = "uio"
+#: Scenarios in a row that find the device unable to do ordinary work before the run stops.
+GIVE_UP = 2
+
+
+def introduce(device: Device) -> dict[str, object]:
+    """What a result says about the device."""
+    return {
+        "type": device.identity.type_name,
+        "id": f"{device.identity.vendor:04x}:{device.identity.device:04x}",
+        "revision": device.identity.revision,
+        "bus": device.function.bus,
+        "interrupt": device.function.line.description,
+        **device.function.facts(),
+    }
+
+
+def run_checks(
+    run: CheckRun,
+    device: Device,
+    options: RunOptions,
+    *,
+    triggers: Triggers | None = None,
+    progress: Callable[[CheckResult], None] | None = None,
+) -> None:
+    """Judge an open device that keeps a history, and fill in ``run``. Interruptions pass through, with what is known kept.
+
+    Raises :class:`UsageError` for an unknown id or dialect, and where a feature cannot be left out; what the device does
+    is in the results.
+    """
+    ids = select(run.only)
+    run.locator, run.simulated, run.device = device.function.locator, device.clock.simulated, introduce(device)
+    bring_up = BringUp(device, options)
+    if bring_up.driver_class is None:
+        run.remarks += [
+            remark.replace("only the status can be judged", "little can be judged") for remark in bring_up.remarks
+        ]
+        bring_up.remarks.clear()
+    try:
+        dialect = bring_up.choose()
+    except NotOffered as error:
+        run.offered, run.not_offered = device.offered, str(error)
+        run.results += Judge.not_offered(ids)
+        return
+    except DeviceError as error:
+        run.offered, run.stopped = device.offered, str(error)
+        return
+    run.offered, run.dialect = device.offered, dialect
+    run.remarks += bring_up.remarks
+    stage = Stage.of(bring_up, dialect, triggers)
+    stage.may_provoke = options.provoke or device.function.bus != REAL
+    judged = [id_ for id_ in ids if applies(STATEMENTS[id_], dialect)]
+    if not judged:
+        run.remarks.append(f"none of {', '.join(ids)} is judged in the {dialect.name} dialect")
+    _Run(run, stage, judged, progress).go()
+
+
+class _Run:
+    """One run of scenarios."""
+
+    def __init__(
+        self, run: CheckRun, stage: Stage, judged: Sequence[str], progress: Callable[[CheckResult], None] | None
+    ) -> None:
+        self._run = run
+        self._stage = stage
+        self._judged = judged
+        self._progress = progress
+        self._judge = Judge(every_judgement(), stage.history.setting, strict=run.strict)
+        self._not_working = 0
+        self._told: set[str] = set()
+
+    def go(self) -> None:
+        """All of it."""
+        run, stage = self._run, self._stage
+        run.transitions = stage.sleeper.transitions
+        stage.history.listeners.append(self._judge.hear)
+        scenarios = self._in_order(scenarios_for(self._judged, stage.dialect))
+        try:
+            self._begin()
+            for number, each in enumerate(scenarios):
+                if not run.stopped and self._wanted(each):
+                    self._one(each)
+                elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
+                    # What has become of a device that does not work any more is worth a look all the same.
+                    self._one(each)
+                self._tell(scenarios[number + 1 :])
+        except KeyboardInterrupt:
+            run.interrupted = True
+            raise
+        finally:
+            self._conclude()
+
+    def _begin(self) -> None:
+        """The device as it is before anything is done to it."""
+        history = self._stage.history
+        history.open("the device in the beginning")
+        try:
+            portray(self._stage, "first")
+        except DeviceError as error:
+            self._run.stopped = str(error)
+        history.close()
+
+    def _in_order(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
+        """Those that may only be needed for what the others do not show come after them, and before the last look."""
+        return sorted(scenarios, key=lambda each: (each.order == LAST, not set(each.shows) & set(self._judged)))
+
+    def _wanted(self, each: Scenario) -> bool:
+        """Whether it can still add something: it is for a statement that was asked for, or would do for one that lacks it."""
+        if set(each.shows) & set(self._judged):
+            return True
+        return any(id_ in self._judged and not self._judge.shown(id_) for id_ in each.also)
+
+    def _one(self, each: Scenario) -> None:
+        """One scenario, from reset to reset; whatever it raises ends it, and is in the history."""
+        run, stage, history = self._run, self._stage, self._stage.history
+        history.open(each.name, each.shows)
+        stage.deadline.begin()
+        try:
+            end = perform(stage, each)
+            self._note(each, end)
+            if stage.sleeper.falls_back and (remark := "this device resumes by 0x0f only (see V9)") not in run.remarks:
+                run.remarks.append(remark)
+            try:
+                stage.end()
+            except UvirtioError as error:
+                run.stopped = run.stopped or f"the device could not be brought back after {each.shows[0]}: {error}"
+        finally:
+            history.close()
+
+    def _note(self, each: Scenario, end: Exception | None) -> None:
+        """What the end of a scenario means for the run."""
+        run, device = self._run, self._stage.device
+        if end is None or isinstance(end, Skip):
+            self._not_working = 0
+            if device.negotiated is not None:
+                run.accepted = run.accepted | device.negotiated.accepted
+            if self._stage.traffic.workload is not None and not run.workload:
+                run.workload = self._stage.traffic.workload.proves()
+        elif isinstance(end, DeviceGone):
+            run.stopped = f"the device went away during {each.shows[0]}: {end}"
+        elif isinstance(end, NotWorking):
+            self._not_working += 1
+            if self._not_working >= GIVE_UP and not run.stopped:
+                run.stopped = f"the device does not do ordinary work any more, found in {each.shows[0]}: {end}"
+                if isinstance(end.__cause__, NegotiationFailed):
+                    run.stopped += "; features can be left out with --without"
+
+    def _tell(self, coming: Sequence[Scenario]) -> None:
+        """Report each statement about which nothing more is to come."""
+        if self._progress is None:
+            return
+        open_ = {id_ for each in coming for id_ in (*each.shows, *each.also)}
+        for id_ in self._judged:
+            if id_ not in self._told and (id_ not in open_ or self._run.stopped):
+                self._told.add(id_)
+                self._progress(self._results([id_])[0])
+
+    def _results(self, ids: Iterable[str]) -> list[CheckResult]:
+        return self._judge.results(ids, stopped=self._run.stopped, interrupted=self._run.interrupted)
+
+    def _conclude(self) -> None:
+        self._run.results += self._results(self._judged)
+        self._stage.history.listeners.remove(self._judge.hear)
+
+
+def perform(stage: Stage, each: Scenario) -> Exception | None:
+    """Run a scenario; what ended it before its end, which is in the history. Interruptions pass through."""
+    end: Exception
+    try:
+        each.run(stage)
+        return None
+    except Skip as reason:
+        how, text, end = reason.how, str(reason), reason
+    except CannotRun as error:
+        how, text, end = "skip", f"cannot be had here: {error}", Skip(str(error))
+    except DeviceGone as error:
+        how, text, end = "gone", f"the device went away: {error}", error
+    except NotWorking as error:
+        how, text, end = "not working", str(error), error
+    except Overdue as error:
+        how, text, end = "overdue", str(error), error
+    except UsageError:
+        raise
+    except (UvirtioError, ValueError) as error:
+        how, text, end = "error", f"could not be judged: {error}", error
+    stage.history.add(Ended(stage.history.now(), how, text))
+    return end

@@ -1,0 +1,90 @@
+"""Statements: what is true of a history. Pure functions over its windows, by chapter.
+
+Each yields, for a window, whether the statement was kept, broken, or had no occasion. The entry-point group
+``uvirtio.statements`` names modules of other packages that register more by :func:`judges`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from uvirtio.errors import UsageError
+from uvirtio.spec.statements import STATEMENTS
+
+from ..judging.history import Window
+from ..judging.judge import Judgement
+from ..judging.observation import Observation
+
+__all__ = ["every_judgement", "judges", "select"]
+
+_MODULES = (
+    "transitions",
+    "asleep",
+    "draining",
+    "configuration",
+    "initial",
+    "endings",
+    "drafts",
+    "unsaid",
+    "driver",
+    "whole",
+)
+_GROUP = "uvirtio.statements"
+
+_REGISTERED: dict[str, Callable[[], Judgement]] = {}
+
+Function = Callable[[Window], Iterator[Observation]]
+
+
+def judges(*ids: str) -> Callable[[Function], Function]:
+    """Register a function as the judgement of a statement, or of several alike.
+
+    Raises :class:`ValueError` for an id that the catalogue does not have, or that has a judgement already.
+    """
+
+    def register(function: Function) -> Function:
+        for id_ in ids:
+            register_factory(id_, lambda: function)
+        return function
+
+    return register
+
+
+def register_factory(id_: str, make: Callable[[], Judgement]) -> None:
+    """Register what makes a judgement for one run: for those that remember something from one window to the next."""
+    if id_ not in STATEMENTS or id_ in _REGISTERED:
+        raise ValueError(f"{id_}: no such statement, or it has a judgement already")
+    _REGISTERED[id_] = make
+
+
+@cache
+def _load() -> None:
+    for module in _MODULES:
+        import_module(f"{__name__}.{module}")
+    for entry in entry_points(group=_GROUP):
+        entry.load()
+
+
+def every_judgement() -> dict[str, Callable[[], Judgement]]:
+    """id -> what makes its judgement."""
+    _load()
+    return dict(_REGISTERED)
+
+
+def select(only: Iterable[str]) -> list[str]:
+    """The ids that were asked for, upper case, in the catalogue's order; nothing asked for is everything.
+
+    ``D``, ``V`` … stand for a whole family. Raises :class:`UsageError` for an id that there is not.
+    """
+    wanted: set[str] = set()
+    for word in (word.strip().upper() for word in only):
+        family = [id_ for id_ in STATEMENTS if id_.rstrip("0123456789") == word]
+        if not family and word not in STATEMENTS:
+            raise UsageError(
+                f"there is no statement {word!r}; there are {', '.join(STATEMENTS)} (uvirtio check --list)"
+            )
+        wanted.update(family or [word])
+    return [id_ for id_ in STATEMENTS if not wanted or id_ in wanted]

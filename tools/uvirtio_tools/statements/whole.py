@@ -1,0 +1,147 @@
+"""What a run as a whole has to show: stress (S1), and a device that is the same in the end (S2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from uvirtio.spec.devices import device_spec
+
+from ..judging import names
+from ..judging.events import Drained, Portrayed, Read, Transitioned, Trouble
+from ..judging.history import Window
+from ..judging.observation import Evidence, Observation, broken, kept, moot, noted, told
+from . import register_factory
+from .common import values
+
+__all__: list[str] = []
+
+
+class SurvivesStress:
+    """S1: suspends at random points from a seed, one window each; everything comes back exactly once."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._sum: dict[str, int] = {}
+        self._cycles = 0
+        self._completed = 0
+        self._failure: tuple[int, dict[str, Any], str] | None = None
+
+    def __call__(self, window: Window) -> Iterator[Observation]:
+        """What is known after this window: nothing before the last one of the scenario."""
+        if window.scenario != names.STRESS:
+            return
+        if not window.setting.has_driver:
+            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+            return
+        if window.number == 1:
+            self._begin()  # another run of the scenario
+        for text in values(window, names.SUM):
+            self._sum = json.loads(text)
+        plans = values(window, names.PLAN)
+        self._cycles += len(plans)
+        self._completed += sum(event.completed for event in window.of(Drained))
+        for trouble in window.of(Trouble):
+            if trouble.doing == names.CYCLE:
+                self._failure = self._cycles, json.loads(plans[-1]), trouble.text
+        yield from self._conclude(window)
+
+    def _conclude(self, window: Window) -> Iterator[Observation]:
+        count, seed = self._sum.get("cycles", 0), self._sum.get("seed", 0)
+        for text in values(window, names.REFUSED_LATER):
+            yield noted(f"after {self._cycles - 1} good cycles of {count} (seed {seed}) {text}", strict=False)
+        if proves := values(window, names.PROVES):
+            yield kept(
+                f"{count} suspends at random points (seed {seed}), {self._completed} requests: {proves[0]}",
+                cycles=count, seed=seed, requests=self._completed,
+            )  # fmt: skip
+        if self._failure is not None and not window.goes_on:
+            yield self._failed(window, *self._failure)
+
+    def _failed(self, window: Window, at: int, plan: dict[str, Any], what: str) -> Observation:
+        count, seed = self._sum["cycles"], self._sum["seed"]
+        evidence: Evidence = {"seed": seed, "cycle": at, "plan": plan}
+        shortest = [json.loads(text) for text in values(window, names.SHORTEST)]
+        if shortest and shortest[0]:
+            evidence["shortest"] = shortest[0]
+            number = len(shortest[0])
+            cycles = "1 cycle" if number == 1 else f"{number} cycles"
+            remark = f"the shortest sequence found that still fails has {cycles}, which is in the evidence"
+        else:
+            remark = f"replaying the {at} cycles did not fail again"
+        return broken(
+            f"cycle {at} of {count} (seed {seed})", "everything comes back exactly once, in every cycle", what,
+            remarks=(remark,), **evidence,
+        )  # fmt: skip
+
+
+class SameDevice:
+    """S2: ids, offered features, configuration, BARs and the queues' maxima, before the run and in the end."""
+
+    def __init__(self) -> None:
+        self._first: Portrayed | None = None
+        self._slept = False
+        self._told: bool | None = None
+
+    def __call__(self, window: Window) -> Iterator[Observation]:
+        """What the portrait in the end shows, beside that from the beginning."""
+        self._slept |= any(event.transition.done for event in window.of(Transitioned))
+        self._notice(window)
+        for portrait in window.of(Portrayed):
+            if self._first is None:
+                self._first = portrait
+            else:
+                yield self._compare(window, self._first, portrait)
+
+    def _notice(self, window: Window) -> None:
+        """Whether the device has ever told of a change of its configuration, as far as it tells anything."""
+        for read in window.of(Read):
+            if read.what == names.ISR_SEEN:
+                self._told = {"config": True, "used": False}.get(read.value, self._told)
+
+    def _compare(self, window: Window, before: Portrayed, after: Portrayed) -> Observation:
+        evidence: Evidence = {"before": before.lasting, "after": after.lasting}
+        known = dict.fromkeys([*before.lasting, *after.lasting])
+        different = [
+            f"{name}: {before.lasting.get(name, 'none')} -> {after.lasting.get(name, 'none')}"
+            for name in known
+            if before.lasting.get(name) != after.lasting.get(name)
+        ]
+        if different:
+            return broken(
+                "the device is not the same as before the run", "nothing has changed", "; ".join(different), **evidence
+            )
+        if not self._slept:
+            return moot("the device is as it was, but was never suspended in this run")
+        if before.config and after.config and before.config != after.config:
+            return self._configuration(window, before.config, after.config, evidence)
+        return kept(f"{len(before.lasting)} properties and the configuration are as they were", **evidence)
+
+    def _configuration(self, window: Window, before: str, after: str, evidence: Evidence) -> Observation:
+        change = _changes(window.setting.device_type, bytes.fromhex(before), bytes.fromhex(after))
+        if self._told is False:
+            return broken(
+                "the configuration changed and nobody was told", "the same configuration, or a notification", change,
+                **evidence,
+            )  # fmt: skip
+        how = "and that was notified" if self._told else "and ISR shows nothing on this device, notified or not"
+        return told(f"the configuration changed during the run, {how}: {change}", **evidence)
+
+
+def _changes(device_type: int, before: bytes, after: bytes) -> str:
+    """The fields that differ, by name where the specification has them."""
+    if len(before) != len(after):
+        return f"{len(before)} -> {len(after)} bytes"
+    named = []
+    for field in device_spec(device_type).fields:
+        where = slice(field.offset, field.offset + field.size)
+        if before[where] != after[where]:
+            named.append(f"{field.name} 0x{before[where][::-1].hex()} -> 0x{after[where][::-1].hex()}")
+    return ", ".join(named) or f"{before.hex()} -> {after.hex()}"
+
+
+register_factory("S1", SurvivesStress)
+register_factory("S2", SameDevice)

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from uvirtio.errors import CannotRun
+from uvirtio.plugins import plugin
 from uvirtio.spec.ids import DeviceType, type_name
 
 if TYPE_CHECKING:
@@ -55,12 +56,9 @@ def _find(what: str, device_type: int, in_module: str = "", in_class: str = "") 
     if device_type in BUILT_IN:
         module, name = BUILT_IN[device_type]
         return getattr(import_module(f"{__name__}.{module}{in_module}"), name + in_class)
-    from importlib.metadata import entry_points
-
     group = f"uvirtio.{what}s"
-    for entry in entry_points(group=group):
-        if entry.name == type_name(device_type):
-            return entry.load()
+    if (found := plugin(group, type_name(device_type))) is not None:
+        return found
     known = ", ".join(sorted(type_name(number) for number in BUILT_IN))
     raise CannotRun(
         f"no {what} for device type {device_type} ({type_name(device_type)}); built in are {known}, "

@@ -53,7 +53,7 @@ ROOMS = (
     ("uvirtio.vfio_user",),
     ("uvirtio.spec",),
     # For everybody.
-    ("uvirtio", "uvirtio.errors", "uvirtio.programs"),
+    ("uvirtio", "uvirtio.errors", "uvirtio.plugins", "uvirtio.programs"),
 )  # fmt: skip
 
 #: Names that several files bear, and why they may. One that is named after a device type bears its name in every room.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import LocatorError
 from ..spec.devices import Field, device_spec
-from ..spec.ids import DeviceType
+from ..spec.ids import DeviceType, type_name
 from .model import DeviceModel, ModelDevice
 from .parameters import number
 from .queue import DeviceQueue
@@ -30,7 +30,7 @@ _DEFAULTS: dict[int, dict[str, int | str]] = {
     DeviceType.VSOCK: {"guest_cid": 3},
 }
 #: The field that says how many queues the type's row has (5.6.4, 5.9.4, 5.11.4).
-_ROW_LENGTH = {
+_ROW_LENGTH: dict[int, str] = {
     DeviceType.CRYPTO: "max_dataqueues",
     DeviceType.FS: "num_request_queues",
     DeviceType.SCSI: "num_queues",
@@ -78,7 +78,7 @@ class Described(DeviceModel):
 
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
         """See :class:`DeviceModel`: never called, as every queue waits and :meth:`serve` serves none."""
-        raise AssertionError(f"{self.TYPE.name.lower()} has taken a buffer, though it is described only")
+        raise AssertionError(f"{type_name(self.TYPE)} has taken a buffer, though it is described only")
 
 
 def described(number: DeviceType) -> type[Described]:
@@ -106,7 +106,7 @@ def _kind(field: Field) -> str:
     return f"a number of {8 * field.size} bits"
 
 
-def _default(number: DeviceType, field: Field) -> int | str:
+def _default(number: int, field: Field) -> int | str:
     """A value that can be recognised: all flags that have a name, or bytes that count from their offset plus one."""
     chosen = _DEFAULTS.get(number, {}).get(field.name)
     if chosen is not None:
@@ -120,7 +120,7 @@ def _default(number: DeviceType, field: Field) -> int | str:
     return int.from_bytes(bytes(field.offset + at + 1 for at in range(field.size)), "little")
 
 
-def _value(device_type: DeviceType, field: Field, parameters: Mapping[str, str]) -> int | str:
+def _value(device_type: int, field: Field, parameters: Mapping[str, str]) -> int | str:
     if field.kind == "text":
         text = parameters[field.name]
         if len(text.encode()) > field.size:

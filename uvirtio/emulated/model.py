@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ..errors import CannotRun
 from ..spec.devices import DeviceSpec, Field, device_spec
-from ..spec.ids import DeviceType
+from ..spec.ids import type_name
 from .queue import DeviceQueue
 from .ring import Chain
 from .seams import DeviceAround
@@ -43,7 +43,8 @@ class ModelDevice(DeviceAround, Protocol):
 class DeviceModel:
     """Base of all device types; a type with no configuration and no triggers overrides :meth:`request` only."""
 
-    TYPE: DeviceType
+    #: Virtio device id.
+    TYPE: int
     #: PCI class code.
     CLASS: ClassVar[int] = 0x00FF00
     #: Parameters of the type, with what they mean; ``make`` takes them.
@@ -125,7 +126,7 @@ class DeviceModel:
         for field in self.spec().fields:
             if field.name == name:
                 return field
-        raise CannotRun(f"{self.TYPE.name.lower()} has no configuration field {name!r}")
+        raise CannotRun(f"{type_name(self.TYPE)} has no configuration field {name!r}")
 
     def get(self, name: str) -> int:
         """The value of a field, little-endian."""

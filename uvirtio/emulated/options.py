@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from ..errors import LocatorError
 from ..spec.features import COMMON_DEPENDENCIES, Feature
+from ..spec.ids import type_name
 from ..spec.split import MAX_SIZE
 from .behaviour import Behaviour
 from .model import DeviceModel
 from .parameters import flag, number, seconds
 from .profiles import behaviour
-from .types import TYPES
+from .types import find_model
 
 __all__ = ["COMMON_PARAMETERS", "Options", "parameters_of", "parse_options"]
 
@@ -63,8 +64,8 @@ class Options:
         if self.given.get("fault"):
             words.append(f"fault {self.given['fault']}")
         words.append(f"latency {self.latency:g} s" if self.latency else "completes within the kick")
-        if TYPES[self.type_name].NOTE:
-            words[-1] = TYPES[self.type_name].NOTE
+        if note := find_model(self.type_name).NOTE:
+            words[-1] = note
         return ", ".join(words)
 
     def offered(self, model: DeviceModel) -> int:
@@ -84,11 +85,9 @@ class Options:
             mask &= ~sum(1 << bit for bit in lost)
 
 
-def parameters_of(type_name: str) -> dict[str, str]:
+def parameters_of(name: str) -> dict[str, str]:
     """The parameters that a type understands, each with its meaning. Raises :class:`LocatorError`."""
-    if type_name not in TYPES:
-        raise LocatorError(f"no emulated device type {type_name!r}; there are {', '.join(sorted(TYPES))}")
-    return COMMON_PARAMETERS | dict(TYPES[type_name].PARAMETERS)
+    return COMMON_PARAMETERS | dict(find_model(name).PARAMETERS)
 
 
 def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
@@ -97,7 +96,7 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
     for name in parameters:
         if name not in known:
             raise LocatorError(f"emulated:{type_name} knows no parameter {name!r}; it knows {', '.join(sorted(known))}")
-    model = TYPES[type_name]
+    model = find_model(type_name)
     own = {name: value for name, value in parameters.items() if name in model.PARAMETERS}
     model.check(own)
     policy, default_delay = behaviour(parameters.get("profile", ""), parameters.get("fault", ""))
@@ -134,7 +133,7 @@ def _features(text: str, model: type[DeviceModel]) -> tuple[int, int]:
 
 def _feature_mask(name: str, model: type[DeviceModel], text: str) -> int:
     names = {bit.name: 1 << bit for bit in Feature} | {bit.name: 1 << bit.number for bit in model.spec().features}
-    for prefix in ("", "F_", model.TYPE.name + "_F_"):
+    for prefix in ("", "F_", type_name(model.TYPE).upper() + "_F_"):
         plain = name.removeprefix("VIRTIO_")
         for known in (plain, plain.removeprefix("F_"), prefix + plain):
             if known in names:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..errors import LocatorError
+from ..plugins import plugin, plugins
 from ..spec.devices import TYPES as SPECIFIED
 from ..spec.devices import device_spec
 from ..spec.ids import DeviceType, type_name
@@ -14,7 +16,9 @@ from .model import DeviceModel
 from .net import Net
 from .rng import Rng
 
-__all__ = ["DESCRIBED", "MODELLED", "TYPES"]
+__all__ = ["DESCRIBED", "MODELLED", "TYPES", "find_model"]
+
+_GROUP = "uvirtio.models"
 
 #: Those that do what the type is for.
 MODELLED: dict[str, type[DeviceModel]] = {
@@ -32,3 +36,14 @@ DESCRIBED: dict[str, type[DeviceModel]] = {
     if device_spec(number).section and type_name(number) not in MODELLED
 }
 TYPES: dict[str, type[DeviceModel]] = MODELLED | DESCRIBED
+
+
+def find_model(name: str) -> type[DeviceModel]:
+    """The model of a type by its name; other people's where it is not built in. Raises :class:`LocatorError`."""
+    if name in TYPES:
+        return TYPES[name]
+    model: type[DeviceModel] | None = plugin(_GROUP, name)
+    if model is None:
+        there = ", ".join(sorted({*TYPES, *plugins(_GROUP)}))
+        raise LocatorError(f"no emulated device type {name!r}; there are {there}")
+    return model

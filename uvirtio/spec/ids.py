@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ..plugins import plugins
+
 __all__ = [
     "MODERN_BASE",
     "TRANSITIONAL",
+    "TYPES_GROUP",
     "VENDOR",
     "DeviceType",
     "device_type",
@@ -15,6 +18,8 @@ __all__ = [
     "type_name",
 ]
 
+#: Entry points of device types that the specification does not have.
+TYPES_GROUP = "uvirtio.types"
 #: PCI vendor id of every virtio device.
 VENDOR = 0x1AF4
 #: A modern device's PCI device id is this plus its device type.
@@ -104,8 +109,9 @@ def device_type(device: int, subsystem: int = 0) -> int:
 
 
 def type_name(number: int) -> str:
-    """The short name of a device type: ``rng``, ``blk``; ``type-63`` where the specification has none."""
+    """The short name of a device type: ``rng``, ``blk``; ``type-63`` where neither the specification nor a plug-in has one."""
     try:
         return DeviceType(number).name.lower().replace("p9", "9p")
     except ValueError:
-        return f"type-{number}"
+        pass
+    return next((name for name, spec in plugins(TYPES_GROUP).items() if spec.number == number), f"type-{number}")

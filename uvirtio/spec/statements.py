@@ -13,7 +13,7 @@ from enum import Enum
 
 from .dialects import CHROMIUM, RFC, V1_4
 
-__all__ = ["STATEMENTS", "Level", "Need", "Side", "Statement"]
+__all__ = ["STATEMENTS", "Level", "Need", "Side", "Statement", "register"]
 
 
 class Level(Enum):
@@ -63,8 +63,8 @@ class Statement:
     """One row of the catalogue.
 
     ``dialects``: names of those in which it is judged. ``implies``: ids that are broken too, or may be, by a device
-    that breaks this one. ``deviates``: driver duties that the check breaks on purpose, or ``ring`` for a buffer
-    that no driver may publish. ``order``: checks of a higher number run later; the dangerous ones are last.
+    that breaks this one. ``deviates``: driver duties that its scenarios break on purpose, or ``ring`` for a buffer
+    that no driver may publish. ``types``: device types that it is about; empty: all.
     """
 
     id: str
@@ -76,16 +76,8 @@ class Statement:
     needs: tuple[Need, ...] = ()
     implies: tuple[str, ...] = ()
     deviates: tuple[str, ...] = ()
-    order: int = 0
+    types: tuple[int, ...] = ()
 
-    @property
-    def dangerous(self) -> bool:
-        """Whether the check may leave a device in a bad state."""
-        return self.order == DANGEROUS
-
-
-#: Values of ``order``.
-NORMAL, STRESS, DANGEROUS, AFTERWARDS = 0, 1, 2, 3
 
 _14 = (V1_4.name,)
 _RFC = (RFC.name,)
@@ -99,7 +91,7 @@ _R1, _R2 = "RFC 2.1.1", "RFC 2.1.2"
 
 
 def _d(id_: str, level: Level, text: str, section: str = _S341) -> Statement:
-    return Statement(id_, level, _DRIVER, text, section, _14, order=AFTERWARDS)
+    return Statement(id_, level, _DRIVER, text, section, _14)
 
 
 _ROWS = (
@@ -162,7 +154,7 @@ _ROWS = (
     Statement(
         "V14", _MUST, _DEVICE,
         "When it sets DEVICE_NEEDS_RESET with DRIVER_OK set, the device sends a configuration change notification.",
-        _S212, _14, (Need.FAILURE, _ISR), deviates=("ring",), order=DANGEROUS,
+        _S212, _14, (Need.FAILURE, _ISR), deviates=("ring",),
     ),
     Statement(
         "V15", _MUST, _DEVICE, "Writing 0 to the status resets a suspended device.", "2.4, 4.1.4.3.2", _14, (_W,)
@@ -171,8 +163,8 @@ _ROWS = (
         "V16", Level.IMPLIED, _DEVICE, "The rings go on after resume where they stood: nothing is lost or doubled.",
         "3.4.2 (resume normal operation)", _14, (_W,), implies=("V9", "V11", "S1"),
     ),
-    Statement("R1", _MUST_NOT, _DRIVER, "The driver does not set SUSPEND without FEATURES_OK.", _R1, _RFC, order=AFTERWARDS),
-    Statement("R2", _MUST, _DRIVER, "The driver re-reads the status until SUSPEND is set.", _R1, _RFC, order=AFTERWARDS),
+    Statement("R1", _MUST_NOT, _DRIVER, "The driver does not set SUSPEND without FEATURES_OK.", _R1, _RFC),
+    Statement("R2", _MUST, _DRIVER, "The driver re-reads the status until SUSPEND is set.", _R1, _RFC),
     Statement(
         "R3", _MUST, _DEVICE, "The device ignores SUSPEND without FEATURES_OK.", _R2, _RFC, (_W,), deviates=("R1",)
     ),
@@ -205,23 +197,31 @@ _ROWS = (
     Statement(
         "I3", Level.UNSAID, _DEVICE, "SUSPEND together with the first DRIVER_OK.", "3.4", _14, deviates=("D1",)
     ),
-    Statement("I4", Level.UNSAID, _DEVICE, "FAILED while suspended.", "3.4", _14, deviates=("D7",), order=DANGEROUS),
+    Statement("I4", Level.UNSAID, _DEVICE, "FAILED while suspended.", "3.4", _14, deviates=("D7",)),
     Statement("I5", Level.UNSAID, _DEVICE, "Whether buffers left waiting need a new kick after resume.", "3.4", _14, (_W,)),
-    Statement("I6", Level.UNSAID, _DEVICE, "How long suspend and resume take.", "3.4", _ALL, order=AFTERWARDS),
-    Statement("I7", Level.UNSAID, _DEVICE, "What the status shows on the way.", "3.4", _ALL, order=AFTERWARDS),
+    Statement("I6", Level.UNSAID, _DEVICE, "How long suspend and resume take.", "3.4", _ALL),
+    Statement("I7", Level.UNSAID, _DEVICE, "What the status shows on the way.", "3.4", _ALL),
     Statement(
         "I8", Level.UNSAID, _DEVICE, "Queue reset while suspended.", "2.6.1, 3.4", _14, (Need.RING_RESET,),
-        deviates=("queue_reset",), order=DANGEROUS,
+        deviates=("queue_reset",),
     ),
     Statement(
         "S1", Level.IMPLIED, _DEVICE, "Suspended at random points of the workload, the device loses and doubles nothing.",
-        "3.4.2", _ALL, (_W,), order=STRESS,
+        "3.4.2", _ALL, (_W,),
     ),
     Statement(
         "S2", Level.IMPLIED, _DEVICE, "The device is the same afterwards: ids, features, configuration, BARs, queues.",
-        "2.2.2, 2.5", _ALL, order=AFTERWARDS,
+        "2.2.2, 2.5", _ALL,
     ),
 )  # fmt: skip
 
 #: id -> statement, in the order of reports.
 STATEMENTS: dict[str, Statement] = {row.id: row for row in _ROWS}
+
+
+def register(*rows: Statement) -> None:
+    """Add statements, of other packages and the like. Raises :class:`ValueError` for an id that there is."""
+    for row in rows:
+        if row.id in STATEMENTS:
+            raise ValueError(f"there is a statement {row.id} already")
+        STATEMENTS[row.id] = row

@@ -65,7 +65,7 @@ class Judge:
         self._judgements: dict[str, Judgement] = {
             id_: make()
             for id_, make in judgements.items()
-            if id_ in STATEMENTS and applies(STATEMENTS[id_], self._dialect)
+            if applies(STATEMENTS[id_], self._dialect, setting.device_type)
         }
         self.tallies: dict[str, Tally] = {id_: Tally() for id_ in self._judgements}
 

@@ -23,6 +23,16 @@ from .traffic import TrafficSource
 __all__ = ["Stage"]
 
 
+def setting_of(bring_up: BringUp, dialect: str) -> Setting:
+    """What goes for a whole run with this device and these options."""
+    device, options = bring_up.device, bring_up.options
+    line = device.notifications.line
+    return Setting(
+        device.identity.type, device.identity.type_name, dialect, options.timeout, options.hold,
+        line.description, line.present, bring_up.driver_class is not None, device.configuration.length,
+    )  # fmt: skip
+
+
 @dataclass(slots=True)
 class Stage:
     """A device that is to be judged, and what is used to do something to it.
@@ -51,17 +61,15 @@ class Stage:
             triggers = device.function.triggers
         traffic = TrafficSource(bring_up, history, deadline, triggers, options.hold)
         sleeper = Sleeper(device, dialect, traffic, history, deadline, options.hold)
-        line = device.notifications.line
-        history.setting = Setting(
-            device.identity.type, device.identity.type_name, dialect.name, options.timeout, options.hold,
-            line.description, line.present, bring_up.driver_class is not None, device.configuration.length,
-        )  # fmt: skip
+        history.setting = setting_of(bring_up, dialect.name)
         return cls(device, options, dialect, history, bring_up, deadline, traffic, sleeper)
 
     @classmethod
     def without_dialect(cls, bring_up: BringUp) -> Stage:
         """For a device that offers no suspend: its traffic can be looked at all the same."""
-        return cls.of(bring_up, V1_4)
+        stage = cls.of(bring_up, V1_4)
+        stage.history.setting = setting_of(bring_up, "")
+        return stage
 
     def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
         """A running device whose traffic has been seen to work: the positive control of what follows.

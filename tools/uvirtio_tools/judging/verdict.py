@@ -61,8 +61,10 @@ def skipped(why: str) -> Finding:
     return Finding(Verdict.SKIP, why)
 
 
-def applies(statement: Statement, dialect: Dialect) -> bool:
-    """Whether a statement is looked at for a device of this dialect: its own, and virtio 1.4's for Chromium."""
+def applies(statement: Statement, dialect: Dialect, device_type: int) -> bool:
+    """Whether a statement is looked at for a device of this type and dialect: its own, and virtio 1.4's for Chromium."""
+    if statement.types and device_type not in statement.types:
+        return False
     if dialect.name in statement.dialects:
         return True
     return dialect is CHROMIUM and V1_4.name in statement.dialects and not statement.id.startswith(("I", "D"))

@@ -6,17 +6,22 @@ import json
 
 from uvirtio.spec.statements import STATEMENTS
 
+from ..scenarios import DANGEROUS, every_scenario
+from ..statements import every_judgement
+
 __all__ = ["catalogue"]
 
 
 def catalogue(*, as_json: bool) -> str:
     """Every statement with what goes with it."""
+    every_judgement()  # those of other packages come with their judgements
+    dangerous = {id_ for each in every_scenario() if each.order == DANGEROUS for id_ in each.shows}
     if as_json:
         rows = [
             {
                 "id": row.id, "level": row.level.value, "side": row.side.value, "text": row.text, "section": row.section,
                 "dialects": list(row.dialects), "needs": [need.value for need in row.needs], "implies": list(row.implies),
-                "deviates": list(row.deviates), "dangerous": row.dangerous,
+                "deviates": list(row.deviates), "dangerous": row.id in dangerous,
             }
             for row in STATEMENTS.values()
         ]  # fmt: skip

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 
+from uvirtio.plugins import plugins
 from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
 
 from ..judging.stage import Stage
@@ -68,8 +68,7 @@ def scenario(
 def _load() -> None:
     for module in _MODULES:
         import_module(f"{__name__}.{module}")
-    for entry in entry_points(group=_GROUP):
-        entry.load()
+    plugins(_GROUP)
 
 
 def every_scenario() -> list[Scenario]:

@@ -67,6 +67,7 @@ def run_checks(
         dialect = bring_up.choose()
     except NotOffered as error:
         run.offered, run.not_offered = device.offered, str(error)
+        Stage.without_dialect(bring_up)
         run.results += Judge.not_offered(ids)
         return
     except DeviceError as error:
@@ -76,9 +77,9 @@ def run_checks(
     run.remarks += bring_up.remarks
     stage = Stage.of(bring_up, dialect, triggers)
     stage.may_provoke = options.provoke or device.function.bus != REAL
-    judged = [id_ for id_ in ids if applies(STATEMENTS[id_], dialect)]
+    judged = [id_ for id_ in ids if applies(STATEMENTS[id_], dialect, device.identity.type)]
     if not judged:
-        run.remarks.append(f"none of {', '.join(ids)} is judged in the {dialect.name} dialect")
+        run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device in the {dialect.name} dialect")
     _Run(run, stage, judged, progress).go()
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 
 from uvirtio.errors import UsageError
+from uvirtio.plugins import plugins
 from uvirtio.spec.statements import STATEMENTS
 
 from ..judging.history import Window
@@ -64,8 +64,7 @@ def register_factory(id_: str, make: Callable[[], Judgement]) -> None:
 def _load() -> None:
     for module in _MODULES:
         import_module(f"{__name__}.{module}")
-    for entry in entry_points(group=_GROUP):
-        entry.load()
+    plugins(_GROUP)
 
 
 def every_judgement() -> dict[str, Callable[[], Judgement]]:
@@ -79,6 +78,7 @@ def select(only: Iterable[str]) -> list[str]:
 
     ``D``, ``V`` … stand for a whole family. Raises :class:`UsageError` for an id that there is not.
     """
+    _load()
     wanted: set[str] = set()
     for word in (word.strip().upper() for word in only):
         family = [id_ for id_ in STATEMENTS if id_.rstrip("0123456789") == word]

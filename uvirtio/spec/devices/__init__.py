@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
+from ...plugins import plugins
 from ..dialects import DIALECTS
 from ..features import Features
-from ..ids import DeviceType, type_name
+from ..ids import TYPES_GROUP, DeviceType, type_name
 from .common import COMMON, DRAFTS, LINUX
 from .model import DeviceSpec, FeatureBit, Field, QueueName
 
@@ -104,10 +105,13 @@ class FeatureText:
 
 @cache
 def device_spec(number: int) -> DeviceSpec:
-    """The table of a device type; a type that the specification does not describe has an empty one with a title."""
+    """The table of a device type; one that neither the specification nor a plug-in describes is empty but for its title."""
     module = TYPES.get(number)
+    if number in _RESERVED:
+        return DeviceSpec(number, _RESERVED[number])
     if module is None:
-        return DeviceSpec(number, _RESERVED.get(number, f"unknown device type {number}"))
+        others = (spec for spec in plugins(TYPES_GROUP).values() if spec.number == number)
+        return next(others, DeviceSpec(number, f"unknown device type {number}"))
     spec = import_module(f".{module}", __name__).SPEC
     assert isinstance(spec, DeviceSpec)
     return spec

@@ -35,5 +35,4 @@ SPEC = DeviceSpec(
         QueueName("free_page_vq", 3, answered=True, features=(FREE_PAGE_HINT,)),
         QueueName("reporting_vq", 4, answered=True, features=(PAGE_REPORTING,)),
     ),
-    little_legacy=True,
 )

@@ -84,8 +84,7 @@ class QueueName:
 class DeviceSpec:
     """Everything that the specification fixes for one device type.
 
-    ``title`` as in chapter 5, ``section`` its section there, empty where the type is only reserved. ``little_legacy``:
-    configuration is little-endian on the legacy interface too, not in the guest's byte order.
+    ``title`` as in chapter 5, ``section`` its section there, empty where the type is only reserved.
     """
 
     number: int
@@ -94,7 +93,6 @@ class DeviceSpec:
     features: tuple[FeatureBit, ...] = ()
     fields: tuple[Field, ...] = ()
     queues: tuple[QueueName, ...] = ()
-    little_legacy: bool = False
 
     @property
     def config_size(self) -> int:

@@ -1,0 +1,52 @@
+"""What other people's packages add, found by the entry points that they declare.
+
+| group | name | object |
+|---|---|---|
+| ``uvirtio.types`` | short name of a device type | its :class:`~uvirtio.spec.devices.DeviceSpec` |
+| ``uvirtio.drivers``, ``uvirtio.workloads`` | short name of a device type | the class |
+| ``uvirtio.models`` | short name of a device type | the class that ``emulated:`` makes its devices of |
+| ``uvirtio.scenarios``, ``uvirtio.statements`` | any | a module that registers some as it is imported |
+
+What is built in is never looked for here, so a machine without such packages pays nothing for them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import CannotRun
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["plugin", "plugins"]
+
+
+@cache
+def _entries(group: str) -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # costs more than all of `import uvirtio`
+
+    return {entry.name: entry for entry in entry_points(group=group)}
+
+
+def plugin(group: str, name: str) -> Any:
+    """The object of one entry point, None where there is none of that name. Raises :class:`CannotRun` when it is broken."""
+    entry = _entries(group).get(name)
+    return None if entry is None else _load(group, entry)
+
+
+def plugins(group: str) -> dict[str, Any]:
+    """All objects of a group, by name. Raises :class:`CannotRun` when one is broken."""
+    return {name: _load(group, entry) for name, entry in _entries(group).items()}
+
+
+def _load(group: str, entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:
+        package = entry.dist.name if entry.dist is not None else "an unknown package"
+        raise CannotRun(
+            f"the entry point {entry.name!r} of {group}, from {package}, cannot be loaded: "
+            f"{type(error).__name__}: {error}; mend or uninstall that package"
+        ) from error

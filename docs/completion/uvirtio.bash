@@ -31,11 +31,11 @@ _uvirtio() {
     fi
     for word in "${typed[@]:1:${#typed[@]}-2}"; do
         case "$word" in
-            list|show|dump|diff|watch|tui|bind|restore|suspend|check|report|serve|bench|doctor) command="$word"; break ;;
+            list|show|dump|diff|watch|tui|bind|restore|suspend|check|judge|report|serve|bench|doctor) command="$word"; break ;;
         esac
     done
     case "$command:$prev" in
-        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check report serve bench doctor --help --version" ;;
+        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check judge report serve bench doctor --help --version" ;;
         list:--from) _uvirtio_files ;;
         show:--from) _uvirtio_files ;;
         dump:-o|dump:--output) _uvirtio_files ;;
@@ -55,6 +55,7 @@ _uvirtio() {
         suspend:--scratch) : ;;
         suspend:--peer) _uvirtio_words "echo none" ;;
         suspend:--pairs) : ;;
+        suspend:--history) _uvirtio_files ;;
         check:--trace) _uvirtio_files ;;
         check:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
@@ -67,8 +68,12 @@ _uvirtio() {
         check:--scratch) : ;;
         check:--peer) _uvirtio_words "echo none" ;;
         check:--pairs) : ;;
+        check:--history) _uvirtio_files ;;
         check:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         check:--output|check:-o) _uvirtio_files ;;
+        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2" ;;
+        judge:--format) _uvirtio_words "rich json junit tap markdown html" ;;
+        judge:--output|judge:-o) _uvirtio_files ;;
         report:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         report:--output|report:-o) _uvirtio_files ;;
         serve:--socket) _uvirtio_files ;;
@@ -111,10 +116,12 @@ _uvirtio_arguments() {
         bind:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         restore:-*) _uvirtio_words "--all --json --help" ;;
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
-        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --pairs --json --help" ;;
+        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --pairs --history --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --list --strict --cycles --seed --trigger-command --scratch --peer --pairs --provoke --format --output -o --json --help" ;;
+        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --strict --list --cycles --seed --trigger-command --scratch --peer --pairs --provoke --history --format --output -o --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        judge:-*) _uvirtio_words "--only --strict --format --output -o --json --help" ;;
+        judge:*) : ;;
         report:-*) _uvirtio_words "--format --output -o --json --help" ;;
         report:*) _uvirtio_files ;;
         serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;

@@ -17,7 +17,7 @@ from uvirtio.status import Phase
 from .balloon_pages import page_numbers
 from .buffers import SendBuffers
 from .fields import Fields
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["Balloon"]
 
@@ -37,7 +37,7 @@ class Balloon:
     TYPE: ClassVar[int] = DeviceType.BALLOON
     FEATURES: ClassVar[Features] = Features.of(spec.MUST_TELL_HOST, spec.STATS_VQ)
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
-    WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.BALLOON, "actual", 0, 1)
+    WRITABLE: ClassVar[WritableField | None] = WritableField.of(DeviceType.BALLOON, "actual", 0, 1)
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""

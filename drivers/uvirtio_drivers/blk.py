@@ -18,7 +18,7 @@ from .blk_reads import Reads
 from .blk_request import LONGEST, Limits, Request, Requests, split
 from .bulk import Bulk
 from .fields import Fields
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["Blk"]
 
@@ -56,7 +56,7 @@ class Blk:
         spec.MQ, spec.DISCARD, spec.WRITE_ZEROES,
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
-    WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.BLK, "writeback", 0, 1)
+    WRITABLE: ClassVar[WritableField | None] = WritableField.of(DeviceType.BLK, "writeback", 0, 1)
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for limits that no request can keep."""

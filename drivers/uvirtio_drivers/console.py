@@ -17,7 +17,7 @@ from uvirtio.status import Phase
 from .buffers import ReceiveBuffers, SendBuffers
 from .console_port import Port
 from .fields import Fields
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["Console"]
 
@@ -40,7 +40,7 @@ class Console:
     FEATURES: ClassVar[Features] = Features.of(spec.SIZE, spec.MULTIPORT, spec.EMERG_WRITE)
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
     # emerg_wr can be written, but prints a character and does not read back.
-    WRITABLE: ClassVar[ConfigField | None] = None
+    WRITABLE: ClassVar[WritableField | None] = None
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, NotOffered
 from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
+from uvirtio.spec.features import Features
 
 __all__ = ["Fields"]
 
@@ -25,13 +26,8 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         """Whether the field exists with what was negotiated."""
-        field = self._by_name[name]
-        return not field.features or any(bit in self._accepted for bit in field.features)
-
-    @property
-    def _accepted(self) -> frozenset[int]:
         negotiated = self._device.negotiated
-        return frozenset(negotiated.accepted) if negotiated else frozenset()
+        return self._by_name[name].exists(negotiated.accepted if negotiated else Features())
 
     def _field(self, name: str) -> Field:
         if name not in self:

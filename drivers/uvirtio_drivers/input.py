@@ -15,7 +15,7 @@ from uvirtio.spec.ids import DeviceType
 
 from .buffers import ReceiveBuffers, SendBuffers
 from .fields import Fields
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["AbsInfo", "DeviceIds", "Event", "Input"]
 
@@ -61,7 +61,9 @@ class Input:
     TYPE: ClassVar[int] = DeviceType.INPUT
     FEATURES: ClassVar[Features] = Features()
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = {}
-    WRITABLE: ClassVar[ConfigField | None] = ConfigField.of(DeviceType.INPUT, "select", Select.UNSET, Select.ID_NAME)
+    WRITABLE: ClassVar[WritableField | None] = WritableField.of(
+        DeviceType.INPUT, "select", Select.UNSET, Select.ID_NAME
+    )
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up."""

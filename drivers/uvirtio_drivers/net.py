@@ -36,7 +36,7 @@ from .fields import Fields
 from .net_control import ControlQueue
 from .net_pair import Layout, Pair, pairs_there
 from .net_pool import AlikeFrames, FramePool
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["Net"]
 
@@ -63,7 +63,7 @@ class Net:
         spec.GUEST_ANNOUNCE, spec.SPEED_DUPLEX, spec.MQ,
     )  # fmt: skip
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = spec.SPEC.dependencies
-    WRITABLE: ClassVar[ConfigField | None] = None
+    WRITABLE: ClassVar[WritableField | None] = None
 
     def __init__(self, device: Device) -> None:
         """On a device whose queues are set up. Raises :class:`DeviceMisbehaved` for an MTU below 68."""

@@ -10,7 +10,7 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
 
 from .bulk import Buffers, Bulk, batch
-from .workload import ConfigField
+from .workload import WritableField
 
 __all__ = ["Rng"]
 
@@ -25,7 +25,7 @@ class Rng:
     TYPE: ClassVar[int] = DeviceType.RNG
     FEATURES: ClassVar[Features] = Features()
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = {}
-    WRITABLE: ClassVar[ConfigField | None] = None
+    WRITABLE: ClassVar[WritableField | None] = None
 
     def __init__(self, device: Device) -> None:
         self.device = device

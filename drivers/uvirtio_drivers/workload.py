@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Protocol, Self
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, RequestFailed, WorkloadFailed
-from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices import Field, device_spec
 from uvirtio.spec.features import Features
 
-__all__ = ["ConfigField", "Driver", "Workload", "drain"]
+__all__ = ["WritableField", "Driver", "Workload", "drain"]
 
 #: Seconds within which a device that was only asleep goes on.
 _AWAKE = 1.0
@@ -74,29 +74,21 @@ class Workload(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigField:
+class WritableField:
     """A configuration field that a driver may write without harm, to see whether a write takes.
 
-    ``offset`` and ``width`` in bytes; ``features``: bits of which one must be negotiated (empty: none); ``values``: lawful
-    values of which one differs from whatever the field holds. Writing the old value again restores it.
+    ``values``: lawful ones, of which one differs from whatever the field holds. Writing the old value again restores it.
     """
 
-    name: str
-    offset: int
-    width: int
-    features: tuple[int, ...]
+    field: Field
     values: tuple[int, ...]
 
     @classmethod
-    def of(cls, device_type: int, name: str, *values: int) -> ConfigField:
+    def of(cls, device_type: int, name: str, *values: int) -> WritableField:
         """The field of that name in the specification's table of a device type."""
         field = next(field for field in device_spec(device_type).fields if field.name == name)
         assert field.writable, f"{name} is not writable"
-        return cls(name, field.offset, field.width, field.features, values)
-
-    def exists(self, accepted: Features) -> bool:
-        """Whether a device with these negotiated features has the field."""
-        return not self.features or any(bit in accepted for bit in self.features)
+        return cls(field, values)
 
     def other(self, current: int) -> int:
         """A lawful value that the field does not hold now."""
@@ -113,7 +105,7 @@ class Driver(Protocol):
     #: bit -> bits it requires, within the device type.
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]]
     #: A configuration field that may be written to see whether it takes; None where the type has none.
-    WRITABLE: ClassVar[ConfigField | None]
+    WRITABLE: ClassVar[WritableField | None]
 
     def __init__(self, device: Device) -> None: ...
 

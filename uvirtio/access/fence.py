@@ -13,16 +13,23 @@ from threading import Lock
 
 from ..errors import CannotRun
 
-__all__ = ["store_load_fence"]
+__all__ = ["store_load_fence", "unfit_cpu"]
+
+_KNOWN = ("x86_64", "AMD64", "i686", "i386")
+
+
+def unfit_cpu() -> str:
+    """Why no device can be driven on this machine's CPU; empty where it can."""
+    machine = platform.machine()
+    if machine in _KNOWN:
+        return ""
+    return f"no memory fence is known for {machine}: rings would race with the device; uvirtio drives devices on x86"
 
 
 def store_load_fence() -> Callable[[], object]:
     """A function that keeps earlier stores before later loads. Raises :class:`CannotRun` on a CPU without one here."""
-    machine = platform.machine()
-    if machine not in ("x86_64", "AMD64", "i686", "i386"):
-        raise CannotRun(
-            f"no memory fence is known for {machine}: rings would race with the device; uvirtio drives devices on x86"
-        )
+    if why := unfit_cpu():
+        raise CannotRun(why)
     lock = Lock()
     acquire, release = lock.acquire, lock.release
 

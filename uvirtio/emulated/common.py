@@ -7,9 +7,9 @@ is answered with the bytes that stand at that place of the little-endian layout,
 from __future__ import annotations
 
 from ..spec.features import Feature
-from ..spec.registers import COMMON, NO_VECTOR, Access
-from ..spec.split import MAX_SIZE
+from ..spec.registers import COMMON, NO_VECTOR
 from ..spec.status import Status
+from ..spec.virtqueues import MAX_SIZE
 from .device import VirtioDevice
 from .queue import DeviceQueue
 
@@ -66,7 +66,7 @@ class CommonConfig:
             device.log.fault("common", name, "write of a width that is not the field's (4.1.3.1)", offset, width, value)
             return
         device.log.access("write", "common", register.name, offset, width, value)
-        if register.access is Access.READ_ONLY:
+        if not register.writable:
             device.log.fault("common", register.name, "write to a read-only field", offset, width, value)
         elif register.name == "device_status":
             device.behaviour.write_status(value)

@@ -6,10 +6,11 @@ queues. It negotiates, suspends and resumes as every device here. Its queues tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ..errors import LocatorError
 from ..spec.devices import Field, device_spec
+from ..spec.features import Features
 from ..spec.ids import DeviceType, type_name
 from .model import DeviceModel, ModelDevice
 from .parameters import number
@@ -47,19 +48,19 @@ class Described(DeviceModel):
         super().__init__()
         for field in self.spec().fields:
             self._set(field, values.get(field.name, _default(self.TYPE, field)))
-        self.queue_count = self._queues(lambda bit: True)
+        self.queue_count = self._queues(Features((1 << 128) - 1))
         self.waiting = frozenset(range(self.queue_count))
 
-    def _queues(self, offered: Callable[[int], bool]) -> int:
+    def _queues(self, offered: Features) -> int:
         """How many queues there are: those of their own, without those whose feature is not offered, and the row."""
-        present = [queue for queue in self.spec().queues if not queue.features or any(map(offered, queue.features))]
+        present = [queue for queue in self.spec().queues if queue.exists(offered)]
         row = self.get(_ROW_LENGTH[self.TYPE]) if self.TYPE in _ROW_LENGTH else 0
         return sum(not queue.step for queue in present) + row
 
     def attach(self, device: ModelDevice) -> None:
         """See :class:`DeviceModel`: only now is it known which features are offered."""
         super().attach(device)
-        del device.queues[self._queues(lambda bit: bool(device.offered >> bit & 1)) :]
+        del device.queues[self._queues(Features(device.offered)) :]
 
     def _set(self, field: Field, value: int | str) -> None:
         data = value.encode() if isinstance(value, str) else value.to_bytes(field.size, "little")

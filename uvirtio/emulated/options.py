@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import LocatorError
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.ids import type_name
-from ..spec.split import MAX_SIZE
+from ..spec.virtqueues import MAX_SIZE
 from .behaviour import Behaviour
 from .model import DeviceModel
 from .parameters import flag, number, seconds

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse
 from ..spec import packed as spec
+from ..spec.virtqueues import MAX_SIZE
 from . import QueueState
 from .base import QueueBase
 
@@ -58,10 +59,8 @@ class PackedRing(QueueBase):
         self, index: int, size: int, dma: DmaMemory, *, event_idx: bool, fence: Callable[[], object] | None
     ) -> None:
         super().__init__(index, size, dma, fence)
-        if not 0 < size <= spec.MAX_SIZE:
-            raise DriverMisuse(
-                f"queue {index}: {size} entries; a packed queue has 1 to {spec.MAX_SIZE} (virtio 1.4, 2.8)"
-            )
+        if not 0 < size <= MAX_SIZE:
+            raise DriverMisuse(f"queue {index}: {size} entries; a packed queue has 1 to {MAX_SIZE} (virtio 1.4, 2.8)")
         self.event_idx = event_idx
         self._areas = self._owned = [
             dma.allocate(spec.DESC_SIZE * size, spec.DESC_ALIGN),

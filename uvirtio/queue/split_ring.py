@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ..access.dma import DmaMemory
 from ..errors import DeviceMisbehaved, DriverMisuse
 from ..spec import split as spec
+from ..spec.virtqueues import MAX_SIZE
 from . import QueueState
 from .base import QueueBase
 
@@ -58,9 +59,9 @@ class SplitRing(QueueBase):
         fence: Callable[[], object] | None,
     ) -> None:
         super().__init__(index, size, dma, fence)
-        if not 0 < size <= spec.MAX_SIZE or size & (size - 1):
+        if not 0 < size <= MAX_SIZE or size & (size - 1):
             raise DriverMisuse(
-                f"queue {index}: {size} entries; a split queue has a power of two up to {spec.MAX_SIZE} (virtio 1.4, 2.7)"
+                f"queue {index}: {size} entries; a split queue has a power of two up to {MAX_SIZE} (virtio 1.4, 2.7)"
             )
         self.event_idx = event_idx
         self.legacy = legacy

@@ -13,13 +13,11 @@ __all__ = [
     "EVENT_ALIGN",
     "EVENT_SIZE",
     "EVENT_WRAP",
-    "MAX_SIZE",
     "RING_EVENT_DESC",
     "RING_EVENT_DISABLE",
     "RING_EVENT_ENABLE",
 ]
 
-MAX_SIZE = 32768
 #: struct pvirtq_desc: le64 addr, le32 len, le16 id, le16 flags (2.8.13).
 DESC_SIZE = 16
 DESC_F_NEXT = 1

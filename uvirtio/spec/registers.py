@@ -1,34 +1,21 @@
-"""Register maps: name, offset, width and access mode of every register that a driver touches.
-
-The access mode is part of the type so that a dump knows what it may read: reading ISR clears it.
-"""
+"""Register maps: name, offset and width of every register that a driver touches, and whether it may be written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
 
-__all__ = ["COMMON", "ISR", "LEGACY", "LEGACY_CONFIG", "LEGACY_MSIX", "Access", "IsrBit", "Register", "RegisterMap"]
-
-
-class Access(Enum):
-    """How the driver may touch a register."""
-
-    READ_ONLY = "ro"
-    READ_WRITE = "rw"
-    WRITE_ONLY = "wo"
-    READ_CLEARS = "rc"
+__all__ = ["COMMON", "ISR", "LEGACY", "LEGACY_CONFIG", "LEGACY_MSIX", "IsrBit", "Register", "RegisterMap"]
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One register: its name in the specification, byte offset in its structure, width in bytes, access mode."""
+    """One register: its name in the specification, byte offset in its structure, width in bytes, and whether it is written."""
 
     name: str
     offset: int
     width: int
-    access: Access
+    writable: bool
 
     @property
     def index(self) -> int:
@@ -59,7 +46,7 @@ class RegisterMap:
         return None
 
 
-_RO, _RW, _RC = Access.READ_ONLY, Access.READ_WRITE, Access.READ_CLEARS
+_RO, _RW = False, True
 
 #: struct virtio_pci_common_cfg (4.1.4.3). 64-bit addresses are two 32-bit registers each (4.1.3.1).
 COMMON = RegisterMap(
@@ -90,7 +77,7 @@ COMMON = RegisterMap(
 )
 
 #: ISR status (4.1.4.5): one byte, cleared by reading it.
-ISR = RegisterMap("isr", Register("isr_status", 0x00, 1, _RC))
+ISR = RegisterMap("isr", Register("isr_status", 0x00, 1, _RO))
 
 
 class IsrBit:
@@ -113,7 +100,7 @@ LEGACY = RegisterMap(
     Register("queue_select", 0x0E, 2, _RW),
     Register("queue_notify", 0x10, 2, _RW),
     Register("device_status", 0x12, 1, _RW),
-    Register("isr_status", 0x13, 1, _RC),
+    Register("isr_status", 0x13, 1, _RO),
 )
 #: With MSI-X enabled two more registers follow, and the device configuration moves behind them (4.1.4.10).
 LEGACY_MSIX = RegisterMap(

@@ -14,7 +14,6 @@ __all__ = [
     "DESC_F_WRITE",
     "DESC_SIZE",
     "LEGACY_ALIGN",
-    "MAX_SIZE",
     "USED_ALIGN",
     "USED_ELEMENT_SIZE",
     "USED_FLAGS",
@@ -25,8 +24,6 @@ __all__ = [
     "used_size",
 ]
 
-#: Largest queue (2.7): 2^15 descriptors.
-MAX_SIZE = 32768
 #: struct virtq_desc: le64 addr, le32 len, le16 flags, le16 next (2.7.5).
 DESC_SIZE = 16
 DESC_F_NEXT = 1

@@ -15,6 +15,7 @@ from ..spec.features import Features
 from ..spec.pci import MsixControl
 from ..spec.registers import ISR, LEGACY, LEGACY_CONFIG
 from ..spec.split import LEGACY_ALIGN
+from ..spec.virtqueues import MAX_SIZE
 from . import Notifier, OneOwner
 
 __all__ = ["LegacyTransport"]
@@ -110,8 +111,10 @@ class LegacyTransport:
         """``queue_size``: the size that the queue has, no other is possible. 0: not available."""
         self._select(index)
         size = self._header.u16[_QUEUE_SIZE]
-        if size > 32768:
-            raise DeviceMisbehaved(f"queue {index} has size {size:#x}; at most 32768 is possible (virtio 1.4, 2.7)")
+        if size > MAX_SIZE:
+            raise DeviceMisbehaved(
+                f"queue {index} has size {size:#x}; at most {MAX_SIZE} is possible (virtio 1.4, 2.7)"
+            )
         return size
 
     def queue_enabled(self, index: int) -> bool:

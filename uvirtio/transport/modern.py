@@ -10,6 +10,7 @@ from ..pci.capabilities import Capability, Structure, first_usable
 from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
 from ..spec.registers import COMMON, ISR, RegisterMap
+from ..spec.virtqueues import MAX_SIZE
 from . import Notifier, OneOwner
 
 __all__ = ["ModernTransport"]
@@ -114,8 +115,10 @@ class ModernTransport:
         """``queue_size`` of a queue: after reset its maximum, later the size in use. 0: not available."""
         self._select(index)
         size = self._common.u16[_QUEUE_SIZE]
-        if size > 32768:
-            raise DeviceMisbehaved(f"queue {index} has size {size:#x}; at most 32768 is possible (virtio 1.4, 2.7)")
+        if size > MAX_SIZE:
+            raise DeviceMisbehaved(
+                f"queue {index} has size {size:#x}; at most {MAX_SIZE} is possible (virtio 1.4, 2.7)"
+            )
         return size
 
     def queue_enabled(self, index: int) -> bool:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from uvirtio.device import Device
 from uvirtio.spec.features import Features
-from uvirtio_drivers.workload import ConfigField
+from uvirtio_drivers.workload import WritableField
 
 from .spec import CARRY, NUMBER
 
@@ -19,7 +19,7 @@ class Adder:
     TYPE: ClassVar[int] = NUMBER
     FEATURES: ClassVar[Features] = Features.of(CARRY)
     DEPENDENCIES: ClassVar[dict[int, tuple[int, ...]]] = {}
-    WRITABLE: ClassVar[ConfigField | None] = None
+    WRITABLE: ClassVar[WritableField | None] = None
 
     def __init__(self, device: Device) -> None:
         self.device = device

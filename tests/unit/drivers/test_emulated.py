@@ -51,13 +51,14 @@ def test_a_hundred_suspends_with_requests_in_flight_lose_nothing(locator: str, r
 @pytest.mark.parametrize("locator", LOCATORS.values(), ids=LOCATORS)
 def test_a_writable_field_takes_another_value_and_its_old_one(locator: str) -> None:
     with running(locator + "latency=0.001", driver_of(locator)) as (driver, device, _):
-        field = driver.WRITABLE
-        if field is None or not field.exists(device.negotiated.accepted):
+        writable = driver.WRITABLE
+        if writable is None or not writable.field.exists(device.negotiated.accepted):
             assert driver.TYPE not in (DeviceType.BLK, DeviceType.BALLOON, DeviceType.INPUT)
             return
+        field = writable.field
         before = device.configuration.read(field.offset, field.width)
-        device.configuration.write(field.offset, field.width, field.other(before))
-        assert device.configuration.read(field.offset, field.width) == field.other(before) != before
+        device.configuration.write(field.offset, field.width, writable.other(before))
+        assert device.configuration.read(field.offset, field.width) == writable.other(before) != before
         device.configuration.write(field.offset, field.width, before)
         assert device.configuration.read(field.offset, field.width) == before
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 
+from uvirtio import plugins
 from uvirtio.errors import CannotRun
 from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers import BUILT_IN, find_driver, find_workload, workload_of
@@ -27,11 +27,11 @@ class VsockDriver(Rng):
 def give(monkeypatch: pytest.MonkeyPatch, **groups: type) -> None:
     """Let these entry-point groups have a class for vsock."""
 
-    def entry_points(*, group: str) -> list[SimpleNamespace]:
+    def entries(group: str) -> dict[str, SimpleNamespace]:
         found = groups.get(group.replace(".", "_"))
-        return [SimpleNamespace(name="vsock", load=lambda: found)] if found else []
+        return {"vsock": SimpleNamespace(name="vsock", load=lambda: found)} if found else {}
 
-    monkeypatch.setattr(metadata, "entry_points", entry_points)
+    monkeypatch.setattr(plugins, "_entries", entries)
 
 
 def test_every_built_in_driver_has_a_workload_of_its_name() -> None:

@@ -40,8 +40,9 @@ class BringUp:
         self.workload_class: type[Workload] | None = None
         if options.traffic and queues is None:
             try:
-                self.driver_class = find_driver(device.identity.type)
+                driver_class = find_driver(device.identity.type)
                 self.workload_class = find_workload(device.identity.type)
+                self.driver_class = driver_class  # one without a workload moves nothing
             except CannotRun as error:
                 self.remarks.append(f"{error}; without traffic only the status can be judged")
         self._workload_options = options.for_workload(self.workload_class, device)

@@ -17,6 +17,7 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureCap, StructureType
 from uvirtio.spec.registers import COMMON, LEGACY_CONFIG
 from uvirtio.spec.status import GONE, Status
+from uvirtio.spec.virtqueues import MAX_SIZE
 from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_modern
 
 from .configuration import read_configuration
@@ -336,8 +337,8 @@ def _queue(
     if admins and first_admin <= queue.index < first_admin + admins:
         name, owed = f"adminq{queue.index - first_admin}", True
     problems = []
-    if queue.size > 32768:
-        problems.append(f"size {queue.size:#x} is not possible, 32768 is the largest (2.7)")
+    if queue.size > MAX_SIZE:
+        problems.append(f"size {queue.size:#x} is not possible, {MAX_SIZE} is the largest (2.7)")
     state = rings.get(queue.index)
     ring = None if state is None else ring_of(state)
     return QueueRow(

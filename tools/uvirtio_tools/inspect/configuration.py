@@ -9,6 +9,7 @@ from uvirtio.access.clock import Clock
 from uvirtio.access.steady import read_steady
 from uvirtio.access.view import Region
 from uvirtio.spec.devices import DeviceSpec, Field, describe_feature
+from uvirtio.spec.features import Features
 from uvirtio.spec.status import Status
 
 from .model import ConfigField
@@ -41,7 +42,7 @@ def read_configuration(
 ) -> Configuration:
     """Read every field with its own width (4.1.3.1), again while the generation moves (2.5.1)."""
     problems: list[str] = []
-    spec = spec.sized(lambda field: _number(region, field) if offered is None or _exists(field, offered) else 0)
+    spec = spec.sized(lambda field: _number(region, field) if offered is None or field.exists(Features(offered)) else 0)
     wanted = spec.config_size or _UNKNOWN_SIZE
     ready = status is not None and bool(status & Status.FEATURES_OK)
     skipped = {
@@ -49,7 +50,7 @@ def read_configuration(
     }
     if offered is not None:
         # A driver must not read what no offered feature makes valid (2.5.1).
-        skipped |= {field.name: "not there" for field in spec.fields if not _exists(field, offered)}
+        skipped |= {field.name: "not there" for field in spec.fields if not field.exists(Features(offered))}
     length = min(wanted, region.length)
     raw, steady = read_steady(lambda: _read(region, spec, length, skipped), generation, clock, _PATIENCE)
     if not steady:
@@ -68,10 +69,6 @@ def read_configuration(
 def _number(region: Region, field: Field) -> int:
     """What a field of one element holds, 0 where the configuration does not reach so far."""
     return region.read(field.offset, field.width) if field.offset + field.width <= region.length else 0
-
-
-def _exists(field: Field, offered: int) -> bool:
-    return not field.features or any(offered >> bit & 1 for bit in field.features)
 
 
 def _read(region: Region, spec: DeviceSpec, length: int, skipped: Mapping[str, str]) -> bytes:
@@ -101,7 +98,7 @@ def decode_fields(
     """
     found = []
     for field in spec.fields:
-        valid = True if not field.features else None if offered is None else _exists(field, offered)
+        valid = True if not field.features else None if offered is None else field.exists(Features(offered))
         value: int | str | None = None
         text = "beyond the end of the configuration"
         data = raw[field.offset : field.offset + field.size]

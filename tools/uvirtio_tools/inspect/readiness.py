@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from uvirtio.access.fence import unfit_cpu
 from uvirtio.bus.uio.discovery import PciFunction, discover
 from uvirtio.bus.uio.hugepages import HUGE_PAGE
 from uvirtio.bus.uio.inuse import uses
@@ -74,8 +75,8 @@ def _interpreter(machine: _Machine) -> list[Fact]:
                 "use CPython 3.11 or newer",
             )
         ]
-    if platform.machine() not in ("x86_64", "i686", "aarch64", "riscv64"):
-        return [Fact("Python", "note", f"{text}: memory barriers are only known for x86, ARM and RISC-V")]
+    if why := unfit_cpu():
+        return [Fact("Python", "missing", f"{text}: {why}", "use a machine with an x86 CPU")]
     return [Fact("Python", "ok", text)]
 
 

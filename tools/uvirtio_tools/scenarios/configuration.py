@@ -30,12 +30,13 @@ _ALL_ONES = {1: 0xFF, 2: 0xFFFF, 4: 0xFFFFFFFF}
 def write_asleep(stage: Stage) -> None:
     """A field that takes a write while running is written while suspended, in deliberate deviation."""
     driver = stage.bring_up.driver_class
-    field = driver.WRITABLE if driver is not None else None
-    if field is None:
+    writable = driver.WRITABLE if driver is not None else None
+    if writable is None:
         raise Skip(
             f"a {stage.device.identity.type_name} device has no configuration field that may be written to see whether that takes"
         )
     stage.start()
+    field = writable.field
     device, configuration = stage.device, stage.device.configuration
     if device.negotiated is None or not field.exists(device.negotiated.accepted):
         raise Skip(
@@ -43,7 +44,7 @@ def write_asleep(stage: Stage) -> None:
         )
     offset, width = field.offset, field.width
     before = configuration.read(offset, width)
-    other = field.other(before)
+    other = writable.other(before)
     configuration.write(offset, width, other)
     taken = configuration.read(offset, width)
     configuration.write(offset, width, before)

@@ -79,7 +79,9 @@ def run_checks(
     stage.may_provoke = options.provoke or device.function.bus != REAL
     judged = [id_ for id_ in ids if applies(STATEMENTS[id_], dialect, device.identity.type)]
     if not judged:
-        run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device in the {dialect.name} dialect")
+        run.remarks.append(
+            f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device in the {dialect.name} dialect"
+        )
     _Run(run, stage, judged, progress).go()
 
 

@@ -151,7 +151,7 @@ def queue_name(number: int, index: int, total: int, features: Features) -> Queue
     The name is filled in; ``index`` of the result is the queue's own.
     """
     spec = device_spec(number)
-    present = [queue for queue in spec.queues if not queue.features or any(bit in features for bit in queue.features)]
+    present = [queue for queue in spec.queues if queue.exists(features)]
     for queue in present:
         rows = not queue.last_with or any(bit in features for bit in queue.last_with)
         if queue.last and index == (max(total - 1, queue.index) if rows else queue.index):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..features import Features
+
 __all__ = ["DeviceSpec", "FeatureBit", "Field", "QueueName"]
 
 
@@ -59,6 +61,10 @@ class Field:
         """Bytes of the whole field."""
         return self.width * self.count
 
+    def exists(self, features: Features) -> bool:
+        """Whether a device with these features has the field."""
+        return not self.features or any(bit in features for bit in self.features)
+
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
@@ -78,6 +84,10 @@ class QueueName:
     last: bool = False
     last_with: tuple[int, ...] = ()
     features: tuple[int, ...] = ()
+
+    def exists(self, features: Features) -> bool:
+        """Whether a device with these features has the queue."""
+        return not self.features or any(bit in features for bit in self.features)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
-__all__ = ["Clock", "Event", "RealClock", "Scheduler", "SimulatedClock"]
+__all__ = ["Clock", "Event", "RealClock", "SimulatedClock"]
 
 
 class Clock(Protocol):
@@ -41,13 +41,6 @@ class Event:
     def cancel(self) -> None:
         """Do not call it any more."""
         self.cancelled = True
-
-
-class Scheduler(Clock, Protocol):
-    """A clock that can also call something later: what an emulated device needs."""
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Event:
-        """Call at a time (now or later); never from within this call."""
 
 
 class RealClock:

@@ -59,7 +59,6 @@ class EmulatedFunction:
         )
         self._common = CommonConfig(self.device, self.vectors)
         self._table = bytearray(_ENTRY * self.vectors)
-        self._pending: set[int] = set()
         for vector in range(self.vectors):
             self._table[_ENTRY * vector + 12] = _MASKED
 
@@ -198,25 +197,12 @@ class EmulatedFunction:
 
     def _table_read(self, offset: int, width: int) -> int:
         if offset >= PBA:
-            pending = sum(1 << vector for vector in self._pending)
-            return pending >> 8 * (offset - PBA) & (1 << 8 * width) - 1
+            return 0  # no message is held back
         return int.from_bytes(self._table[offset : offset + width], "little")
 
     def _table_write(self, offset: int, width: int, value: int) -> None:
         if offset + width <= len(self._table):
             self._table[offset : offset + width] = value.to_bytes(width, "little")
-            vector = offset // _ENTRY
-            if vector in self._pending and not self.masked(vector):
-                self._pending.discard(vector)
-                self.interrupts.on_message(vector)
-
-    def masked(self, vector: int) -> bool:
-        """Whether a vector is masked in the table."""
-        return bool(self._table[_ENTRY * vector + 12] & _MASKED)
-
-    def hold_message(self, vector: int) -> None:
-        """Remember a message whose vector is masked."""
-        self._pending.add(vector)
 
 
 def _structure(offset: int) -> tuple[StructureType, int]:

@@ -35,6 +35,11 @@ class Identity:
         return type_name(self.type)
 
     @property
+    def is_virtio(self) -> bool:
+        """Whether the ids are those of a virtio device."""
+        return is_virtio(self.vendor, self.device)
+
+    @property
     def transitional_id(self) -> bool:
         """Whether the PCI device id is in the range of legacy and transitional devices."""
         return is_transitional_id(self.device)

@@ -33,7 +33,6 @@ __all__ = [
     "Access",
     "Command",
     "DeviceFlag",
-    "DeviceInfo",
     "DmaFlag",
     "DmaMap",
     "DmaUnmap",
@@ -150,15 +149,6 @@ class DmaUnmap(NamedTuple):
     flags: int
     address: int
     size: int
-
-
-class DeviceInfo(NamedTuple):
-    """What the device is."""
-
-    argsz: int
-    flags: int
-    regions: int
-    irqs: int
 
 
 class RegionInfo(NamedTuple):

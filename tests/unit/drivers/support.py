@@ -21,7 +21,7 @@ from uvirtio.emulated.types import TYPES
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
-from uvirtio_drivers.workload import Driver, Workload
+from uvirtio_drivers.workload import Driver, Workload, drain
 from uvirtio_tools.driving.bring_up import BringUp
 from uvirtio_tools.driving.options import RunOptions
 from uvirtio_tools.judging.history import History
@@ -29,7 +29,7 @@ from uvirtio_tools.judging.stage import Stage
 from uvirtio_tools.judging.suspend_run import Cycle
 from uvirtio_tools.scenarios.cycling import Cycles
 
-__all__ = ["Answer", "Seen", "Stand", "running", "stand_in", "suspends_of"]
+__all__ = ["Answer", "Seen", "Stand", "drive", "running", "stand_in", "suspends_of"]
 
 
 class Seen:
@@ -135,6 +135,15 @@ def running(
         driver.start()
         yield driver, device, bus
     TYPES.pop("stand-in", None)
+
+
+def drive(device: Device, workload: Workload, rounds: int = 4) -> None:
+    """Requests to the last one, so many times."""
+    for _ in range(rounds):
+        workload.submit()
+        workload.kick()
+        drain(device, workload)
+        workload.verify()
 
 
 def suspends_of(driver: Any, device: Device, workload: Workload, count: int, *, hold: float = 0.02) -> Iterator[Cycle]:

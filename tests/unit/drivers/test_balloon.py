@@ -7,7 +7,7 @@ from struct import iter_unpack, pack, unpack
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
+from tests.unit.drivers.support import Answer, Seen, Stand, drive, running, stand_in, suspends_of
 from uvirtio.errors import CannotRun, DeviceMisbehaved, DeviceTimeout, SuspendedError, UsageError, WorkloadFailed
 from uvirtio.spec.devices import balloon as spec
 from uvirtio.spec.dialects import V1_4
@@ -17,7 +17,6 @@ from uvirtio.suspend import Suspender
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.balloon import Balloon
 from uvirtio_drivers.balloon_pages import page_numbers
-from uvirtio_drivers.workload import drain
 
 
 def take(_seen: Seen) -> int:
@@ -114,14 +113,6 @@ def test_nothing_is_moved_or_told_while_the_device_is_suspended() -> None:
             balloon.tell_actual(3)
 
 
-def drive(device, workload, rounds: int = 10) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
-
-
 def test_the_workload_moves_pages_in_and_out_and_keeps_count() -> None:
     inside: set[int] = set()
 
@@ -137,7 +128,7 @@ def test_the_workload_moves_pages_in_and_out_and_keeps_count() -> None:
 
     with running(balloon_type(count), Balloon) as (balloon, device, _):
         workload = workload_of(balloon)
-        drive(device, workload)
+        drive(device, workload, 10)
         assert balloon.actual == len(inside)
         assert "kept their contents" in workload.proves()
 
@@ -150,7 +141,7 @@ def test_a_device_that_writes_to_a_page_which_is_not_in_the_balloon_is_noticed()
 
     says = "is not in the balloon, but its contents have changed"
     with running(balloon_type(scribble), Balloon) as (balloon, device, _), pytest.raises(WorkloadFailed, match=says):
-        drive(device, workload_of(balloon))
+        drive(device, workload_of(balloon), 10)
 
 
 def test_a_device_may_write_to_the_pages_that_it_has() -> None:
@@ -161,13 +152,13 @@ def test_a_device_may_write_to_the_pages_that_it_has() -> None:
         return 0
 
     with running(balloon_type(wipe), Balloon) as (balloon, device, _):
-        drive(device, workload_of(balloon))
+        drive(device, workload_of(balloon), 10)
 
 
 def test_a_count_that_the_device_does_not_keep_is_noticed() -> None:
     with running(balloon_type(), Balloon) as (balloon, device, bus):
         workload = workload_of(balloon)
-        drive(device, workload)
+        drive(device, workload, 10)
         bus.function.device.model.put("actual", 9999)
         with pytest.raises(WorkloadFailed, match=re.escape("says that 9999 pages")):
             workload.verify()

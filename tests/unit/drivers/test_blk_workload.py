@@ -9,30 +9,21 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.drivers.disk import Disk, disk_type
-from tests.unit.drivers.support import running, suspends_of
+from tests.unit.drivers.support import drive, running, suspends_of
 from uvirtio.errors import CannotRun, DeviceError, PastTheEnd, ReadOnly, UsageError, WorkloadFailed
 from uvirtio.spec.devices import blk as spec
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.blk import Blk
 from uvirtio_drivers.signature import MARKS, find_signature
-from uvirtio_drivers.workload import drain
 
 SECTORS = 4096
-
-
-def drive(device, workload, rounds: int = 12) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
 
 
 def test_a_disposable_disk_is_written_and_read_back() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk) as (blk, device, _):
         workload = workload_of(blk)
-        drive(device, workload)
+        drive(device, workload, 12)
         assert workload.writing
         assert "read back undamaged" in workload.proves()
     assert len(set(disk.written)) > 50
@@ -52,7 +43,7 @@ def test_somebodys_disk_is_only_read() -> None:
     disk.contents[:] = before = random.Random(3).randbytes(len(disk.contents))
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, bus):
         workload = workload_of(blk)
-        drive(device, workload)
+        drive(device, workload, 12)
         kinds = {seen.readable[0] for seen in bus.function.device.model.seen}
     assert kinds == {0}
     assert disk.contents == before
@@ -63,7 +54,7 @@ def test_somebodys_disk_is_only_read() -> None:
 def test_on_somebodys_disk_only_the_scratch_sectors_are_written() -> None:
     disk = Disk(SECTORS)
     with running(disk_type(disk), Blk, disposable=False) as (blk, device, _):
-        drive(device, workload_of(blk, scratch=range(100, 300)))
+        drive(device, workload_of(blk, scratch=range(100, 300)), 12)
     assert disk.written
     # Aligned places of eight sectors that lie wholly inside.
     assert set(disk.written) == set(range(104, 296, 8))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
+from tests.unit.drivers.support import Answer, Seen, Stand, drive, running, stand_in, suspends_of
 from uvirtio.errors import CannotRun, DeviceMisbehaved, DeviceTimeout, NotOffered, SuspendedError, WorkloadFailed
 from uvirtio.spec.devices import console as spec
 from uvirtio.spec.dialects import V1_4
@@ -194,14 +194,6 @@ def test_the_stream_is_the_same_however_it_is_cut(sizes: list[int]) -> None:
         pieces += stream(position, size)
         position += size
     assert pieces == stream(0, position)
-
-
-def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
 
 
 def test_with_an_echoing_peer_the_whole_stream_has_to_come_back() -> None:

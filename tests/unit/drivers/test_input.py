@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Stand, running, stand_in, suspends_of
+from tests.unit.drivers.support import Answer, Stand, drive, running, stand_in, suspends_of
 from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, SuspendedError, WorkloadFailed
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.suspend import Suspender
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.input import AbsInfo, DeviceIds, Event, Input
-from uvirtio_drivers.workload import drain
 
 ANSWERS = {
     (1, 0): b"a keyboard",
@@ -112,14 +111,6 @@ def test_a_suspended_device_is_neither_asked_nor_told() -> None:
             assert device.name
         with pytest.raises(SuspendedError, match="D3"):
             device.send_status(Event(0x11, 0, 1))
-
-
-def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
 
 
 def test_the_workload_switches_the_leds_that_there_are_and_counts_events() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.drivers.support import Answer, Seen, Stand, running, stand_in, suspends_of
+from tests.unit.drivers.support import Answer, Seen, Stand, drive, running, stand_in, suspends_of
 from uvirtio.errors import (
     DeviceMisbehaved,
     DeviceTimeout,
@@ -253,14 +253,6 @@ def test_buffers_are_fewer_where_the_mtu_makes_them_large() -> None:
         assert 4 <= net.pairs[0].receiving.count < 64
         net.transmit_batch([bytes(65549)] * 40)
         assert len(bus.function.device.model.seen) == 40
-
-
-def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
 
 
 def test_with_an_echoing_peer_every_frame_has_to_come_back() -> None:

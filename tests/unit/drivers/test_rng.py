@@ -7,25 +7,16 @@ import re
 
 import pytest
 
-from tests.unit.drivers.support import Answer, Seen, running, stand_in
+from tests.unit.drivers.support import Answer, Seen, drive, running, stand_in
 from uvirtio.errors import DeviceError, DeviceTimeout, WorkloadFailed
 from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.rng import Rng
-from uvirtio_drivers.workload import drain
 
 
 def honest() -> Answer:
     source = random.Random(9)
     return lambda seen: seen.write(source.randbytes(sum(seen.writable_sizes)))
-
-
-def drive(device, workload, rounds: int = 4) -> None:  # type: ignore[no-untyped-def]
-    for _ in range(rounds):
-        workload.submit()
-        workload.kick()
-        drain(device, workload)
-        workload.verify()
 
 
 def test_as_many_bytes_are_read_as_were_asked_for_even_from_a_device_that_gives_few() -> None:

@@ -17,8 +17,8 @@ def test_a_virtio_function_is_described_from_sysfs(machine: FakeMachine) -> None
     for vector in ("41", "40"):
         (machine.function(RNG) / "msi_irqs" / vector).touch()
     (function,) = discover(machine)
-    assert (function.address, function.type_name, function.driver) == (RNG, "rng", "virtio-pci")
-    assert (function.irq, function.interrupt_pin, function.msi) == (21, 1, (40, 41))
+    assert (function.address, function.identity.type_name, function.driver) == (RNG, "rng", "virtio-pci")
+    assert (function.irq, function.identity.interrupt_pin, function.msi) == (21, 1, (40, 41))
     assert (function.iommu_group, function.translated, function.numa_node) == (None, False, -1)
     assert [(bar.number, bar.size, bar.io, bar.wide, bar.prefetchable) for bar in function.bars] == [
         (0, 0x20, True, False, False),
@@ -52,7 +52,7 @@ def test_a_function_that_vanishes_while_it_is_read_does_no_harm(machine: FakeMac
         (at / name).unlink()
     shutil.rmtree(at / "virtio3")
     (function,) = discover(machine)
-    assert (function.bars, function.interrupt_pin, function.irq) == ((), 0, 0)
+    assert (function.bars, function.identity.interrupt_pin, function.irq) == ((), 0, 0)
 
 
 @pytest.mark.parametrize("name", ["0000:00:05.0", "00:05.0", "5.0", "0:5.0", "05.0", "virtio3", "eth0", "/dev/eth0"])

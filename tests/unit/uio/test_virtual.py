@@ -36,7 +36,11 @@ def test_a_virtual_function_is_found_with_the_one_that_it_belongs_to(machine: Fa
     }
     # The fake shows a pin there, as QEMU does; the kernel knows better.
     assert machine.peek(VIRTUAL, Header.INTERRUPT_PIN, 1) == 1
-    assert (found[VIRTUAL].type_name, found[VIRTUAL].interrupt_pin, found[RNG].interrupt_pin) == ("rng", 0, 1)
+    assert (
+        found[VIRTUAL].identity.type_name,
+        found[VIRTUAL].identity.interrupt_pin,
+        found[RNG].identity.interrupt_pin,
+    ) == ("rng", 0, 1)
 
 
 def test_its_open_configuration_space_reads_as_that_of_a_function_of_its_own(machine: FakeMachine, run: Path) -> None:

@@ -46,7 +46,7 @@ def test_every_form_of_a_name_leads_to_the_function(rng: str) -> None:
     (child,) = describe(SYSFS, rng).virtio
     assert {resolve(name) for name in (rng, rng.removeprefix("0000:"), child.name)} == {rng}
     (function,) = [found for found in discover() if found.address == rng]
-    assert (function.type_name, function.driver, function.interrupt_pin) == ("rng", "virtio-pci", 1)
+    assert (function.identity.type_name, function.driver, function.identity.interrupt_pin) == ("rng", "virtio-pci", 1)
     assert function.irq > 0
 
 
@@ -144,7 +144,7 @@ def test_the_port_that_this_test_talks_to_its_host_through_is_in_use(host: Host)
 
 
 def test_the_share_that_the_root_stands_on_is_in_use() -> None:
-    shares = [function.address for function in discover() if function.type_name == "9p"]
+    shares = [function.address for function in discover() if function.identity.type_name == "9p"]
     assert shares
     assert any("on /" in use for address in shares for use in uses(SYSFS, address))
 

@@ -121,7 +121,7 @@ def _devices(machine: _Machine) -> list[Fact]:
     functions = machine.functions()
     if not functions:
         return [Fact("devices", "note", "there is no virtio PCI function here", "uvirtio suspend emulated:rng")]
-    types = ", ".join(f"{function.address} {function.type_name}" for function in functions)
+    types = ", ".join(f"{function.address} {function.identity.type_name}" for function in functions)
     return [Fact("devices", "ok", f"{len(functions)} virtio functions: {types}")]
 
 
@@ -255,7 +255,7 @@ def _iommu(machine: _Machine) -> list[Fact]:
 
 
 def _pins(machine: _Machine) -> list[Fact]:
-    pinless = [function for function in machine.functions() if not function.interrupt_pin]
+    pinless = [function for function in machine.functions() if not function.identity.interrupt_pin]
     without = [function.address for function in pinless]
     if not without:
         return [
@@ -281,14 +281,19 @@ def _holders(machine: _Machine) -> list[Fact]:
         name = function.address.removeprefix("0000:")
         if using:
             facts.append(
-                Fact(name, "note", f"{function.type_name}, in use: {'; '.join(using)}", "it is taken with --force only")
+                Fact(
+                    name,
+                    "note",
+                    f"{function.identity.type_name}, in use: {'; '.join(using)}",
+                    "it is taken with --force only",
+                )
             )
         elif function.driver == UIO_DRIVER:
-            facts.append(Fact(name, "ok", f"{function.type_name}, on {UIO_DRIVER} (/dev/{function.uio})"))
+            facts.append(Fact(name, "ok", f"{function.identity.type_name}, on {UIO_DRIVER} (/dev/{function.uio})"))
         elif function.driver:
-            facts.append(Fact(name, "ok", f"{function.type_name}, on {function.driver}; it can be taken"))
+            facts.append(Fact(name, "ok", f"{function.identity.type_name}, on {function.driver}; it can be taken"))
         else:
-            facts.append(Fact(name, "ok", f"{function.type_name}, without a driver; it can be taken"))
+            facts.append(Fact(name, "ok", f"{function.identity.type_name}, without a driver; it can be taken"))
     return facts
 
 

@@ -9,12 +9,10 @@ from uvirtio.errors import UsageError
 
 from .document import Document, load
 
-__all__ = ["COMPARING", "FORMATS", "Document", "load", "render"]
+__all__ = ["FORMATS", "Document", "load", "render"]
 
 #: format -> module of this package that has ``render(documents)``.
 FORMATS = {"rich": "terminal", "json": "data", "junit": "junit", "tap": "ktap", "markdown": "markdown", "html": "html"}
-#: All of them take several results: the comparing ones show one matrix, the others one suite each.
-COMPARING = ("rich", "json", "markdown", "html")
 
 
 def render(

@@ -318,7 +318,7 @@ def _question(locator: str) -> tuple[str, str, bool] | None:
     using = uses(sysfs, function)
     if function.driver in (None, UIO_DRIVER) and not using:
         return None
-    text = f"{bdf} ({function.type_name}) is driven by {function.driver or 'nobody'}"
+    text = f"{bdf} ({function.identity.type_name}) is driven by {function.driver or 'nobody'}"
     text += f" and in use: {'; '.join(using)}. Taking it breaks that." if using else " and nothing uses it."
     return f"Take {bdf} for uio_pci_generic?", text + " It is given back at the end.", bool(using)
 

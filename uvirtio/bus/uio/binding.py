@@ -123,16 +123,16 @@ def take(sysfs: Sysfs, journal: Journal, bdf: str, *, force: bool, keep: bool) -
     """
     _require(sysfs, bdf)
     function = describe(sysfs, bdf)
-    if not function.is_virtio:
+    if not function.identity.is_virtio:
         raise NotVirtio(
-            f"{bdf} is {function.vendor:04x}:{function.device:04x}, not a virtio device (1af4:1000-107f); "
+            f"{bdf} is {function.identity.vendor:04x}:{function.identity.device:04x}, not a virtio device (1af4:1000-107f); "
             "`uvirtio list` shows those that are"
         )
     _require_privilege(sysfs, bdf)
     using = [] if force else uses(sysfs, function, probe=True)
     if using:
         raise InUse(
-            f"{bdf} ({function.type_name}) is in use: {'; '.join(using)}. End that first, or take it with --force"
+            f"{bdf} ({function.identity.type_name}) is in use: {'; '.join(using)}. End that first, or take it with --force"
         )
     entry = journal.read(bdf)
     binding = entry.binding if entry else None

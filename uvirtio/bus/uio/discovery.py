@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ...errors import CannotRun, LocatorError, NoSuchDevice
-from ...spec.ids import VENDOR, device_type, is_transitional_id, is_virtio, type_name
+from ...pci.header import Identity
+from ...spec.ids import VENDOR, is_virtio
 from ...spec.pci import Header
 from .image import read_image, read_rest
 from .sysfs import Directory, Sysfs
@@ -104,17 +105,12 @@ class PciFunction:
     """A PCI function as sysfs shows it. ``address`` is the full ``dddd:bb:dd.f``; numbers are -1 where unknown."""
 
     address: str
-    vendor: int
-    device: int
-    subsystem_vendor: int
-    subsystem: int
-    revision: int
-    class_code: int
+    #: Its interrupt pin is 0 for virtual functions, whatever they show.
+    identity: Identity
     driver: str | None
     driver_override: str
-    #: Linux interrupt number, 0 for none; interrupt pin 1 to 4 for INTA to INTD, 0 for none, as for virtual functions.
+    #: Linux interrupt number, 0 for none.
     irq: int
-    interrupt_pin: int
     #: Linux numbers of the MSI and MSI-X vectors in use now.
     msi: tuple[int, ...]
     iommu_group: int | None
@@ -130,26 +126,6 @@ class PciFunction:
     physical: str | None = None
     #: The virtual functions that this physical one has now; they go when its driver does.
     virtual: tuple[str, ...] = ()
-
-    @property
-    def is_virtio(self) -> bool:
-        """Whether the ids are those of a virtio device (virtio 1.4, 4.1.2)."""
-        return is_virtio(self.vendor, self.device)
-
-    @property
-    def type(self) -> int:
-        """The virtio device id, e.g. 4 for an entropy source."""
-        return device_type(self.device, self.subsystem)
-
-    @property
-    def type_name(self) -> str:
-        """Its short name, e.g. ``rng``."""
-        return type_name(self.type)
-
-    @property
-    def transitional_id(self) -> bool:
-        """Whether the PCI device id is in the range of legacy and transitional devices."""
-        return is_transitional_id(self.device)
 
     @property
     def translated(self) -> bool:
@@ -194,16 +170,18 @@ def _describe(directory: Directory, bdf: str, vendor: int, device: int) -> PciFu
     has_pin = physical is None and len(config) >= Header.FIRST_CAPABILITY
     return PciFunction(
         address=bdf,
-        vendor=vendor,
-        device=device,
-        subsystem_vendor=directory.number("subsystem_vendor", -1),
-        subsystem=directory.number("subsystem_device", -1),
-        revision=directory.number("revision", -1),
-        class_code=directory.number("class", -1),
+        identity=Identity(
+            vendor,
+            device,
+            directory.number("revision", -1),
+            directory.number("class", -1),
+            directory.number("subsystem_vendor", -1),
+            directory.number("subsystem_device", -1),
+            config[Header.INTERRUPT_PIN] % 0xFF if has_pin else 0,
+        ),
         driver=directory.link("driver"),
         driver_override="" if override == "(null)" else override,
         irq=directory.number("irq"),
-        interrupt_pin=config[Header.INTERRUPT_PIN] % 0xFF if has_pin else 0,
         msi=tuple(sorted(int(name) for name in directory.names("msi_irqs") if name.isdigit()))
         if "msi_irqs" in there
         else (),

@@ -74,7 +74,6 @@ class UioFunction:
         self.triggers: Triggers | None = None
         self._sysfs = sysfs or Sysfs()
         self._journal = Journal(run)
-        self._handles: list[int] = []
         self._bars: dict[int, OpenBar] = {}
         self._closers: list[Callable[[], object]] = []
         #: What could not be left as it was found, in sentences; filled by :meth:`close`.
@@ -139,7 +138,7 @@ class UioFunction:
     def _interrupt(self, handle: int) -> InterruptLine:
         if self.description.physical is not None:
             return NoLine(self.clock, "a virtual function has no INTx, and uio_pci_generic passes nothing else on")
-        if self.description.interrupt_pin == 0:
+        if self.description.identity.interrupt_pin == 0:
             return NoLine(self.clock, "the function has no interrupt pin")
         if self._sysfs.number(self._sysfs.function(self.locator) / "irq") == 0:
             return NoLine(self.clock, "the kernel has no interrupt number for the function's pin")

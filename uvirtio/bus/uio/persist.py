@@ -32,7 +32,7 @@ def rule(function: PciFunction) -> str:
         f"# {function.address} is taken for {UIO_DRIVER} at boot (uvirtio bind --persist).\n"
         f"# uvirtio restore {function.address} removes this file.\n"
         f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{function.address}", DRIVER!="{UIO_DRIVER}", '
-        f'ATTR{{vendor}}=="{function.vendor:#06x}", ATTR{{device}}=="{function.device:#06x}", '
+        f'ATTR{{vendor}}=="{function.identity.vendor:#06x}", ATTR{{device}}=="{function.identity.device:#06x}", '
         f'ATTR{{driver_override}}="{UIO_DRIVER}", RUN+="/bin/sh -c \'{script}\'"\n'
     )
 

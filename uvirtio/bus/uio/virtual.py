@@ -30,8 +30,8 @@ def missing(function: PciFunction) -> Missing:
     def put(offset: int, width: int, value: int) -> None:
         found.update((offset + at, (0xFF, byte)) for at, byte in enumerate(value.to_bytes(width, "little")))
 
-    put(Header.VENDOR, 2, function.vendor & 0xFFFF)
-    put(Header.DEVICE, 2, function.device & 0xFFFF)
+    put(Header.VENDOR, 2, function.identity.vendor & 0xFFFF)
+    put(Header.DEVICE, 2, function.identity.device & 0xFFFF)
     # The physical function's VF MSE stands for this bit, and there are no virtual functions without it.
     found[Header.COMMAND] = (Command.MEMORY, Command.MEMORY)
     for bar in function.bars:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
+from .access.dma import DmaMemory
+from .access.guards import GuardedMemory
 from .access.notifications import Notifications
 from .access.trace import Recorder
 from .access.wait import YES, Polled, poll
@@ -62,6 +64,8 @@ class Device:
         self.function = function
         self.clock = clock
         self.recorder = recorder
+        #: Where drivers get memory: between guard zones where somebody watches.
+        self.dma: DmaMemory = function.dma if recorder is None else GuardedMemory(function.dma)
         self.identity = read_identity(function.config, locator)
         self.capabilities, self.list_problems = walk(function.config, self._bar_length)
         self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
@@ -216,8 +220,8 @@ class Device:
                     f"queue {index} has size {maximum}; a split queue's is a power of 2 (virtio 1.4, 2.7)"
                 )
             size = 1 << size.bit_length() - 1
-        queue = make_queue(index, size, self.function.dma, accepted, legacy=legacy, recorder=self.recorder)
-        self.function.dma.verify()
+        queue = make_queue(index, size, self.dma, accepted, legacy=legacy, recorder=self.recorder)
+        self.dma.verify()
         queue.allow = self.deviations.lifted
         self.transport.enable_queue(
             index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address

@@ -115,7 +115,7 @@ class Balloon:
 
         Raises :class:`CannotRun` when memory is short, :class:`DeviceTimeout`, :class:`SuspendedError`.
         """
-        pages = [self.device.function.dma.allocate(PAGE_SIZE, PAGE_SIZE) for _ in range(count)]
+        pages = [self.device.dma.allocate(PAGE_SIZE, PAGE_SIZE) for _ in range(count)]
         self._tell(self.inflating, pages, timeout, f"inflating the balloon by {count} pages")
         self._pages += pages
         self.tell_actual(len(self._pages))

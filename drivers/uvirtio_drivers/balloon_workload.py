@@ -29,7 +29,7 @@ class BalloonWorkload:
         self._balloon = balloon
         self._random = Random(seed)
         count = 2 * _GROUPS * _PAGES
-        self._block = balloon.device.function.dma.allocate(count * PAGE_SIZE, PAGE_SIZE)
+        self._block = balloon.device.dma.allocate(count * PAGE_SIZE, PAGE_SIZE)
         self._pages = [self._block.part(number * PAGE_SIZE, PAGE_SIZE) for number in range(count)]
         #: What the pages that are ours have to hold.
         self._contents: dict[int, bytes] = {}

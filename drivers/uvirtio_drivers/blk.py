@@ -270,4 +270,4 @@ class Blk:
         """One with room for so much data: from those that came back, where one is large enough."""
         if spare and spare[-1].capacity >= size:
             return spare.pop()
-        return Request(self.device.function.dma, size)
+        return Request(self.device.dma, size)

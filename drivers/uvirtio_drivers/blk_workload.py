@@ -70,7 +70,7 @@ class BlkWorkload:
         self._expected: dict[int, tuple[int, bytes]] = {}
         self._unchecked: set[int] = set()
         self._flying: dict[Request, tuple[int, int, bytes]] = {}
-        dma = blk.device.function.dma
+        dma = blk.device.dma
         self._idle = [Request(dma, size) for _ in range(min(depth, len(self._places)))]
         self._generation = 0
         self.submitted = 0

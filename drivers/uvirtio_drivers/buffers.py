@@ -21,7 +21,7 @@ def _cut(block: Dma, count: int, size: int) -> list[Dma]:
 
 
 def _block(device: Device, count: int, size: int) -> Dma:
-    return device.function.dma.allocate(count * (-(-size // 64) * 64))
+    return device.dma.allocate(count * (-(-size // 64) * 64))
 
 
 class ReceiveBuffers:

@@ -166,7 +166,7 @@ class Bulk:
             # There a split ring's descriptors are used in ring order, all of them (2.7.5).
             if each == 1 and most == queue.size:
                 return queue.pool(most, readable, writable)
-        return _Singles(queue, self._device.function.dma, min(most, wanted), readable, writable)
+        return _Singles(queue, self._device.dma, min(most, wanted), readable, writable)
 
     def settle(self) -> bool:
         """Take back what an earlier call has left with the device, as far as it is used; whether nothing is left.

@@ -28,7 +28,7 @@ class ControlQueue:
         answer, :class:`DeviceTimeout`, :class:`SuspendedError`.
         """
         where = f"{self._device.function.locator}: control queue"
-        block = self._device.function.dma.allocate(COMMAND.size + len(data) + 1)
+        block = self._device.dma.allocate(COMMAND.size + len(data) + 1)
         head = block.part(0, COMMAND.size)
         body = block.part(COMMAND.size, len(data))
         ack = block.part(COMMAND.size + len(data), 1)

@@ -29,7 +29,7 @@ class RngWorkload:
         self._queue: Queue = device.queue(REQUESTQ)
         self.size = size
         buffers = min(buffers, self._queue.size)
-        self._block: Dma = device.function.dma.allocate(buffers * size)
+        self._block: Dma = device.dma.allocate(buffers * size)
         self._idle = [self._block.part(number * size, size) for number in range(buffers)]
         self._flying: dict[int, tuple[Dma, bytes]] = {}
         self._fresh = Freshness()

@@ -10,16 +10,23 @@ from typing import Protocol
 
 from ..errors import CannotRun
 
-__all__ = ["Arena", "Dma", "DmaMemory"]
+__all__ = ["Arena", "Dma", "DmaMemory", "Owner"]
+
+
+class Owner(Protocol):
+    """What pieces of memory are given back to."""
+
+    def release(self, dma: Dma) -> None:
+        """Take a piece back."""
 
 
 class Dma:
     """A piece of DMA memory: ``memory`` (memoryview of bytes), its bus ``address``, its ``size`` in bytes."""
 
-    __slots__ = ("_arena", "address", "memory", "offset", "size")
+    __slots__ = ("_owner", "address", "memory", "offset", "size")
 
-    def __init__(self, arena: Arena | None, memory: memoryview, address: int, offset: int) -> None:
-        self._arena = arena
+    def __init__(self, owner: Owner | None, memory: memoryview, address: int, offset: int) -> None:
+        self._owner = owner
         self.memory = memory
         self.address = address
         self.offset = offset
@@ -33,9 +40,9 @@ class Dma:
 
     def free(self) -> None:
         """Give it back. Only when the device cannot reach it any more."""
-        if self._arena is not None:
-            arena, self._arena = self._arena, None
-            arena.release(self)
+        if self._owner is not None:
+            owner, self._owner = self._owner, None
+            owner.release(self)
 
 
 class DmaMemory(Protocol):

@@ -14,7 +14,7 @@ from ..spec.registers import RegisterMap
 from .clock import Clock
 from .view import Region, View
 
-__all__ = ["Access", "Added", "Asked", "Event", "Mark", "Published", "Recorder", "Used", "Wrong"]
+__all__ = ["Access", "Added", "Asked", "Event", "Mark", "Published", "Recorder", "Strayed", "Used", "Wrong"]
 
 
 class Access(NamedTuple):
@@ -113,6 +113,23 @@ class Wrong(NamedTuple):
     text: str
 
 
+class Strayed(NamedTuple):
+    """The device wrote where nothing was given to it to write: beside a piece of memory, or into one that it may only read.
+
+    ``piece`` names it, ``address`` is its bus address and ``size`` its bytes; ``first`` and ``last`` are the outermost bytes
+    that were written, as offsets from there. ``queue`` and ``token`` are -1 where it is no buffer's.
+    """
+
+    time: float
+    queue: int
+    token: int
+    piece: str
+    address: int
+    size: int
+    first: int
+    last: int
+
+
 class Mark(NamedTuple):
     """A named moment."""
 
@@ -125,7 +142,7 @@ class Mark(NamedTuple):
         return "mark"
 
 
-Event = Access | Added | Published | Asked | Used | Wrong | Mark
+Event = Access | Added | Published | Asked | Used | Wrong | Strayed | Mark
 
 
 class Recorder:

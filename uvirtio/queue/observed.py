@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from ..access.dma import Dma
-from ..access.trace import Added, Asked, Recorder, Used, Wrong
+from ..access.guards import GuardedMemory
+from ..access.trace import Added, Asked, Recorder, Strayed, Used, Wrong
 from ..errors import DeviceMisbehaved
 from .packed import PackedQueue
 from .packed_pool import PackedPool
@@ -25,27 +26,139 @@ else:
 __all__ = ["Observed", "ObservedPackedQueue", "ObservedSplitQueue"]
 
 
-class _Observed(_Queue):
-    """What is done to a queue, told; ``parts``: the memory of each buffer that is added or in flight, by token."""
+class _Part:
+    """One part of a buffer as the device gets it: a copy between guard zones of the ``memory`` that the driver has."""
 
-    # Without slots, since a queue has some already: these two lie in a dictionary.
+    __slots__ = ("copy", "memory", "writable")
+
+    def __init__(self, dma: GuardedMemory, memory: memoryview, writable: bool, name: str) -> None:
+        self.memory = memory
+        self.writable = writable
+        self.copy = dma.allocate(len(memory))
+        dma.name(self.copy, name)
+
+    def give(self) -> None:
+        """Before the device gets it."""
+        self.copy.memory[:] = self.memory
+
+    def take(self) -> tuple[int, int] | None:
+        """Once the device has used it; the outermost bytes that it has written and may not, as offsets."""
+        if self.writable:
+            self.memory[:] = self.copy.memory
+            return None
+        if self.copy.memory == self.memory:
+            return None
+        wrong = [at for at in range(len(self.memory)) if self.copy.memory[at] != self.memory[at]]
+        return wrong[0], wrong[-1]
+
+
+class _Guard:
+    """The copies of one queue's buffers, by token, and what the device has written beside them."""
+
+    def __init__(self, dma: GuardedMemory, recorder: Recorder, index: int) -> None:
+        self._dma = dma
+        self._recorder = recorder
+        self._index = index
+        self._fresh: list[_Part] = []
+        self.parts: dict[int, list[_Part]] = {}
+
+    def copies(self, readable: Sequence[memoryview], writable: Sequence[memoryview]) -> list[_Part]:
+        """New ones, in the order in which the device sees them."""
+        kinds = [(memory, False) for memory in readable] + [(memory, True) for memory in writable]
+        return [
+            _Part(self._dma, memory, may, f"queue {self._index}, {'writable' if may else 'readable'} part {number}")
+            for number, (memory, may) in enumerate(kinds)
+        ]
+
+    def keep(self, token: int, parts: list[_Part]) -> None:
+        """These are the buffer's of that token now, which has not been published yet."""
+        self.parts[token] = parts
+        self._fresh += parts
+
+    def give(self) -> None:
+        """What was added is about to be published: the driver may have filled it only now."""
+        for part in self._fresh:
+            part.give()
+        self._fresh.clear()
+
+    def take(self, token: int) -> None:
+        """The device has used a buffer: its contents to the driver, and what it has done besides to the recorder."""
+        for part in self.parts.get(token, ()):
+            if (written := part.take()) is not None:
+                self._tell(token, part, *written)
+            for stray in self._dma.strays_of(part.copy):
+                self._tell(token, part, stray.first, stray.last)
+
+    def drop(self, token: int) -> None:
+        """Give the copies of a buffer back."""
+        for part in self.parts.pop(token, ()):
+            part.copy.free()
+
+    def drop_all(self) -> None:
+        """Give all of them back: the device has been reset."""
+        self.free()
+        self.parts = {}
+
+    def free(self) -> None:
+        """Give the memory back; what stands in it can still be seen."""
+        self._fresh.clear()
+        for parts in self.parts.values():
+            for part in parts:
+                part.copy.free()
+
+    def _tell(self, token: int, part: _Part, first: int, last: int) -> None:
+        kind, recorder = "writable" if part.writable else "readable", self._recorder
+        piece = f"{kind} part {self.parts[token].index(part)} of buffer {token}"
+        copy = part.copy
+        recorder.add(Strayed(recorder.now(), self._index, token, piece, copy.address, copy.size, first, last))
+
+
+class _Observed(_Queue):
+    """What is done to a queue, told. Where its memory has guard zones, the device gets copies of buffers that lie in such.
+
+    ``parts``: the memory of each buffer that is added or in flight, as the device sees it, by token.
+    """
+
+    # Without slots, since a queue has some already: these lie in a dictionary.
     recorder: Recorder
+    guards: _Guard | None
     parts: dict[int, tuple[memoryview, ...]]
 
     def watch(self, recorder: Recorder) -> None:
         """Tell this recorder, from now on."""
         self.recorder = recorder
         self.parts = {}
+        self.guards = None
+        if isinstance(self._dma, GuardedMemory):
+            self.guards = _Guard(self._dma, recorder, self.index)
+            for area in self._owned:
+                self._dma.name(area, f"ring of queue {self.index}")
 
     def in_flight(self) -> dict[int, tuple[memoryview, ...]]:
         """The memory of each buffer that the driver has given or is about to give to the device, by token."""
-        if self._pool is not None:
-            views = self._pool.views
-            return {number: tuple(column[number] for column in views) for number in self._pool.tokens()}
-        return self.parts
+        if self._pool is None:
+            return self.parts
+        if self.guards is not None:
+            kept = self.guards.parts
+            return {number: tuple(part.copy.memory for part in kept[number]) for number in self._pool.tokens()}
+        views = self._pool.views
+        return {number: tuple(column[number] for column in views) for number in self._pool.tokens()}
 
     def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
-        token: int = super().add(readable, writable)  # type: ignore[misc]  # of the queue in front of which this stands
+        guards = self.guards if not self.recorder.deviation else None
+        copies: list[_Part] = []
+        if guards is not None:
+            copies = guards.copies([part.memory for part in readable], [part.memory for part in writable])
+            readable = [part.copy for part in copies if not part.writable]
+            writable = [part.copy for part in copies if part.writable]
+        try:
+            token: int = super().add(readable, writable)  # type: ignore[misc]  # of the queue in front of which this stands
+        except BaseException:
+            for part in copies:
+                part.copy.free()
+            raise
+        if guards is not None:
+            guards.keep(token, copies)
         self.parts[token] = (*(part.memory for part in readable), *(part.memory for part in writable))
         recorder = self.recorder
         recorder.add(
@@ -57,7 +170,7 @@ class _Observed(_Queue):
         return token
 
     def completed(self) -> list[tuple[int, int]]:
-        recorder = self.recorder
+        recorder, guards = self.recorder, self.guards
         if self._pool is not None:
             return super().completed()
         try:
@@ -68,6 +181,9 @@ class _Observed(_Queue):
         for token, length in pairs:
             self.parts.pop(token, None)
             recorder.add(Used(recorder.now(), self.index, token, length))
+            if guards is not None:
+                guards.take(token)
+                guards.drop(token)
         return pairs
 
     def interrupts(self, enabled: bool) -> bool:
@@ -78,25 +194,43 @@ class _Observed(_Queue):
 
     def reset(self) -> list[int]:
         self.parts = {}
+        if self.guards is not None:
+            self.guards.drop_all()
         return super().reset()
+
+    def close(self) -> None:
+        if self.guards is not None:
+            self.guards.free()
+        super().close()
 
 
 class _ObservedPool(_Pool):
-    """The same for the buffers of a pool."""
+    """The same for the buffers of a pool, whose copies stay."""
 
-    def _recorder(self) -> Recorder:
-        return cast("_Observed", self.queue).recorder
+    def _observed(self) -> _Observed:
+        return cast("_Observed", self.queue)
+
+    def address(self, part: int, number: int) -> int:
+        guards = self._observed().guards
+        if guards is None:
+            return super().address(part, number)
+        if number not in guards.parts:
+            memory = [column[number] for column in self.views]
+            guards.parts[number] = guards.copies(memory[: self.readable], memory[self.readable :])
+        return guards.parts[number][part].copy.address
 
     def publish(self, count: int, notify: bool = True) -> bool:
-        recorder, index = self._recorder(), self.queue.index
+        recorder, index, guards = self._observed().recorder, self.queue.index, self._observed().guards
         readable, writable = self.parts[: self.readable], self.parts[self.readable :]
         if not self.queue.held and 0 < count <= self.free:
             for number in self.upcoming(count):
                 recorder.add(Added(recorder.now(), index, number, readable, writable))
+                for part in guards.parts[number] if guards is not None else ():
+                    part.give()
         return super().publish(count, notify)
 
     def reap(self) -> int:
-        recorder, index = self._recorder(), self.queue.index
+        recorder, index, guards = self._observed().recorder, self.queue.index, self._observed().guards
         try:
             got = super().reap()
         except DeviceMisbehaved as error:
@@ -104,7 +238,15 @@ class _ObservedPool(_Pool):
             raise
         for number, length in zip(self.numbers[:got].tolist(), self.lengths[:got].tolist(), strict=True):
             recorder.add(Used(recorder.now(), index, number, length))
+            if guards is not None:
+                guards.take(number)
         return got
+
+    def free_memory(self) -> None:
+        guards = self._observed().guards
+        if guards is not None:
+            guards.drop_all()
+        super().free_memory()
 
 
 class ObservedSplitPool(_ObservedPool, SplitPool):
@@ -122,6 +264,8 @@ class ObservedSplitQueue(_Observed, SplitQueue):
 
     def make_available(self, count: int) -> None:
         """Recorded before it is done: the device may react to the store, and its effect must come after."""
+        if self.guards is not None:
+            self.guards.give()
         self.recorder.published(self.index, "avail.idx", self.avail_idx + count & 0xFFFF)
         super().make_available(count)
 
@@ -132,7 +276,9 @@ class ObservedPackedQueue(_Observed, PackedQueue):
     pool_class = ObservedPackedPool
 
     def make_available(self, first: int, word: int, descriptors: int, buffers: int) -> None:
-        """See :meth:`ObservedSplitQueue.expose`."""
+        """See :meth:`ObservedSplitQueue.make_available`."""
+        if self.guards is not None:
+            self.guards.give()
         self.recorder.published(self.index, "descriptor flags", self.next_value())
         super().make_available(first, word, descriptors, buffers)
 

@@ -127,9 +127,17 @@ class ModernTransport:
         return self._common.u16[_QUEUE_ENABLE] == 1
 
     def enable_queue(self, index: int, size: int, descriptors: int, driver: int, device: int) -> None:
-        """Write size and addresses (64-bit fields as two 32-bit stores, 4.1.3.1), then enable and read back."""
+        """Write size and addresses (64-bit fields as two 32-bit stores, 4.1.3.1), then enable; size and enable are read back.
+
+        A device of another size than its driver would take the ring to be laid out otherwise.
+        """
         self._select(index)
         self._common.u16[_QUEUE_SIZE] = size
+        if (taken := self._common.u16[_QUEUE_SIZE]) != size:
+            raise DeviceMisbehaved(
+                f"queue {index}: queue_size reads {taken} after {size} was written, which the device has to take (virtio 1.4, 4.1.4.3)",
+                rule="queue_size",
+            )
         for (low, high), address in zip(_AREAS, (descriptors, driver, device), strict=True):
             self._common.u32[low] = address & 0xFFFF_FFFF
             self._common.u32[high] = address >> 32

@@ -22,7 +22,7 @@ class AdderWorkload:
     def __init__(self, driver: Adder) -> None:
         self._queue: Queue = driver.device.queue(ADDITIONS)
         self._modulus = driver.modulus
-        self._block = driver.device.function.dma.allocate(_BUFFERS * 16)
+        self._block = driver.device.dma.allocate(_BUFFERS * 16)
         self._idle = [(self._block.part(16 * n, 8), self._block.part(16 * n + 8, 4)) for n in range(_BUFFERS)]
         self._flying: dict[int, tuple[tuple[Dma, Dma], int]] = {}
         self.submitted = 0

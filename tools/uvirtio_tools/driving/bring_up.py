@@ -46,6 +46,12 @@ class BringUp:
             except CannotRun as error:
                 self.remarks.append(f"{error}; without traffic only the status can be judged")
         self._workload_options = options.for_workload(self.workload_class, device)
+        #: Why no data can be moved; empty where it can.
+        self.unmoved = ""
+        if not options.traffic:
+            self.unmoved = "nothing is moved, as asked for"
+        elif self.driver_class is None:
+            self.unmoved = f"no driver for device type {device.identity.type_name}, so nothing can be moved"
 
     def choose(self) -> Dialect:
         """Reset, read what is offered, and choose the suspend dialect.
@@ -97,11 +103,16 @@ class BringUp:
 
     def go(self) -> None:
         """After DRIVER_OK: the driver starts, and there is a workload."""
-        if self.driver_class is not None:
-            self.driver = self.driver_class(self.device)
-            self.driver.start()
-        if self.driver is not None and self.workload_class is not None:
+        if self.driver_class is None or self.workload_class is None or self.unmoved:
+            return
+        self.driver = self.driver_class(self.device)
+        self.driver.start()
+        try:
             self.workload = self.workload_class.of(self.driver, **self._workload_options)
+        except CannotRun as error:
+            # A disk without sectors, a console without a port: what it has said once it need not be asked again.
+            self.unmoved = f"{error}, so nothing can be moved"
+            self.remarks.append(f"{error}; without traffic only the status can be judged")
 
     def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> Negotiated:
         """All of it. ``reset=False`` is for a device that has just been reset, to see what that very reset left behind.

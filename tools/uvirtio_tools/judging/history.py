@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from uvirtio.access.clock import Clock
-from uvirtio.access.trace import Access, Published, Recorder
+from uvirtio.access.guards import GuardedMemory
+from uvirtio.access.trace import Access, Published, Recorder, Strayed
+from uvirtio.device import Device
 from uvirtio.spec.dialects import DIALECTS, Dialect
 from uvirtio.suspend import Transition
 
@@ -26,7 +28,10 @@ E = TypeVar("E", bound=HistoryEvent)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What goes for a whole run: the device, the dialect (empty: none is offered), and how long things may take (s)."""
+    """What goes for a whole run: the device, the dialect (empty: none is offered), and how long things may take (s).
+
+    ``unmoved``: why no data can be moved on it; empty where it can.
+    """
 
     device_type: int
     type_name: str
@@ -35,7 +40,7 @@ class Setting:
     hold: float
     line: str = ""
     has_line: bool = False
-    has_driver: bool = True
+    unmoved: str = ""
     config_length: int = 0
 
     @property
@@ -128,6 +133,12 @@ class History(Recorder):
         events.append(event)
         if len(events) > self._limit and not self._window.run:
             del events[: self._limit // 2]  # what belongs to no scenario is not judged
+
+    def note_strays(self, device: Device) -> None:
+        """Keep what the device has written beside the driver's memory since the last time."""
+        if isinstance(device.dma, GuardedMemory):
+            for stray in device.dma.strays():
+                self.add(Strayed(self.now(), -1, -1, stray.owner, stray.address, stray.size, stray.first, stray.last))
 
     def latest_look(self, name: str) -> Look:
         """The latest look of this name in the window that is open. Raises :class:`LookupError` where there is none."""

@@ -82,6 +82,7 @@ class Sleeper:
         """One look at everything, into the history."""
         queues = self.watched_queues() if queues is None else queues
         look = take_look(self._device, queues, status=status, isr_first=isr_first)
+        self._history.note_strays(self._device)
         self._history.add(Looked(self._history.now(), name, look))
         return look
 

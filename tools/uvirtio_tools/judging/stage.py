@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
@@ -29,7 +29,7 @@ def setting_of(bring_up: BringUp, dialect: str) -> Setting:
     line = device.notifications.line
     return Setting(
         device.identity.type, device.identity.type_name, dialect, options.timeout, options.hold,
-        line.description, line.present, bring_up.driver_class is not None, device.configuration.length,
+        line.description, line.present, bring_up.unmoved, device.configuration.length,
     )  # fmt: skip
 
 
@@ -92,6 +92,7 @@ class Stage:
         device = self.device
         accepted = device.negotiated.accepted.mask if device.negotiated else 0
         sizes = {index: queue.size for index, queue in device.queues.items()}
+        self.history.setting = replace(self.history.setting, unmoved=self.bring_up.unmoved)
         self.traffic.find_answering()
         self.history.add(Started(self.history.now(), accepted, sizes, self.bring_up.workload is not None))
 
@@ -105,6 +106,7 @@ class Stage:
         try:
             self.sleeper.wake()
             self.sleeper.reset()
+            self.history.note_strays(self.device)
             self.bring_up.forget()
             while self.traffic.cleanups:
                 with suppress(CannotRun):

@@ -54,7 +54,7 @@ class TrafficSource:
     def need(self) -> Workload:
         """The workload. Raises :class:`Skip` where there is no driver for the device."""
         if self.workload is None:
-            raise Skip(f"no driver for device type {self._device.identity.type_name}, so nothing can be moved")
+            raise Skip(self._bring_up.unmoved)
         return self.workload
 
     # -- in bulk -----------------------------------------------------------------------------------------------
@@ -130,6 +130,7 @@ class TrafficSource:
             self._deadline.more(waited.seconds)  # only what is waited in vain uses the time up
             if not workload.outstanding:
                 break
+        self._history.note_strays(self._device)
         workload.verify()
         completed = workload.completed - started
         self._history.add(Drained(self._history.now(), doing, completed, workload.proves()))

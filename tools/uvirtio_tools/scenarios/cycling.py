@@ -135,6 +135,8 @@ def run_cycles(
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
         run.remarks += [*bring_up.remarks, *negotiated.remarks]
+        if bring_up.unmoved and bring_up.driver_class is not None:
+            run.workload, run.proves = NO_TRAFFIC, f"nothing was moved: {bring_up.unmoved}"
         cycles = Cycles(stage)
         cycles.prove()
     except DeviceError as error:
@@ -150,7 +152,7 @@ def run_cycles(
             run.cycles.append(result)
             if progress:
                 progress(result)
-            if not result.came_about or (bring_up.workload is None and bring_up.workload_class is not None):
+            if not result.came_about or (bring_up.workload is None and not bring_up.unmoved):
                 break  # the device was given up and reset
     finally:
         cycles.close()

@@ -148,6 +148,7 @@ class _Run:
         try:
             end = perform(stage, each)
             self._note(each, end)
+            run.remarks += [remark for remark in stage.bring_up.remarks if remark not in run.remarks]
             if stage.sleeper.falls_back and (remark := "this device resumes by 0x0f only (see V9)") not in run.remarks:
                 run.remarks.append(remark)
             try:

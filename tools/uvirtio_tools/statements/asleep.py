@@ -21,10 +21,10 @@ def quiet_queues(window: Window) -> Iterator[Observation]:
     for suspend in suspends(window):
         if not suspend.shown:
             yield moot(suspend.why_not(window.setting.timeout))
-        elif window.setting.has_driver:
+        elif not window.setting.unmoved:
             yield _quiet(window, suspend)
         else:
-            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+            yield moot(window.setting.unmoved)
 
 
 def _quiet(window: Window, suspend: Suspend) -> Observation:
@@ -87,10 +87,10 @@ def untouched_queues(window: Window) -> Iterator[Observation]:
     for suspend in suspends(window, "D4"):
         if not suspend.shown:
             yield moot(suspend.why_not(window.setting.timeout))
-        elif window.setting.has_driver:
+        elif not window.setting.unmoved:
             yield _untouched(window, suspend)
         else:
-            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+            yield moot(window.setting.unmoved)
 
 
 def _untouched(window: Window, suspend: Suspend) -> Observation:

@@ -61,8 +61,8 @@ def _resumed(window: Window, suspend: Suspend) -> Iterator[Observation]:
         )
     elif resume.done and served(suspend):
         yield kept(f"running after {resume.written[0]:#04x}, requests are served", **evidence)
-    elif not window.setting.has_driver:
-        yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+    elif window.setting.unmoved:
+        yield moot(window.setting.unmoved)
 
 
 @judges("C3")

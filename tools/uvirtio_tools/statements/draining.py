@@ -47,8 +47,8 @@ def stops_consuming(window: Window) -> Iterator[Observation]:
             yield moot(why)
         elif quiet := values(window, names.QUIET):
             yield _unnotified(suspend, quiet == ["1"], expected)
-        elif not window.setting.has_driver:
-            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+        elif window.setting.unmoved:
+            yield moot(window.setting.unmoved)
 
 
 def _unnotified(suspend: Suspend, quiet: bool, expected: str) -> Observation:
@@ -195,9 +195,8 @@ def stops_returns_and_keeps(window: Window) -> Iterator[Observation]:
     """The RFC's version of V10, V11 and V5 in one: nothing is consumed after SUSPEND shows, the configuration is kept."""
     expected = "nothing is consumed or returned once SUSPEND shows, and the configuration stays as it was"
     for suspend in suspends(window):
-        if not suspend.shown or not window.setting.has_driver:
-            why = f"no driver for device type {window.setting.type_name}, so nothing can be moved"
-            yield moot(suspend.why_not(window.setting.timeout) or why)
+        if not suspend.shown or window.setting.unmoved:
+            yield moot(suspend.why_not(window.setting.timeout) or window.setting.unmoved)
             continue
         yield _stopped_and_kept(window, suspend, expected)
 

@@ -128,7 +128,7 @@ def _works(window: Window, suspend: Suspend, resume: Transition, evidence: Evide
         yield broken("did not stay running", _RESUMED, f"status {describe(fallen)}", **evidence)
     elif silent := _silent(window, suspend):
         yield broken("running, but used buffers are not notified any more", _RESUMED, silent, **evidence)
-    elif not window.setting.has_driver:
+    elif window.setting.unmoved:
         yield moot("running as far as the status says, but there is no driver for this device type to move data with")
     elif served(suspend):
         yield kept(
@@ -165,8 +165,8 @@ class RingsGoOn:
         """What a window shows: one suspend, or several in a row."""
         if window.run != self._run:
             self._run, self._good, self._moved = window.run, 0, 0
-        if not window.setting.has_driver:
-            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+        if window.setting.unmoved:
+            yield moot(window.setting.unmoved)
             return
         for suspend in suspends(window):
             yield from self._one(window, suspend)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from uvirtio.access.trace import Access
 from uvirtio.spec.devices import device_spec
 
 from ..judging import names
@@ -34,8 +35,8 @@ class SurvivesStress:
         """What is known after this window: nothing before the last one of the scenario."""
         if window.scenario != names.STRESS:
             return
-        if not window.setting.has_driver:
-            yield moot(f"no driver for device type {window.setting.type_name}, so nothing can be moved")
+        if window.setting.unmoved:
+            yield moot(window.setting.unmoved)
             return
         if window.number == 1:
             self._begin()  # another run of the scenario
@@ -85,6 +86,8 @@ class SameDevice:
         self._first: Portrayed | None = None
         self._slept = False
         self._told: bool | None = None
+        #: Offsets of the configuration that the driver has written: no text says that a reset brings them back.
+        self._written: set[int] = set()
 
     def __call__(self, window: Window) -> Iterator[Observation]:
         """What the portrait in the end shows, beside that from the beginning."""
@@ -101,6 +104,9 @@ class SameDevice:
         for read in window.of(Read):
             if read.what == names.ISR_SEEN:
                 self._told = {"config": True, "used": False}.get(read.value, self._told)
+        for access in window.of(Access):
+            if access.space == "config" and access.kind == "write":
+                self._written.update(range(access.offset, access.offset + access.width))
 
     def _compare(self, window: Window, before: Portrayed, after: Portrayed) -> Observation:
         evidence: Evidence = {"before": before.lasting, "after": after.lasting}
@@ -116,9 +122,14 @@ class SameDevice:
             )
         if not self._slept:
             return moot("the device is as it was, but was never suspended in this run")
-        if before.config and after.config and before.config != after.config:
-            return self._configuration(window, before.config, after.config, evidence)
+        was, is_ = self._unwritten(before.config), self._unwritten(after.config)
+        if was and is_ and was != is_:
+            return self._configuration(window, was, is_, evidence)
         return kept(f"{len(before.lasting)} properties and the configuration are as they were", **evidence)
+
+    def _unwritten(self, config: str) -> str:
+        """A configuration in hex, with 0 for what the driver has written."""
+        return bytes(0 if at in self._written else byte for at, byte in enumerate(bytes.fromhex(config))).hex()
 
     def _configuration(self, window: Window, before: str, after: str, evidence: Evidence) -> Observation:
         change = _changes(window.setting.device_type, bytes.fromhex(before), bytes.fromhex(after))

@@ -213,6 +213,10 @@ _ROWS = (
         "S2", Level.IMPLIED, _DEVICE, "The device is the same afterwards: ids, features, configuration, BARs, queues.",
         "2.2.2, 2.5", _ALL,
     ),
+    Statement(
+        "S3", Level.IMPLIED, _DEVICE, "What was negotiated and set up is the same after a resume.",
+        "3.4.2 (resume normal operation)", _ALL,
+    ),
 )  # fmt: skip
 
 #: id -> statement, in the order of reports.

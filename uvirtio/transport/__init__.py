@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ..access.view import View
@@ -61,6 +61,12 @@ class Transport(Protocol):
 
     def set_driver_features(self, features: Features) -> None:
         """Write what the driver accepts."""
+
+    def set_up(self, indices: Iterable[int]) -> dict[str, int]:
+        """What the device holds of that which a driver writes to set it up, and the queues of these indices, by name.
+
+        Evidence, not truth: some devices cannot be read back.
+        """
 
     def generation(self) -> int:
         """``config_generation``; 0 for ever where there is none (legacy)."""

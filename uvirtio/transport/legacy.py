@@ -6,6 +6,8 @@ pages, and device configuration right behind the header (further behind when MSI
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..access.trace import Recorder
 from ..access.view import Region, View
 from ..bus import Function
@@ -95,6 +97,14 @@ class LegacyTransport:
         if features.mask & ~_FEATURES:
             raise DriverMisuse(f"the legacy interface has 32 feature bits; {features} does not fit")
         self._header.u32[_DRIVER_FEATURES] = features.mask
+
+    def set_up(self, indices: Iterable[int]) -> dict[str, int]:
+        """See :class:`Transport`."""
+        held = {"driver_features": self.driver_features().mask}
+        for index in indices:
+            self._select(index)
+            held[f"queue_address of queue {index}"] = self._header.u32[_QUEUE_ADDRESS]
+        return held
 
     def generation(self) -> int:
         """0: the legacy interface has none, so a consistent read of the configuration cannot be told (2.5.4)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..access.trace import Recorder
 from ..access.view import Region, View
 from ..bus import Function
@@ -24,6 +26,8 @@ _STATUS = COMMON["device_status"].index
 _GENERATION = COMMON["config_generation"].index
 _QUEUE_SELECT = COMMON["queue_select"].index
 _QUEUE_SIZE = COMMON["queue_size"].index
+_QUEUE_VECTOR = COMMON["queue_msix_vector"].index
+_CONFIG_VECTOR = COMMON["config_msix_vector"].index
 _QUEUE_ENABLE = COMMON["queue_enable"].index
 _QUEUE_NOTIFY_OFF = COMMON["queue_notify_off"].index
 _QUEUE_NOTIF_CONFIG_DATA = COMMON["queue_notif_config_data"].index
@@ -99,6 +103,21 @@ class ModernTransport:
             if word < 2 or bits:
                 self._common.u32[_DRIVER_FEATURE_SELECT] = word
                 self._common.u32[_DRIVER_FEATURE] = bits
+
+    def set_up(self, indices: Iterable[int]) -> dict[str, int]:
+        """See :class:`Transport`."""
+        common = self._common
+        held = {"driver_feature": self.driver_features().mask, "config_msix_vector": common.u16[_CONFIG_VECTOR]}
+        for index in indices:
+            self._select(index)
+            held |= {
+                f"queue_size of queue {index}": common.u16[_QUEUE_SIZE],
+                f"queue_msix_vector of queue {index}": common.u16[_QUEUE_VECTOR],
+                f"queue_enable of queue {index}": common.u16[_QUEUE_ENABLE],
+            }
+            for name, (low, high) in zip(("queue_desc", "queue_driver", "queue_device"), _AREAS, strict=True):
+                held[f"{name} of queue {index}"] = common.u32[low] | common.u32[high] << 32
+        return held
 
     def generation(self) -> int:
         """Read ``config_generation`` once."""

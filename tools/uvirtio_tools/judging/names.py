@@ -8,8 +8,8 @@ from __future__ import annotations
 __all__ = [
     "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CONFIGURATION_ASLEEP",
     "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FINISHED",
-    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "OUTSTANDING", "PLAN", "POKED",
-    "PROVES", "QUIET", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SETTLED",
+    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "ON_THE_WAY_BIT", "OUTSTANDING", "PLAN", "POKED",
+    "PROVES", "QUIET", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
     "SHORTEST", "SHOWS", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "WAITED", "WOKEN",
     "WRITTEN", "WRITTEN_ASLEEP",
 ]  # fmt: skip
@@ -29,6 +29,8 @@ QUIET = "leaves buffers alone that it was not notified of"
 MASTERING = "bus mastering"
 LEFT = "left without a notification"
 CONFIGURATION_BEFORE = "configuration before the suspend"
+SET_UP_BEFORE = "what was set up, before the suspend"
+SET_UP_AFTER = "what was set up, after the resume"
 CONFIGURATION_ASLEEP = "configuration in the suspend"
 
 # -- the configuration: written while suspended, changed by the host side
@@ -46,6 +48,7 @@ RESUMED = "configuration after the resume"
 GENERATION = "config_generation"
 UNSTABLE = "configuration that never holds still"
 CONTROL_BIT = "the change of the control"
+ON_THE_WAY_BIT = "a change between the SUSPEND write and the suspend"
 RESUMED_BIT = "a change while suspended"
 
 # -- before the device is initialised

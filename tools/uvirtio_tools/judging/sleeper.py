@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceGone, DeviceTimeout, UvirtioError
@@ -24,6 +24,8 @@ __all__ = ["Sleeper"]
 
 #: Suspends, and resumes, that may time out before nothing is tried again.
 TRIES = 2
+#: Looks at a device that is slow to resume.
+LOOKS = 3
 
 
 class Sleeper:
@@ -93,12 +95,19 @@ class Sleeper:
 
     # -- suspend -----------------------------------------------------------------------------------------------
 
-    def suspend(self, *, insist: bool = False, kick: bool = False, prod: bool = False) -> Transition:
+    def suspend(
+        self,
+        *,
+        insist: bool = False,
+        kick: bool = False,
+        prod: bool = False,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> Transition:
         """Reap, look, write SUSPEND once, and watch. Raises :class:`Refused`, :class:`NotSuspended`, :class:`DeviceGone`.
 
         ``insist`` tries although earlier scenarios have waited in vain. ``kick`` notifies what was published between the
         look and the write, so that even a fast device has requests in flight at the write. ``prod`` notifies, in
-        deliberate deviation, as soon as the device has shown itself suspended.
+        deliberate deviation, as soon as the device has shown itself suspended. ``meanwhile`` is called right after the write.
         """
         in_vain = self._in_vain["suspend"]
         if len(in_vain) >= TRIES and not insist:
@@ -110,6 +119,8 @@ class Sleeper:
             workload.kick()
         owed = workload.outstanding if workload is not None else 0
         self.suspender.begin_suspend()
+        if meanwhile is not None:
+            meanwhile()
         transition = self.suspender.await_suspended()
         states = dict(self.suspender.queues_before)
         self._history.add(Transitioned(self._history.now(), transition, owed, states, self._traffic.answering))
@@ -158,6 +169,7 @@ class Sleeper:
             transition = self._fall_back()
         else:
             suspender.begin_resume()
+            self._look_while_waking()
             transition = suspender.await_running()
             self._note(transition)
             if transition.outcome is Outcome.TIMED_OUT and self.dialect.fallback and fallback:
@@ -170,6 +182,14 @@ class Sleeper:
         if kick:
             suspender.kick_outstanding()
         return transition
+
+    def _look_while_waking(self) -> None:
+        """Between the write and "running" a device is suspended still. What a look saw then is shown by its status."""
+        for _ in range(LOOKS):
+            look = self.look("waking", status=True)
+            if look.status is None or not self.dialect.is_suspended(look.status):
+                return
+            self._device.clock.sleep(SETTLE)
 
     def _note(self, transition: Transition) -> None:
         self._history.add(Transitioned(self._history.now(), transition, 0, {}, ()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from uvirtio.access.trace import Access, Published
 from uvirtio.queue import QueueState
+from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.suspend import Outcome, Transition
 
@@ -235,6 +236,7 @@ class _Reader:
         self._loaded: Loaded | None = None
         self._tainted = False
         self._resuming = False
+        self._is_suspended = (window.setting.speaks or V1_4).is_suspended
 
     def read(self) -> list[Suspend]:
         for event in self._window.events:
@@ -292,7 +294,9 @@ class _Reader:
         if current.resume is not None:
             current.after.append(event)
         elif type(event) is Looked:
-            current.looks.append(event)
+            # One while it was asked to resume shows what a suspended device does as long as that was still its status.
+            if event.name != "waking" or (event.look.status is not None and self._is_suspended(event.look.status)):
+                current.looks.append(event)
         elif type(event) is Prodded:
             current.prods.append(event)
         elif type(event) is Fired:

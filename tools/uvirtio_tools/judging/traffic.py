@@ -138,8 +138,11 @@ class TrafficSource:
 
     # -- what is in flight -------------------------------------------------------------------------------------
 
-    def load(self, *, notified: bool = True) -> None:
-        """Requests in flight (notified; none without ``notified``), and buffers waiting (published, not notified)."""
+    def load(self, *, notified: bool = True, count: int | None = None) -> None:
+        """Requests in flight (notified; none without ``notified``), and buffers waiting (published, not notified).
+
+        ``count``: so many of these at most.
+        """
         workload = self.need()
         # With room for one request only it is the one that waits.
         first = workload.room // 2 if notified else 0
@@ -147,7 +150,7 @@ class TrafficSource:
         if first:
             workload.kick()
         if workload.room:
-            submitted += workload.submit()
+            submitted += workload.submit(count)
         self._history.add(Loaded(self._history.now(), submitted, first, workload.outstanding))
 
     def reap(self) -> Reaped:

@@ -56,6 +56,7 @@ def write_asleep(stage: Stage) -> None:
     with device.deviating("D5", "a configuration write while suspended should have no effect"):
         configuration.write(offset, width, other)
     asleep = configuration.read(offset, width)
+    device.status.read()
     for what, value in (
         (names.FIELD, field.name),
         (names.VALUE, before),
@@ -146,6 +147,13 @@ def change_asleep(stage: Stage) -> None:
     stage.traffic.config_notified(seen, names.RESUMED_BIT)
     _note(stage, names.RESUMED)
     stage.read(names.GENERATION, device.transport.generation())
+    # Once more, with the change between the SUSPEND write and the status that shows it.
+    device.notifications.collect()
+    seen = device.notifications.config
+    sleeper.suspend(meanwhile=changer.change)
+    sleeper.hold(sleeper.moment)
+    sleeper.resume(kick=False)
+    stage.traffic.config_notified(seen, names.ON_THE_WAY_BIT)
 
 
 def _note(stage: Stage, what: str) -> None:
@@ -153,5 +161,6 @@ def _note(stage: Stage, what: str) -> None:
         return
     try:
         stage.read(what, read_configuration(stage.device).hex())
+        stage.device.status.read()
     except DeviceError as error:
         stage.read(names.UNSTABLE, error)

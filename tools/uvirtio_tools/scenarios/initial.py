@@ -70,7 +70,13 @@ def staged(stage: Stage) -> None:
 
 @scenario("publish buffers before DRIVER_OK", "V13")
 def early(stage: Stage) -> None:
-    """Buffers are published before the first DRIVER_OK, without a notification; after it they are notified."""
+    """Buffers are published before the first DRIVER_OK: without a notification, and then with one, which no driver may send."""
+    _publish_early(stage, notify=False)
+    stage.history.go_on()
+    _publish_early(stage, notify=True)
+
+
+def _publish_early(stage: Stage, *, notify: bool) -> None:
     stage.start()
     stage.traffic.need()
     stage.sleeper.wake()
@@ -98,6 +104,10 @@ def early(stage: Stage) -> None:
     bring_up.driver, bring_up.workload = driver, workload
     stage.history.add(Loaded(stage.history.now(), published, 0, workload.outstanding))
     stage.sleeper.look("published")
+    if notify:
+        with device.deviating("early", "a notification before DRIVER_OK must have no effect"):
+            for queue in device.queues.values():
+                queue.kick()
     stage.sleeper.hold(stage.options.hold / 2, "before DRIVER_OK")
     device.driver_ok()
     driver.start()

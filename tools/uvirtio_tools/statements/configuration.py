@@ -156,12 +156,19 @@ def notifies_on_resume(window: Window) -> Iterator[Observation]:
     """A change that was asked for while suspended sets ISR bit 1 once the device runs again."""
     if "V7" not in window.shows:
         return
-    for suspend in suspends(window):
+    for suspend in suspends(window)[:1]:
         heard = _heard(window, names.RESUMED_BIT)
         if why := suspend.why_not(window.setting.timeout) or _not_proven(window):
             yield moot(why)
         elif heard is not None:
             yield _notified_on_resume(window, heard)
+    heard = _heard(window, names.ON_THE_WAY_BIT)
+    if heard is not None and not heard.shown and not _not_proven(window):
+        yield broken(
+            "a configuration change was never notified", "ISR bit 1 before the device shows itself suspended, or after resume",
+            f"{values(window, names.TRIGGER)[0]} between the SUSPEND write and the suspend set ISR bit 1 neither before the device "
+            f"had shown itself suspended nor within {heard.limit:g} s of its resume",
+        )  # fmt: skip
 
 
 def _notified_on_resume(window: Window, heard: Listened) -> Observation:
@@ -175,6 +182,11 @@ def _notified_on_resume(window: Window, heard: Listened) -> Observation:
     if len(generations) == 2:
         moved = "changed" if generations[0] != generations[1] else "did not change"
         remarks = (f"config_generation {moved} over the suspend; a device may count it lazily",)
+    if heard.shown and afterwards and afterwards == before and values(window, names.SHOWS) == ["1"]:
+        return broken(
+            "the configuration change is lost", "the configuration that the change has made, and its notification",
+            f"{trigger} while suspended set ISR bit 1 after resume, and the fields read as before", remarks=remarks, **evidence,
+        )  # fmt: skip
     if heard.shown:
         return kept(f"{trigger} while suspended set ISR bit 1 after resume", remarks=remarks, **evidence)
     lost = "the change itself is lost as well" if afterwards == before else "the configuration did change"

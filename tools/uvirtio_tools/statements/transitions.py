@@ -26,7 +26,8 @@ IN_A_ROW = 3
 def suspends_when_asked(window: Window) -> Iterator[Observation]:
     """SUSPEND is written once; within the time limit the status shows it, and goes on showing it."""
     limit = window.setting.timeout
-    for suspend in suspends(window):
+    # Neither a notification nor a write to the configuration may wake it.
+    for suspend in suspends(window, "D4", "D5"):
         transition = suspend.transition
         status = describe(transition.status)
         if suspend.refused:

@@ -13,7 +13,7 @@ from ..judging import names
 from ..judging.events import Drained, Portrayed, Read, Transitioned, Trouble
 from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, noted, told
-from . import register_factory
+from . import judges, register_factory
 from .common import values
 
 __all__: list[str] = []
@@ -77,6 +77,28 @@ class SurvivesStress:
             f"cycle {at} of {count} (seed {seed})", "everything comes back exactly once, in every cycle", what,
             remarks=(remark,), **evidence,
         )  # fmt: skip
+
+
+@judges("S3")
+def keeps_what_was_set_up(window: Window) -> Iterator[Observation]:
+    """Registers and the writable field, read before a suspend and after the resume."""
+    before, after = (
+        [json.loads(text) for text in values(window, each)] for each in (names.SET_UP_BEFORE, names.SET_UP_AFTER)
+    )
+    if not before or not after:
+        return
+    different = [
+        f"{name}: {value:#x} -> {after[0][name]:#x}"
+        for name, value in before[0].items()
+        if after[0].get(name, value) != value
+    ]
+    evidence = {"before": before[0], "after": after[0]}
+    if different:
+        yield broken(
+            "what was set up is not the same after the resume", "nothing has changed", "; ".join(different), **evidence
+        )
+    else:
+        yield kept(f"{len(before[0])} registers and fields read the same after the resume", **evidence)
 
 
 class SameDevice:

@@ -94,8 +94,8 @@ class StatusByte:
         """Whether configuration space no longer answers for this function."""
         return self._config.u16[Header.VENDOR // 2] == 0xFFFF
 
-    def await_(self, table: bytes, timeout: float) -> Polled:
-        """The bounded wait, with a :func:`status_table` and a limit in seconds.
+    def await_(self, table: bytes, timeout: float, sleep: Callable[[float], object] | None = None) -> Polled:
+        """The bounded wait, with a :func:`status_table` and a limit in seconds; ``sleep`` as in :func:`poll`.
 
         All-ones is "absent or busy": while configuration space answers, the wait goes on until its deadline.
         Raises :class:`DeviceGone`. A timeout is outcome 0, with the last value.
@@ -104,7 +104,7 @@ class StatusByte:
         started = clock.now()
         reads, last_not_yet = 0, started
         while True:
-            polled = poll(self._read, table, clock, max(0.0, started + timeout - clock.now()))
+            polled = poll(self._read, table, clock, max(0.0, started + timeout - clock.now()), sleep=sleep)
             first = reads == 0
             reads += polled.reads
             if polled.outcome != ALL_ONES:

@@ -7,6 +7,7 @@ Every wait is bounded; a driver that gives up resets the device.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -109,7 +110,7 @@ def choose_dialect(
 
 
 def _not_offered(what: str, offered: Features, legacy: bool) -> str:
-    text = f"the device does not offer {what}: it offers {offered}. There was nothing to judge"
+    text = f"the device does not offer {what}: it offers {offered}"
     if legacy:
         return f"{text}; legacy devices have only 32 feature bits, so use the modern interface"
     others = [dialect for dialect in (V1_4, CHROMIUM) if dialect.feature in offered]
@@ -193,9 +194,12 @@ class Suspender:
                 device.status.write(byte)
         return byte
 
-    def await_running(self) -> Transition:
-        """Re-read the status until the device runs (D6), within the timeout. Does not raise."""
-        return self._await("resume", self._running_table, (self.device.status.written,))
+    def await_running(self, sleep: Callable[[float], object] | None = None) -> Transition:
+        """Re-read the status until the device runs (D6), within the timeout. Does not raise.
+
+        ``sleep`` is called between reads that are some time apart, with seconds that may pass.
+        """
+        return self._await("resume", self._running_table, (self.device.status.written,), sleep)
 
     def resume(self, *, kick: bool = True) -> Transition:
         """Resume the device; then kick the queues that have outstanding buffers.
@@ -238,10 +242,12 @@ class Suspender:
 
     # -- both --------------------------------------------------------------------------------------------------
 
-    def _await(self, kind: str, table: bytes, written: tuple[int, ...]) -> Transition:
+    def _await(
+        self, kind: str, table: bytes, written: tuple[int, ...], sleep: Callable[[float], object] | None = None
+    ) -> Transition:
         started = self.device.clock.now()
         try:
-            polled = self.device.status.await_(table, self.timeout)
+            polled = self.device.status.await_(table, self.timeout, sleep)
         except DeviceGone:
             passed = self.device.clock.now() - started
             transition = Transition(

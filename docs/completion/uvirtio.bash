@@ -61,7 +61,7 @@ _uvirtio() {
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
         check:--timeout) : ;;
         check:--hold) : ;;
-        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2" ;;
+        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3" ;;
         check:--cycles) : ;;
         check:--seed) : ;;
         check:--trigger-command) : ;;
@@ -71,7 +71,7 @@ _uvirtio() {
         check:--history) _uvirtio_files ;;
         check:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         check:--output|check:-o) _uvirtio_files ;;
-        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2" ;;
+        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3" ;;
         judge:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         judge:--output|judge:-o) _uvirtio_files ;;
         report:--format) _uvirtio_words "rich json junit tap markdown html" ;;

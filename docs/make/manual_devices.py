@@ -32,7 +32,7 @@ def emulated_devices() -> str:
     for type_name, model in sorted(MODELLED.items()):
         parameters += [(f"`{name}` ({type_name})", meaning) for name, meaning in model.PARAMETERS.items()]
     profiles = ((f"`{name}`", _first_line(profile)) for name, profile in PROFILES.items())
-    faults = ((f"`{name}`", _first_line(fault)) for name, fault in FAULTS.items())
+    faults = ((f"`{name}`", _first_line(fault[0])) for name, fault in FAULTS.items())
     lines = _table(("parameter", "meaning"), parameters)
     lines += [
         "The other types that virtio 1.4 has a section about are *described only*: their id, feature bits, configuration and",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.registers import NO_VECTOR
@@ -17,40 +18,87 @@ from .log import AccessLog
 from .memory import DriverFault, GuestMemory
 from .model import DeviceModel
 from .queue import DeviceQueue
+from .ring_packed import PackedRing
+from .ring_split import SplitRing
 from .seams import DeviceClock
 
-__all__ = ["VirtioDevice"]
+__all__ = ["DeviceOptions", "VirtioDevice"]
+
+
+class _Parts(Protocol):
+    """The classes of the parts that a device makes."""
+
+    @property
+    def behaviour(self) -> type[Behaviour]:
+        """How it suspends and resumes."""
+
+    @property
+    def queue(self) -> type[DeviceQueue]:
+        """Its queues."""
+
+    @property
+    def split_ring(self) -> type[SplitRing]:
+        """Their rings in the one format."""
+
+    @property
+    def packed_ring(self) -> type[PackedRing]:
+        """In the other."""
+
+
+class DeviceOptions(Protocol):
+    """What a device is told: times in seconds, sizes in descriptors, ``depth`` requests of a queue in process at once."""
+
+    @property
+    def parts(self) -> _Parts:
+        """What it is made of."""
+
+    @property
+    def latency(self) -> float:
+        """How long requests stay in process."""
+
+    @property
+    def depth(self) -> int:
+        """How many of a queue do at once."""
+
+    @property
+    def delay(self) -> float:
+        """How long suspend and resume take at least."""
+
+    @property
+    def queue_size(self) -> int:
+        """The largest size of a queue."""
+
+    def offered(self, model: DeviceModel) -> int:
+        """The feature bits that are offered."""
 
 
 class VirtioDevice:
-    """A device of one type. ``latency`` (seconds) and ``depth`` (requests) say how long requests stay in process."""
+    """A device of one type."""
 
     def __init__(
         self,
         model: DeviceModel,
-        behaviour: type[Behaviour],
+        options: DeviceOptions,
         clock: DeviceClock,
         memory: GuestMemory,
         log: AccessLog,
         interrupts: Interrupts,
-        *,
-        features: int,
-        queue_size: int,
-        latency: float,
-        depth: int,
-        delay: float,
     ) -> None:
+        parts = options.parts
         self.model = model
         self.clock = clock
         self.memory = memory
         self.log = log
         self.interrupts = interrupts
-        self.latency = latency
-        self.depth = depth
-        self.behaviour: Behaviour = behaviour(self, delay)
-        self.offered = features
+        self.latency = options.latency
+        self.depth = options.depth
+        self.split_ring = parts.split_ring
+        self.packed_ring = parts.packed_ring
+        self.behaviour: Behaviour = parts.behaviour(self, options.delay)
+        self.offered = options.offered(model)
         self.queues = [
-            DeviceQueue(self, index, queue_size, waits=index in model.waiting) for index in range(model.queue_count)
+            parts.queue(self, index, options.queue_size, waits=index in model.waiting)
+            for index in range(model.queue_count)
         ]
         self.generation = 0
         self._changed = False

@@ -12,7 +12,7 @@ from .faults_draft import DRAFT_FAULTS
 from .queue import DeviceQueue
 from .ring import LONGEST
 
-__all__ = ["FAULTS"]
+__all__ = ["FAULTS", "statement_of"]
 
 #: What a buffer is half filled with by a device that was stopped in the middle of a request: nothing that a driver
 #: fills untouched buffers with, or it would not show.
@@ -244,6 +244,12 @@ class V16(Behaviour):
         super().finish_resume()
 
 
-FAULTS: dict[str, type[Behaviour]] = {
-    fault.__name__: fault for fault in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16)
+#: Name -> what it changes. It begins with the id of the statement that it breaks; what follows a dash tells several apart.
+FAULTS: dict[str, tuple[type, ...]] = {
+    fault.__name__: (fault,) for fault in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16)
 } | DRAFT_FAULTS
+
+
+def statement_of(fault: str) -> str:
+    """The id of the statement that a fault breaks."""
+    return fault.partition("-")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..spec.status import Status
-from .behaviour import Behaviour, Phase
+from .behaviour import Phase
 from .variants import Crosvm, Rfc
 
 __all__ = ["DRAFT_FAULTS"]
@@ -107,4 +107,4 @@ class C3(Crosvm):
         return True
 
 
-DRAFT_FAULTS: dict[str, type[Behaviour]] = {fault.__name__: fault for fault in (R3, R4, R5, R6, R7, C1, C2, C3)}
+DRAFT_FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (R3, R4, R5, R6, R7, C1, C2, C3)}

@@ -5,14 +5,11 @@ from __future__ import annotations
 from ..spec.devices import Field
 from ..spec.features import Feature
 from ..spec.pci import StructureType
-from .common import CommonConfig, notify_data, notify_offset
-from .device import VirtioDevice
-from .interrupts import Interrupts
+from .common import notify_data, notify_offset
 from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
 from .log import AccessLog
 from .memory import GatedMemory, GuestMemory
 from .options import Options
-from .pci import ConfigSpace
 from .seams import DeviceClock
 
 __all__ = ["EmulatedFunction"]
@@ -29,12 +26,12 @@ class EmulatedFunction:
     """
 
     def __init__(self, options: Options, clock: DeviceClock, memory: GuestMemory, log: AccessLog) -> None:
-        model = options.make_model()
+        model, parts = options.make_model(), options.parts
         self.options = options
         self.log = log
         self.vectors = model.queue_count + 1
-        self.interrupts = Interrupts(log, both=options.both_isr)
-        self.pci = ConfigSpace(
+        self.interrupts = parts.interrupts(log, both=options.both_isr)
+        self.pci = parts.space(
             model.TYPE,
             model.CLASS,
             self.vectors,
@@ -44,20 +41,10 @@ class EmulatedFunction:
             pin=options.intx,
             device_config=bool(model.config),
         )
-        self.device = VirtioDevice(
-            model,
-            options.behaviour,
-            clock,
-            GatedMemory(memory, lambda: self.pci.bus_master),
-            log,
-            self.interrupts,
-            features=options.offered(model),
-            queue_size=options.queue_size,
-            latency=options.latency,
-            depth=options.depth,
-            delay=options.delay,
+        self.device = parts.device(
+            model, options, clock, GatedMemory(memory, lambda: self.pci.bus_master), log, self.interrupts
         )
-        self._common = CommonConfig(self.device, self.vectors)
+        self._common = parts.common(self.device, self.vectors)
         self._table = bytearray(_ENTRY * self.vectors)
         for vector in range(self.vectors):
             self._table[_ENTRY * vector + 12] = _MASKED

@@ -10,10 +10,10 @@ from ..errors import LocatorError
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.ids import type_name
 from ..spec.virtqueues import MAX_SIZE
-from .behaviour import Behaviour
 from .model import DeviceModel
 from .parameters import flag, number, seconds
-from .profiles import behaviour
+from .parts import Parts
+from .profiles import profile_of
 from .types import find_model
 
 __all__ = ["COMMON_PARAMETERS", "Options", "parameters_of", "parse_options"]
@@ -43,11 +43,11 @@ _DEFAULT_FEATURES = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything that was chosen. ``make_model`` makes the device type; ``behaviour`` is its profile with its faults."""
+    """Everything that was chosen. ``make_model`` makes the device type; ``parts`` are its classes, with its faults."""
 
     type_name: str
     make_model: Callable[[], DeviceModel]
-    behaviour: type[Behaviour]
+    parts: Parts
     latency: float = 1e-4
     depth: int = 4
     delay: float = 0.0
@@ -60,7 +60,7 @@ class Options:
 
     def describe(self) -> str:
         """The choice in words, for a report."""
-        words = [f"profile {self.behaviour.profile}"]
+        words = [f"profile {self.parts.behaviour.profile}"]
         if self.given.get("fault"):
             words.append(f"fault {self.given['fault']}")
         words.append(f"latency {self.latency:g} s" if self.latency else "completes within the kick")
@@ -70,7 +70,7 @@ class Options:
 
     def offered(self, model: DeviceModel) -> int:
         """The feature bits that the device offers."""
-        suspend = () if self.behaviour.feature is None else (self.behaviour.feature,)
+        suspend = () if self.parts.behaviour.feature is None else (self.parts.behaviour.feature,)
         mask = 0
         for bit in (*_DEFAULT_FEATURES, *model.features, *suspend):
             mask |= 1 << bit
@@ -99,7 +99,8 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
     model = find_model(type_name)
     own = {name: value for name, value in parameters.items() if name in model.PARAMETERS}
     model.check(own)
-    policy, default_delay = behaviour(parameters.get("profile", ""), parameters.get("fault", ""))
+    policy, faults = profile_of(parameters.get("profile", ""), parameters.get("fault", ""))
+    parts = Parts(model, policy).breaking(faults)
     instant = flag(parameters, "instant", False)
     add, drop = _features(parameters.get("features", ""), model)
     entries = number(parameters, "queue_size", 256, 2, MAX_SIZE)
@@ -107,11 +108,11 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
         raise LocatorError(f"queue_size={entries} is not a power of 2")
     return Options(
         type_name=type_name,
-        make_model=lambda: model.make(own),
-        behaviour=policy,
+        make_model=lambda: parts.model.make(own),
+        parts=parts,
         latency=0.0 if instant else seconds(parameters, "latency", 1e-4),
         depth=number(parameters, "depth", 4, 1, MAX_SIZE),
-        delay=seconds(parameters, "delay", default_delay),
+        delay=seconds(parameters, "delay", policy.default_delay),
         queue_size=entries,
         intx=flag(parameters, "intx", True),
         both_isr=flag(parameters, "both_isr", False),

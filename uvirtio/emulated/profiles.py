@@ -11,10 +11,10 @@ from ..errors import LocatorError
 from ..spec.dialects import CHROMIUM, RFC
 from ..spec.status import Status, describe
 from .behaviour import Behaviour, Phase
-from .faults import FAULTS
+from .faults import FAULTS, statement_of
 from .variants import Crosvm, Rfc
 
-__all__ = ["PROFILES", "behaviour"]
+__all__ = ["PROFILES", "profile_of"]
 
 
 class Slow(Behaviour):
@@ -143,8 +143,8 @@ PROFILES: dict[str, type[Behaviour]] = {
 }
 
 
-def behaviour(profile: str, faults: str) -> tuple[type[Behaviour], float]:
-    """The class of a profile that breaks these duties, and its default delay in seconds.
+def profile_of(profile: str, faults: str) -> tuple[type[Behaviour], tuple[type, ...]]:
+    """The behaviour of a profile, and what these faults change.
 
     Without a profile, R faults mean ``rfc``, C faults ``crosvm``, everything else ``virtio-1.4``.
     Raises :class:`LocatorError` for an unknown name, and for a fault that does not belong to the profile's dialect.
@@ -153,18 +153,20 @@ def behaviour(profile: str, faults: str) -> tuple[type[Behaviour], float]:
     for name in names:
         if name not in FAULTS:
             raise LocatorError(f"fault={faults}: no fault {name!r}; there are {', '.join(FAULTS)}")
+    families = [letter for name in names if (letter := _family(name))]
     if not profile:
-        first = names[0][0] if names else "V"
-        profile = {"R": "rfc", "C": "crosvm"}.get(first, "virtio-1.4")
+        profile = {"R": "rfc", "C": "crosvm"}.get(families[0] if families else "V", "virtio-1.4")
     if profile not in PROFILES:
         raise LocatorError(f"profile={profile}: there is no such profile; there are {', '.join(PROFILES)}")
     base = PROFILES[profile]
-    dialects = {CHROMIUM.feature: "C", RFC.feature: "R", None: ""}
-    family = dialects.get(base.feature, "V")
+    spoken = {CHROMIUM.feature: "C", RFC.feature: "R", None: ""}.get(base.feature, "V")
     for name in names:
-        if name[0] != family:
+        if (family := _family(name)) and family != spoken:
             raise LocatorError(f"fault={name} does not belong to profile={profile}, which speaks another dialect")
-    if not names:
-        return base, base.default_delay
-    bases = (*(FAULTS[name] for name in names), base)
-    return type(f"{base.__name__}Breaking{''.join(names)}", bases, {"profile": base.profile}), base.default_delay
+    return base, tuple(change for name in names for change in FAULTS[name])
+
+
+def _family(fault: str) -> str:
+    """The letter of the dialect's family that a fault belongs to; empty where it has nothing to do with suspend."""
+    family = statement_of(fault).rstrip("0123456789")
+    return family if family in ("V", "R", "C") else ""

@@ -74,6 +74,9 @@ class QueueDevice(DeviceAround, Protocol):
     #: Seconds that requests stay in process, and how many of a queue do at once.
     latency: float
     depth: int
+    #: What makes a ring of either format.
+    split_ring: type[SplitRing]
+    packed_ring: type[PackedRing]
 
     @property
     def model(self) -> _Model:
@@ -140,7 +143,7 @@ class DeviceQueue:
         device = self.device
         event_idx = device.negotiated(Feature.EVENT_IDX)
         indirect = device.negotiated(Feature.INDIRECT_DESC)
-        ring = PackedRing if device.negotiated(Feature.RING_PACKED) else SplitRing
+        ring = device.packed_ring if device.negotiated(Feature.RING_PACKED) else device.split_ring
         self.ring = ring(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
         self.enabled = True
         device.log.event("queue enabled", f"queue {self.index}, {self.size} entries")

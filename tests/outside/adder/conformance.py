@@ -17,7 +17,8 @@ from .spec import NUMBER
 MODULUS = "modulus"
 
 register(
-    Statement("ADDER1", Level.MUST, Side.DEVICE, "The modulus is not zero.", "Adder 1.2", ("1.4",), types=(NUMBER,))
+    "adder",
+    Statement("ADDER1", Level.MUST, Side.DEVICE, "The modulus is not zero.", "Adder 1.2", ("1.4",), types=(NUMBER,)),
 )
 
 

@@ -153,7 +153,8 @@ def suspends_of(driver: Any, device: Device, workload: Workload, count: int, *, 
     """
     bring_up = BringUp(device, RunOptions())
     bring_up.driver, bring_up.workload = driver, workload
-    cycles = Cycles(Stage.of(bring_up, V1_4))
+    bring_up.dialect = V1_4
+    cycles = Cycles(Stage.of(bring_up))
     cycles.prove()
     for number in range(1, count + 1):
         yield cycles.run(number, hold)

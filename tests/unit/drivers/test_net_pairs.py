@@ -263,7 +263,7 @@ def test_every_pair_has_frames_in_flight_when_it_is_suspended(ring: str) -> None
         assert bus.log.faults() == []
 
 
-class _SecondPairGoesOn(FAULTS["V4"]):  # type: ignore[misc, valid-type]
+class _SecondPairGoesOn(FAULTS["V4"][0]):  # type: ignore[misc, valid-type]
     """Works on the second transmit queue while it is suspended, and on nothing else."""
 
     def misbehave(self) -> None:

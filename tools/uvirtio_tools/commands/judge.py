@@ -40,9 +40,6 @@ def _judge(path: str, only: list[str], *, strict: bool) -> CheckRun:
     setting, windows, recorded = read_history(path)
     result = CheckRun.of(recorded, setting, strict=strict, only=only or recorded.only)
     ids = select(result.only)
-    if result.not_offered:
-        result.results = Judge.not_offered(ids)
-        return result
     judge = Judge(every_judgement(), setting, strict=strict)
     for window in windows:
         judge.hear(window)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.statements import STATEMENTS, Statement
 
 from .history import Setting, Window
@@ -60,7 +59,7 @@ class Judge:
 
     def __init__(self, judgements: Mapping[str, Callable[[], Judgement]], setting: Setting, *, strict: bool) -> None:
         self._setting = setting
-        self._dialect = setting.speaks or V1_4
+        self._dialect = setting.speaks
         self._strict = strict
         self._judgements: dict[str, Judgement] = {
             id_: make()
@@ -120,11 +119,6 @@ class Judge:
         """What was found out about these, weighed; or that the run was ``stopped`` or interrupted before."""
         return [self._result(id_, stopped, interrupted) for id_ in ids if id_ in self.tallies]
 
-    @staticmethod
-    def not_offered(ids: Iterable[str]) -> list[CheckResult]:
-        """For a device that offers no suspend."""
-        return [CheckResult(STATEMENTS[id_], skipped("SUSPEND is not offered")) for id_ in ids]
-
     def _result(self, id_: str, stopped: str, interrupted: bool) -> CheckResult:
         if not self.shown(id_) and interrupted:
             return CheckResult(STATEMENTS[id_], skipped("interrupted before a verdict"))
@@ -155,8 +149,12 @@ class Judge:
         return weigh(finding, STATEMENTS[id_], self._dialect, strict=self._strict, binding=binding).verdict
 
     def _others(self, id_: str, observation: Observation) -> dict[str, str]:
-        dialect = self._dialect.name
-        return {o: how for o, how in observation.also.items() if o != id_ and dialect in STATEMENTS[o].dialects}
+        return {other: how for other, how in observation.also.items() if other != id_ and self._binds(other)}
+
+    def _binds(self, id_: str) -> bool:
+        """Whether a statement is the device's own, and not only that of another dialect."""
+        dialects = STATEMENTS[id_].dialects
+        return not dialects or (self._dialect is not None and self._dialect.name in dialects)
 
     def _conclude(self, statement: Statement, tally: Tally) -> tuple[_Seen | None, Finding]:
         first = tally.first

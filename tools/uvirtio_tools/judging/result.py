@@ -125,7 +125,7 @@ class CheckRun:
         """The exit status."""
         if self.interrupted:
             return exits.INTERRUPTED
-        if self.not_offered:
+        if self.not_offered and not self.results and not self.stopped:
             return exits.NOT_OFFERED
         if self.stopped or any(result.verdict.bad for result in self.results):
             return exits.FAILED
@@ -135,8 +135,6 @@ class CheckRun:
     def verdict(self) -> Verdict:
         """The whole in one word. Where no data was moved, what was seen of the status alone is no PASS."""
         seen = {result.verdict for result in self.results}
-        if self.not_offered:
-            return Verdict.SKIP
         if Verdict.FAIL in seen:
             return Verdict.FAIL
         if self.stopped or self.interrupted or Verdict.ERROR in seen:

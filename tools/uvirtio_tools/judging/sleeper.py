@@ -24,8 +24,8 @@ __all__ = ["Sleeper"]
 
 #: Suspends, and resumes, that may time out before nothing is tried again.
 TRIES = 2
-#: Looks at a device that is slow to resume.
-LOOKS = 3
+#: Looks at a device that is slow to resume; the time between them doubles.
+LOOKS = 12
 
 
 class Sleeper:
@@ -52,6 +52,7 @@ class Sleeper:
         self.suspender = Suspender(device, dialect, deadline.timeout)
         self.transitions: list[Transition] = []
         self.falls_back = False
+        self._looks_left = 0
         self._in_vain: dict[str, list[Transition]] = {"suspend": [], "resume": []}
 
     # -- times -------------------------------------------------------------------------------------------------
@@ -169,8 +170,8 @@ class Sleeper:
             transition = self._fall_back()
         else:
             suspender.begin_resume()
-            self._look_while_waking()
-            transition = suspender.await_running()
+            self._looks_left = LOOKS
+            transition = suspender.await_running(self._look_while_waking)
             self._note(transition)
             if transition.outcome is Outcome.TIMED_OUT and self.dialect.fallback and fallback:
                 transition = self._fall_back()
@@ -183,13 +184,12 @@ class Sleeper:
             suspender.kick_outstanding()
         return transition
 
-    def _look_while_waking(self) -> None:
-        """Between the write and "running" a device is suspended still. What a look saw then is shown by its status."""
-        for _ in range(LOOKS):
-            look = self.look("waking", status=True)
-            if look.status is None or not self.dialect.is_suspended(look.status):
-                return
-            self._device.clock.sleep(SETTLE)
+    def _look_while_waking(self, seconds: float) -> None:
+        """Between the write and "running" a device is suspended still, as the status at the end of a look shows."""
+        if self._looks_left:
+            self._looks_left -= 1
+            self.look("waking", status=True)
+        self._device.clock.sleep(seconds)
 
     def _note(self, transition: Transition) -> None:
         self._history.add(Transitioned(self._history.now(), transition, 0, {}, ()))

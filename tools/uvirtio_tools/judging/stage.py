@@ -23,10 +23,11 @@ from .traffic import TrafficSource
 __all__ = ["Stage"]
 
 
-def setting_of(bring_up: BringUp, dialect: str) -> Setting:
+def setting_of(bring_up: BringUp) -> Setting:
     """What goes for a whole run with this device and these options."""
     device, options = bring_up.device, bring_up.options
     line = device.notifications.line
+    dialect = bring_up.dialect.name if bring_up.dialect is not None else ""
     return Setting(
         device.identity.type, device.identity.type_name, dialect, options.timeout, options.hold,
         line.description, line.present, bring_up.unmoved, device.configuration.length,
@@ -37,6 +38,7 @@ def setting_of(bring_up: BringUp, dialect: str) -> Setting:
 class Stage:
     """A device that is to be judged, and what is used to do something to it.
 
+    ``dialect`` is the one that it speaks, virtio 1.4's where it offers no suspend.
     ``may_provoke``: whether it may be given a buffer at an address where no memory should be.
     """
 
@@ -51,8 +53,8 @@ class Stage:
     may_provoke: bool = False
 
     @classmethod
-    def of(cls, bring_up: BringUp, dialect: Dialect, triggers: Triggers | None = None) -> Stage:
-        """Put the parts together. The device has to be one that keeps a history."""
+    def of(cls, bring_up: BringUp, triggers: Triggers | None = None) -> Stage:
+        """Put the parts together. The device has to be one that keeps a history, and its dialect to have been chosen."""
         device, options = bring_up.device, bring_up.options
         history = device.recorder
         assert isinstance(history, History), "a stage needs a device with a history"
@@ -60,16 +62,10 @@ class Stage:
         if triggers is None:
             triggers = device.function.triggers
         traffic = TrafficSource(bring_up, history, deadline, triggers, options.hold)
+        dialect = bring_up.dialect or V1_4
         sleeper = Sleeper(device, dialect, traffic, history, deadline, options.hold)
-        history.setting = setting_of(bring_up, dialect.name)
+        history.setting = setting_of(bring_up)
         return cls(device, options, dialect, history, bring_up, deadline, traffic, sleeper)
-
-    @classmethod
-    def without_dialect(cls, bring_up: BringUp) -> Stage:
-        """For a device that offers no suspend: its traffic can be looked at all the same."""
-        stage = cls.of(bring_up, V1_4)
-        stage.history.setting = setting_of(bring_up, "")
-        return stage
 
     def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
         """A running device whose traffic has been seen to work: the positive control of what follows.

@@ -61,10 +61,15 @@ def skipped(why: str) -> Finding:
     return Finding(Verdict.SKIP, why)
 
 
-def applies(statement: Statement, dialect: Dialect, device_type: int) -> bool:
-    """Whether a statement is looked at for a device of this type and dialect: its own, and virtio 1.4's for Chromium."""
+def applies(statement: Statement, dialect: Dialect | None, device_type: int) -> bool:
+    """Whether a statement is looked at for a device of this type and dialect (None: it offers no suspend).
+
+    What is demanded of every device is; then the dialect's own, and virtio 1.4's for Chromium.
+    """
     if statement.types and device_type not in statement.types:
         return False
+    if not statement.dialects or dialect is None:
+        return not statement.dialects
     if dialect.name in statement.dialects:
         return True
     return dialect is CHROMIUM and V1_4.name in statement.dialects and not statement.id.startswith(("I", "D"))
@@ -77,7 +82,9 @@ _UNBOUND: dict[Verdict, Callable[[Finding], str]] = {
 }
 
 
-def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: bool, binding: bool = False) -> Finding:
+def weigh(
+    finding: Finding, statement: Statement, dialect: Dialect | None, *, strict: bool, binding: bool = False
+) -> Finding:
     """Give a finding the weight of its statement, in place: a broken SHOULD is a WARN (with ``strict`` a FAIL).
 
     ``binding``: what was seen breaks a MUST as well, so that it is a FAIL whatever its own statement weighs.
@@ -90,7 +97,8 @@ def weigh(finding: Finding, statement: Statement, dialect: Dialect, *, strict: b
         finding.verdict = Verdict.FAIL if strict else Verdict.WARN
     if verdict in (Verdict.PASS, Verdict.FAIL) and statement.level is Level.UNSAID:
         finding.verdict = Verdict.INFO
-    if dialect is CHROMIUM and CHROMIUM.name not in statement.dialects and verdict in _UNBOUND:
+    foreign = statement.dialects and CHROMIUM.name not in statement.dialects
+    if dialect is CHROMIUM and foreign and verdict in _UNBOUND:
         finding.summary = _UNBOUND[verdict](finding)
         finding.verdict = Verdict.INFO
     elif verdict is Verdict.WARN and strict and not finding.allowed:

@@ -31,7 +31,7 @@ class Scenario:
     """Something that is done to a device from a known state. ``shows``: the statements that it is for.
 
     ``also``: statements that it would do for, where nothing else has shown them. ``dialects``: where it makes sense, by
-    name. ``order``: those of a higher number come later.
+    name; empty: on every device. ``order``: those of a higher number come later.
     """
 
     name: str
@@ -41,8 +41,13 @@ class Scenario:
     dialects: tuple[str, ...]
     order: int
 
-    def fits(self, dialect: Dialect) -> bool:
-        """Whether it makes sense for a device of this dialect; what is done to virtio 1.4's is done to Chromium's, too."""
+    def fits(self, dialect: Dialect | None) -> bool:
+        """Whether it makes sense for a device of this dialect (None: it offers no suspend).
+
+        What is done to virtio 1.4's is done to Chromium's, too.
+        """
+        if not self.dialects or dialect is None:
+            return not self.dialects
         return dialect.name in self.dialects or (dialect is CHROMIUM and V1_4.name in self.dialects)
 
 
@@ -77,7 +82,7 @@ def every_scenario() -> list[Scenario]:
     return sorted(_REGISTERED.values(), key=lambda each: each.order)
 
 
-def scenarios_for(ids: Iterable[str], dialect: Dialect) -> list[Scenario]:
+def scenarios_for(ids: Iterable[str], dialect: Dialect | None) -> list[Scenario]:
     """Those that can show one of these statements, in the order in which they run."""
     wanted = set(ids)
     return [each for each in every_scenario() if wanted & {*each.shows, *each.also} and each.fits(dialect)]

@@ -131,7 +131,7 @@ def run_cycles(
         finally:
             run.offered = device.offered
         run.dialect = dialect
-        stage = Stage.of(bring_up, dialect)
+        stage = Stage.of(bring_up)
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
         run.remarks += [*bring_up.remarks, *negotiated.remarks]
@@ -193,7 +193,7 @@ def _not_offered(run: SuspendRun, bring_up: BringUp, why: str) -> None:
         if bring_up.workload is None:
             return
         run.proves = bring_up.workload.proves()
-        stage = Stage.without_dialect(bring_up)
+        stage = Stage.of(bring_up)
         stage.history.open("requests")
         stage.traffic.prove()
         run.warm_up = sum(each.completed for each in stage.history.window.of(Traffic))

@@ -68,7 +68,7 @@ def staged(stage: Stage) -> None:
         stage.traffic.note(names.FINISHED, error)
 
 
-@scenario("publish buffers before DRIVER_OK", "V13")
+@scenario("publish buffers before DRIVER_OK", "V13", dialects=())
 def early(stage: Stage) -> None:
     """Buffers are published before the first DRIVER_OK: without a notification, and then with one, which no driver may send."""
     _publish_early(stage, notify=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, NotOffered, UsageError, UvirtioError
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, UsageError, UvirtioError
 from uvirtio.spec.statements import STATEMENTS
 
 from ..driving.bring_up import BringUp
@@ -64,24 +64,18 @@ def run_checks(
         ]
         bring_up.remarks.clear()
     try:
-        dialect = bring_up.choose()
-    except NotOffered as error:
-        run.offered, run.not_offered = device.offered, str(error)
-        Stage.without_dialect(bring_up)
-        run.results += Judge.not_offered(ids)
-        return
+        run.not_offered = bring_up.choose_if_offered()
     except DeviceError as error:
         run.offered, run.stopped = device.offered, str(error)
         return
-    run.offered, run.dialect = device.offered, dialect
+    run.offered, run.dialect = device.offered, bring_up.dialect
     run.remarks += bring_up.remarks
-    stage = Stage.of(bring_up, dialect, triggers)
+    stage = Stage.of(bring_up, triggers)
     stage.may_provoke = options.provoke or device.function.bus != REAL
-    judged = [id_ for id_ in ids if applies(STATEMENTS[id_], dialect, device.identity.type)]
+    judged = [id_ for id_ in ids if applies(STATEMENTS[id_], bring_up.dialect, device.identity.type)]
     if not judged:
-        run.remarks.append(
-            f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device in the {dialect.name} dialect"
-        )
+        how = f"in the {bring_up.dialect.name} dialect" if bring_up.dialect else "without SUSPEND"
+        run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device {how}")
     _Run(run, stage, judged, progress).go()
 
 
@@ -104,7 +98,7 @@ class _Run:
         run, stage = self._run, self._stage
         run.transitions = stage.sleeper.transitions
         stage.history.listeners.append(self._judge.hear)
-        scenarios = self._in_order(scenarios_for(self._judged, stage.dialect))
+        scenarios = self._in_order(scenarios_for(self._judged, stage.bring_up.dialect))
         try:
             self._begin()
             for number, each in enumerate(scenarios):

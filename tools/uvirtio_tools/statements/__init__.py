@@ -12,7 +12,7 @@ from importlib import import_module
 
 from uvirtio.errors import UsageError
 from uvirtio.plugins import plugins
-from uvirtio.spec.statements import STATEMENTS
+from uvirtio.spec.statements import CHAPTERS, CORE, STATEMENTS
 
 from ..judging.history import Window
 from ..judging.judge import Judgement
@@ -73,18 +73,28 @@ def every_judgement() -> dict[str, Callable[[], Judgement]]:
     return dict(_REGISTERED)
 
 
-def select(only: Iterable[str]) -> list[str]:
-    """The ids that were asked for, upper case, in the catalogue's order; nothing asked for is everything.
+def select(only: Iterable[str], skip: Iterable[str] = ()) -> list[str]:
+    """The ids that were asked for, less those to skip, in the catalogue's order; nothing asked for is everything.
 
-    ``D``, ``V`` … stand for a whole family. Raises :class:`UsageError` for an id that there is not.
+    A word is an id, the letters of a family (``V``), or the name of a chapter (``pci``) or of several (``core``).
+    Raises :class:`UsageError` for a word that is none of these.
     """
     _load()
-    wanted: set[str] = set()
-    for word in (word.strip().upper() for word in only):
-        family = [id_ for id_ in STATEMENTS if id_.rstrip("0123456789") == word]
-        if not family and word not in STATEMENTS:
-            raise UsageError(
-                f"there is no statement {word!r}; there are {', '.join(STATEMENTS)} (uvirtio check --list)"
-            )
-        wanted.update(family or [word])
-    return [id_ for id_ in STATEMENTS if not wanted or id_ in wanted]
+    wanted = {id_ for word in only for id_ in _meant(word)} or set(STATEMENTS)
+    wanted -= {id_ for word in skip for id_ in _meant(word)}
+    return [id_ for id_ in STATEMENTS if id_ in wanted]
+
+
+def _meant(word: str) -> list[str]:
+    name, letters = word.strip().lower(), word.strip().upper()
+    if name == "core":
+        return [id_ for chapter in CORE for id_ in CHAPTERS.get(chapter, ())]
+    if name in CHAPTERS:
+        return CHAPTERS[name]
+    family = [id_ for id_ in STATEMENTS if id_.rstrip("0123456789") == letters]
+    if not family and letters not in STATEMENTS:
+        raise UsageError(
+            f"there is no statement {word.strip()!r}, and no chapter of that name; the chapters are core, "
+            f"{', '.join(CHAPTERS)} (uvirtio check --list shows the statements)"
+        )
+    return family or [letters]

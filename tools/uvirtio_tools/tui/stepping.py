@@ -124,11 +124,11 @@ class Session:
 
     def cycle(self, number: int = 1, hold: float = 0.2) -> dict[str, Any]:
         """One whole cycle under the workload, judged; before the first one, requests without a suspend."""
-        dialect = self._suspending().dialect
+        self._suspending()
         if number == 1 or self._cycles is None:
             self._stop_cycles()
             assert self._bring_up is not None, "a device that can be suspended has been brought up"
-            self._cycles = Cycles(Stage.of(self._bring_up, dialect))
+            self._cycles = Cycles(Stage.of(self._bring_up))
             self._cycles.prove()
         return {"cycle": self._cycles.run(number, hold).to_json()}
 

@@ -1,0 +1,60 @@
+"""The classes that an emulated device is made of, and how a fault changes one of them.
+
+A fault is a class that derives from the part whose decision it changes, and overrides that. Several are put together by
+inheritance, in front of the part that the device would have without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+from .behaviour import Behaviour
+from .common import CommonConfig
+from .device import VirtioDevice
+from .interrupts import Interrupts
+from .model import DeviceModel
+from .pci import ConfigSpace
+from .queue import DeviceQueue
+from .ring_packed import PackedRing
+from .ring_split import SplitRing
+
+__all__ = ["Parts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One class for each part: how it suspends, its type, and what is the same for every type."""
+
+    model: type[DeviceModel]
+    behaviour: type[Behaviour]
+    device: type[VirtioDevice] = VirtioDevice
+    queue: type[DeviceQueue] = DeviceQueue
+    split_ring: type[SplitRing] = SplitRing
+    packed_ring: type[PackedRing] = PackedRing
+    interrupts: type[Interrupts] = Interrupts
+    common: type[CommonConfig] = CommonConfig
+    space: type[ConfigSpace] = ConfigSpace
+
+    def breaking(self, faults: Iterable[type]) -> Parts:
+        """The same with these faults. One of a type's model leaves devices of other types as they are."""
+        changed = self
+        for fault in faults:
+            name = next((field.name for field in fields(self) if self._changes(fault, field.name)), None)
+            if name is not None:
+                base: type = getattr(changed, name)
+                mixed = type(f"{fault.__name__}{base.__name__}", (fault, base), {"__module__": fault.__module__})
+                changed = replace(changed, **{name: mixed})
+        return changed
+
+    def _changes(self, fault: type, name: str) -> bool:
+        """Whether a fault derives from the same part as the class of that name."""
+        if name == "model":
+            return any(base in self.model.__mro__ for base in fault.__bases__ if issubclass(base, DeviceModel))
+        return issubclass(fault, _BASES[name])
+
+
+_BASES: dict[str, type] = {
+    "behaviour": Behaviour, "device": VirtioDevice, "queue": DeviceQueue, "split_ring": SplitRing,
+    "packed_ring": PackedRing, "interrupts": Interrupts, "common": CommonConfig, "space": ConfigSpace,
+}  # fmt: skip

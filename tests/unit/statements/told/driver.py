@@ -84,6 +84,14 @@ def it_suspends_by_a_feature_that_a_reset_has_taken_back(tale: Tale) -> None:
         tale.suspends()
 
 
+@tells("D1", KEPT, "1 suspends")
+def it_selects_features_that_there_are_not(tale: Tale) -> None:
+    with running(tale):
+        tale.register("write", "driver_feature_select", 0xFFFF_FFFF)
+        tale.register("write", "driver_feature", 1)
+        tale.suspends()
+
+
 @tells("R1", BROKEN, "SUSPEND was set without FEATURES_OK: status was 0x03")
 def it_suspends_before_FEATURES_OK(tale: Tale) -> None:
     with tale.speaks("rfc").scenario("in haste"):

@@ -96,7 +96,7 @@ def it_refused_to_suspend(tale: Tale) -> None:
     reset_loaded(tale)
 
 
-@tells("V15", MOOT, "nobody looked at the device after its reset")
+@tells("V15", MOOT, "nobody looked at the device both before its reset and after it")
 def nobody_looked_after_the_reset(tale: Tale) -> None:
     tale.overlooked.add("after the reset")
     reset_loaded(tale)

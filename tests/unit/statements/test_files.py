@@ -212,6 +212,30 @@ def test_a_file_that_lacks_a_window_is_refused(number: int, lines: list[str], tm
         read_back(tmp_path, [line for at, line in enumerate(lines) if at != starts[number]])
 
 
+def test_a_file_that_lacks_an_event_is_refused(lines: list[str], tmp_path: Path) -> None:
+    starts = {at for at, line in enumerate(lines) if line.startswith('{"window"')}
+    events = [at for at in range(1, len(lines) - 1) if at not in starts]
+    for gone in random.Random(0).sample(events, 40):
+        with pytest.raises(SnapshotError, match="damaged"):
+            read_back(tmp_path, [line for at, line in enumerate(lines) if at != gone])
+
+
+def test_a_file_in_which_a_line_stands_twice_is_refused(lines: list[str], tmp_path: Path) -> None:
+    for at in random.Random(0).sample(range(1, len(lines)), 40):
+        with pytest.raises(SnapshotError, match="damaged"):
+            read_back(tmp_path, [*lines[:at], lines[at], *lines[at:]])
+
+
+def test_a_file_that_does_not_say_how_many_events_there_are_is_read(lines: list[str], tmp_path: Path) -> None:
+    """One of an earlier release, or one that somebody has made shorter by hand."""
+    uncounted = []
+    for line in lines:
+        document = json.loads(line)
+        document.get("window", {}).pop("events", None)
+        uncounted.append(json.dumps(document))
+    assert len(read_back(tmp_path, uncounted)) == len(read_back(tmp_path, lines))
+
+
 def test_a_file_that_goes_on_after_its_end_is_refused(lines: list[str], tmp_path: Path) -> None:
     with pytest.raises(SnapshotError, match="damaged"):
         read_back(tmp_path, [*lines, lines[-1]])

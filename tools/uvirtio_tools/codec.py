@@ -6,6 +6,7 @@ are their names; everything else is as it is.
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
@@ -148,5 +149,8 @@ def _key(kind: type, name: str, where: str) -> object:
 
 def _is(kind: type, data: Any) -> bool:
     if kind is float:
-        kind = int | float  # type: ignore[assignment]  # JSON has one kind of number
+        # JSON has one kind of number, and no end of it.
+        return not isinstance(data, bool) and (
+            isinstance(data, float) or (isinstance(data, int) and abs(data) <= sys.float_info.max)
+        )
     return isinstance(data, kind) and (kind is bool or not isinstance(data, bool))

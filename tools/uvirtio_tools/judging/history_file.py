@@ -51,7 +51,7 @@ class Recorded:
 
 
 class _Head(NamedTuple):
-    """A window without its events."""
+    """A window without its events: how many there are, unless nobody has counted them."""
 
     scenario: str
     shows: tuple[str, ...]
@@ -60,6 +60,7 @@ class _Head(NamedTuple):
     opened: float
     closed: float
     goes_on: bool
+    events: int = -1
 
 
 class _Writer:
@@ -82,8 +83,9 @@ class _Writer:
             self.begin(window.setting)
         self._windows += 1
         head = _Head(
-            window.scenario, window.shows, window.run, window.number, window.opened, window.closed, window.goes_on
-        )
+            window.scenario, window.shows, window.run, window.number, window.opened, window.closed, window.goes_on,
+            len(window.events),
+        )  # fmt: skip
         self.line({"window": encode(head)})
         for event in window.events:
             self.line({"event": _NAMES[type(event)], **encode(event)})
@@ -134,6 +136,8 @@ class _Reader:
         self._path = path
         self._windows: list[Window] = []
         self._memory: dict[object, Any] = {}
+        #: Of the last window.
+        self._expected = -1
 
     def read(self, file: TextIO) -> tuple[Setting, list[Window], Recorded]:
         lines = enumerate(file, 1)
@@ -141,14 +145,14 @@ class _Reader:
         for number, text in lines:
             where = f"{self._path}: line {number}"
             line = self._parse(text, where)
+            if ("end" in line or "window" in line) and self._windows:
+                self._complete(where)
             if "end" in line:
                 recorded = decode(Recorded, line["end"], where)
                 if line.get("windows") != len(self._windows) or next(lines, None) is not None:
                     raise SnapshotError(
                         f"{where}: damaged: {len(self._windows)} windows were read, and the end does not fit"
                     )
-                if self._windows:
-                    finish(self._windows[-1])
                 return setting, self._windows, recorded
             if "window" in line:
                 self._window(setting, decode(_Head, line["window"], where))
@@ -188,8 +192,6 @@ class _Reader:
 
     def _window(self, setting: Setting, head: _Head) -> None:
         before = self._windows[-1] if self._windows else None
-        if before is not None:
-            finish(before)
         window = Window(
             head.scenario, head.shows, setting, head.run, head.number, head.opened, head.closed, memory=self._memory,
             goes_on=head.goes_on,
@@ -197,6 +199,16 @@ class _Reader:
         if before is not None and before.run == head.run and head.number > 1:
             window.control, window.started = before.control, before.started
         self._windows.append(window)
+        self._expected = head.events
+
+    def _complete(self, where: str) -> None:
+        """The last window has no more events."""
+        window = self._windows[-1]
+        if self._expected not in (-1, len(window.events)):
+            raise SnapshotError(
+                f"{where}: damaged: the window before it should have {self._expected} events, and has {len(window.events)}"
+            )
+        finish(window)
 
     @staticmethod
     def _event(line: dict[str, Any], where: str) -> HistoryEvent:

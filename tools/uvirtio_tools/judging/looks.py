@@ -114,17 +114,17 @@ def changed(before: Look, after: Look, *, buffers_only: bool = False) -> list[st
 
 
 def moved_indices(before: Look, after: Look) -> list[str]:
-    """Queues whose used index moved, as sentences."""
+    """Queues whose used index moved, as sentences, as far as both saw them."""
     return [
         f"queue {index}: used index {before.used[index]} -> {after.used[index]}"
         for index in before.used
-        if after.used[index] != before.used[index]
+        if index in after.used and after.used[index] != before.used[index]
     ]
 
 
 def used_between(before: Mapping[int, QueueState], after: Mapping[int, QueueState]) -> int:
-    """How many entries the used rings of all queues grew by; descriptors in a packed ring."""
-    return sum(_grown(before[index], after[index]) for index in before)
+    """How many entries the used rings grew by, of all queues that are in both; descriptors in a packed ring."""
+    return sum(_grown(before[index], after[index]) for index in before if index in after)
 
 
 def _grown(before: QueueState, after: QueueState) -> int:

@@ -149,7 +149,8 @@ class Suspend:
     @property
     def in_flight(self) -> int:
         """Requests that the device still had to work on when SUSPEND was written: 0 where it had used them all."""
-        busy = any(self.states[i].device_index != self.states[i].driver_index for i in self.answering)
+        answering = [self.states[index] for index in self.answering if index in self.states]
+        busy = any(state.device_index != state.driver_index for state in answering)
         return self.owed if busy else 0
 
     @property

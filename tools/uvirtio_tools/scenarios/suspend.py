@@ -351,7 +351,7 @@ def _note_set_up(stage: Stage, what: str) -> None:
     if writable is not None and device.negotiated is not None and writable.field.exists(device.negotiated.accepted):
         field = writable.field
         held[f"the field {field.name}"] = device.configuration.read(field.offset, field.width)
-    stage.read(what, json.dumps(held))
+    stage.read(what, json.dumps({name: f"{value:#x}" for name, value in held.items()}))
 
 
 @scenario("resume without a notification", "I5", dialects=("1.4",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from uvirtio.spec.dialects import V1_4, Dialect
@@ -13,8 +14,8 @@ from ..judging.looks import changed, moved_indices
 from ..judging.suspends import Suspend
 
 __all__ = [
-    "ALL_ONES", "Touched", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "served", "silent_isr", "touched", "unsettled",
-    "values",
+    "ALL_ONES", "Touched", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
+    "silent_isr", "touched", "unsettled", "values",
 ]  # fmt: skip
 
 ALL_ONES = "ISR reads all-ones while the device is suspended"
@@ -33,6 +34,27 @@ def milliseconds(seconds: float) -> str:
 def values(window: Window, what: str) -> list[str]:
     """What was read under this name, in order."""
     return [event.value for event in window.of(Read) if event.what == what]
+
+
+def number(text: str) -> int | None:
+    """What was read, as a number; None where it is none: a file may have anything there."""
+    try:
+        return int(text)
+    except ValueError:
+        return None
+
+
+def numbers(window: Window, what: str) -> list[int]:
+    """What was read under this name, in order, as far as it is a number."""
+    return [found for text in values(window, what) if (found := number(text)) is not None]
+
+
+def seconds_of(window: Window, what: str) -> float | None:
+    """The first time that was read under this name; None where there is none."""
+    for text in values(window, what):
+        with suppress(ValueError):
+            return float(text)
+    return None
 
 
 def silent_isr(window: Window) -> str:

@@ -10,7 +10,7 @@ from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, told
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, unsettled, values
+from .common import ALL_ONES, numbers, unsettled, values
 
 __all__: list[str] = []
 
@@ -20,17 +20,18 @@ _NO_TRIGGER = "the host side cannot be asked to change the configuration here (n
 @judges("V2")
 def ignores_configuration_writes(window: Window) -> Iterator[Observation]:
     """A field that takes a write while running keeps its value when it is written while suspended."""
-    if not (asleep := values(window, names.ASLEEP)):
+    fields = values(window, names.FIELD)
+    read = [numbers(window, what) for what in (names.VALUE, names.WRITTEN, names.ASLEEP)]
+    if not fields or not all(read):
         return
-    field, before = values(window, names.FIELD)[0], int(values(window, names.VALUE)[0])
-    written, meanwhile = int(values(window, names.WRITTEN)[0]), int(asleep[0])
+    field, (before, written, meanwhile) = fields[0], (found[0] for found in read)
     evidence: Evidence = {"field": field, "before": before, "written": written, "suspended": meanwhile}
     stays = f"{field} stays {before:#x}"
-    if not (later := values(window, names.AFTERWARDS)):
+    if not (later := numbers(window, names.AFTERWARDS)):
         if meanwhile == written:
             yield broken(f"{field} took a write while suspended", stays, f"it reads {meanwhile:#x}", **evidence)
         return
-    afterwards = evidence["resumed"] = int(later[0])
+    afterwards = evidence["resumed"] = later[0]
     if afterwards == written:
         yield broken(
             f"a write to {field} while suspended took effect on resume", stays, f"it reads {afterwards:#x}", **evidence
@@ -55,7 +56,7 @@ def keeps_configuration(window: Window) -> Iterator[Observation]:
 
 
 def _kept_configuration(window: Window) -> Observation:
-    trigger = values(window, names.TRIGGER)[0]
+    trigger = next(iter(values(window, names.TRIGGER)), "")
     settled, asleep = values(window, names.SETTLED), values(window, names.SUSPENDED)
     changed = values(window, names.CHANGED)
     if not settled:
@@ -147,7 +148,7 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
         yield moot(why)
     elif any(fired.name == trigger[0] and not fired.trouble for fired in suspend.fired):
         yield kept(f"{trigger[0]} while suspended did not set ISR bit 1 within {window.setting.hold:g} s", **evidence)
-    else:
+    elif suspend.number == 1:  # in a later one of this scenario it is changed on the way there
         yield moot("the host side did not change the configuration of the suspended device")
 
 

@@ -40,7 +40,7 @@ def resumes_by_clearing(window: Window) -> Iterator[Observation]:
     for suspend in suspends(window):
         if not suspend.shown:
             yield moot(suspend.why_not(window.setting.timeout))
-        elif suspend.resume is not None:
+        elif suspend.resume is not None and suspend.resume.written:
             yield from _resumed(window, suspend)
 
 

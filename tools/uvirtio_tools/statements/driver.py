@@ -45,7 +45,8 @@ class Duties:
     _phase: str = _RUNNING
     _verified: bool = False
     _select: int = 0
-    _accepted: int = 0
+    #: driver_feature as it was written last, by driver_feature_select.
+    _accepted: dict[int, int] = field(default_factory=dict)
     #: Bits that a deviation has set: that they are not set again is no clearing.
     _odd: int = 0
 
@@ -66,8 +67,7 @@ class Duties:
             elif record.kind == "write" and record.name == "driver_feature_select":
                 self._select = record.value
             elif record.kind == "write" and record.name == "driver_feature":
-                shift = 32 * self._select
-                self._accepted = self._accepted & ~(0xFFFF_FFFF << shift) | record.value << shift
+                self._accepted[self._select] = record.value
             elif record.name == _STATUS and record.kind == "write":
                 self._write(record)
             elif record.name == _STATUS and record.kind == "read":
@@ -88,7 +88,8 @@ class Duties:
         value, before = record.value, self._status
         self.status_writes += 1
         if value == 0:
-            self._phase, self._status, self._written, self._accepted, self._odd = _RUNNING, 0, 0, 0, 0
+            self._phase, self._status, self._written, self._odd = _RUNNING, 0, 0, 0
+            self._accepted.clear()
             return
         # What a device sets or clears by itself is not the driver's doing.
         cleared = self._written & before & ~value & ~self._odd
@@ -113,7 +114,8 @@ class Duties:
             return  # an odd suspend of a check: what follows is not the driver's ordinary life
         if not before & Status.DRIVER_OK:
             self._note("D1", record, f"SUSPEND was set without DRIVER_OK: status was {describe(before)}")
-        if not self._accepted >> self.dialect.feature & 1:
+        word, bit = divmod(self.dialect.feature, 32)
+        if not self._accepted.get(word, 0) >> bit & 1:
             self._note("D1", record, f"SUSPEND was set without feature {self.dialect.feature}")
         if not before & Status.FEATURES_OK:
             self._note("R1", record, f"SUSPEND was set without FEATURES_OK: status was {describe(before)}")

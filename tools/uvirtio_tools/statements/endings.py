@@ -13,7 +13,7 @@ from ..judging.looks import changed, moved_indices
 from ..judging.observation import Evidence, Observation, broken, kept, moot, noted
 from ..judging.suspends import suspends
 from . import judges
-from .common import milliseconds, values
+from .common import milliseconds, numbers, seconds_of, values
 
 __all__: list[str] = []
 
@@ -30,23 +30,22 @@ def resets_while_suspended(window: Window) -> Iterator[Observation]:
             yield moot(suspend.why_not(window.setting.timeout))
             continue
         evidence = suspend.evidence()
-        if stuck := values(window, names.NO_RESET):
+        if stuck := numbers(window, names.NO_RESET):
             yield broken(
                 f"not reset within {window.setting.timeout:g} s",
                 _RESET,
-                f"status {describe(int(stuck[0]))}",
+                f"status {describe(stuck[0])}",
                 **evidence,
             )
-        elif values(window, names.RESET):
-            yield _reset(window, evidence)
+        elif (seconds := seconds_of(window, names.RESET)) is not None:
+            yield _reset(window, seconds, evidence)
 
 
-def _reset(window: Window, evidence: Evidence) -> Observation:
-    seconds = float(values(window, names.RESET)[0])
+def _reset(window: Window, seconds: float, evidence: Evidence) -> Observation:
     looks = {event.name: event.look for event in window.of(Looked)}
-    asleep, after = looks["before the reset"], looks.get("after the reset")
-    if after is None:
-        return moot("nobody looked at the device after its reset")
+    asleep, after = looks.get("before the reset"), looks.get("after the reset")
+    if asleep is None or after is None:
+        return moot("nobody looked at the device both before its reset and after it")
     evidence |= {"reset_seconds": seconds, "last": asleep.to_json(), "after": after.to_json()}
     observed = [
         f"queue {event.what.removeprefix(names.ENABLED)}: queue_enable still reads 1"
@@ -65,7 +64,7 @@ def _reset(window: Window, evidence: Evidence) -> Observation:
 
 def _starts_anew(window: Window, seconds: float, evidence: Evidence) -> Observation:
     left = values(window, names.DRIVER_FEATURE)
-    remarks = (f"driver_feature reads {left[0]} after the reset",) if left and int(left[0], 16) else ()
+    remarks = (f"driver_feature reads {left[0]} after the reset",) if left and set(left[0]) - set("0x") else ()
     for trouble in window.of(Trouble):
         if trouble.doing != names.AGAIN:
             continue
@@ -90,9 +89,10 @@ def _starts_anew(window: Window, seconds: float, evidence: Evidence) -> Observat
 @judges("V14")
 def tells_of_failure(window: Window) -> Iterator[Observation]:
     """Where a suspend, a resume or a buffer at an impossible address makes it fail: ISR bit 1 follows, if DRIVER_OK was set."""
-    if not (shown := values(window, names.NEEDS_RESET)):
+    shown, provoked = numbers(window, names.NEEDS_RESET), values(window, names.HOW)
+    if not shown or not provoked:
         return
-    status, how, timeout = int(shown[0]), values(window, names.HOW)[0], window.setting.timeout
+    status, how, timeout = shown[0], provoked[0], window.setting.timeout
     evidence: Evidence = {"status": f"{status:#04x}", "provoked_by": how}
     if not status & Status.DRIVER_OK:
         yield moot(
@@ -114,11 +114,11 @@ def tells_of_failure(window: Window) -> Iterator[Observation]:
 @judges("R5")
 def takes_status_writes(window: Window) -> Iterator[Observation]:
     """While suspended FAILED is written and reads back, and 0 resets."""
-    if not (read := values(window, names.WRITTEN_ASLEEP)):
+    if not (read := numbers(window, names.WRITTEN_ASLEEP)):
         return
-    status = int(read[0])
+    status = read[0]
     observed = [] if status & Status.FAILED else [f"FAILED was written, status reads {describe(status)}"]
-    observed += [f"0 was written, status reads {describe(int(late))}" for late in values(window, names.NO_RESET)]
+    observed += [f"0 was written, status reads {describe(late)}" for late in numbers(window, names.NO_RESET)]
     if observed:
         yield broken(
             "status writes are not taken while suspended", "FAILED reads back, and 0 resets", "; ".join(observed)

@@ -12,6 +12,7 @@ from ..judging.history import Window
 from ..judging.looks import changed, moved_indices
 from ..judging.observation import Evidence, Observation, broken, kept, moot
 from . import judges
+from .common import number
 
 __all__: list[str] = []
 
@@ -20,9 +21,10 @@ def _poked(window: Window) -> tuple[int, list[str]]:
     """At how many stages SUSPEND was written, and what is wrong with the status that was read then."""
     wrong, stages = [], 0
     for event in window.of(Read):
-        if not event.what.startswith(names.POKED):
+        status = number(event.value)
+        if status is None or not event.what.startswith(names.POKED):
             continue
-        when, status = event.what.removeprefix(names.POKED), int(event.value)
+        when = event.what.removeprefix(names.POKED)
         stages += when not in ("after DRIVER_OK", "after traffic")
         if status == GONE:
             continue
@@ -72,9 +74,10 @@ def waits_for_driver_ok(window: Window) -> Iterator[Observation]:
     """Buffers published before the first DRIVER_OK, without a kick, stay untouched until then; afterwards they are served."""
     looks = {event.name: event.look for event in window.of(Looked)}
     empty, before, after = (looks.get(name) for name in ("empty", "published", "before DRIVER_OK"))
-    if empty is None or before is None or after is None:
+    loaded = window.of(Loaded)
+    if empty is None or before is None or after is None or not loaded:
         return
-    published = window.of(Loaded)[-1].submitted
+    published = loaded[-1].submitted
     evidence: Evidence = {"before": before.to_json(), "after": after.to_json(), "published": published}
     # A device may set up its side of a ring early; taking buffers is what it must not do.
     observed = [*moved_indices(empty, after), *changed(before, after, buffers_only=True)]

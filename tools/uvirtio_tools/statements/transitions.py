@@ -83,7 +83,7 @@ def resumes_when_asked(window: Window) -> Iterator[Observation]:
             yield told("not comparable: DRIVER_OK stays set in this dialect; C2 says how it resumes")
         elif not suspend.shown:
             yield moot(suspend.why_not(window.setting.timeout))
-        elif suspend.resume is not None and suspend.resume.written[0] & Status.SUSPEND:
+        elif suspend.resume is not None and any(byte & Status.SUSPEND for byte in suspend.resume.written[:1]):
             yield from _resumed(window, suspend, suspend.resume)
 
 

@@ -15,7 +15,7 @@ from ..judging.latency import Latency
 from ..judging.observation import Observation, moot, told
 from ..judging.suspends import suspends
 from . import judges, register_factory
-from .common import dialect_of, milliseconds, values
+from .common import dialect_of, milliseconds, numbers, seconds_of, values
 
 __all__: list[str] = []
 
@@ -31,8 +31,7 @@ def _moves(window: Window) -> str:
 
 
 def _poked(window: Window, when: str) -> int | None:
-    found = values(window, names.POKED + when)
-    return int(found[0]) if found else None
+    return next(iter(numbers(window, names.POKED + when)), None)
 
 
 @judges("I1")
@@ -45,9 +44,10 @@ def not_negotiated(window: Window) -> Iterator[Observation]:
 @judges("I2")
 def suspended_twice(window: Window) -> Iterator[Observation]:
     """SUSPEND once more while suspended, without DRIVER_OK in the byte; then the usual resume."""
-    if not (written := values(window, names.SECOND)):
+    written, read = numbers(window, names.SECOND), numbers(window, names.SECOND_STATUS)
+    if not written or not read:
         return
-    byte, status = int(written[0]), int(values(window, names.SECOND_STATUS)[0])
+    byte, status = written[0], read[0]
     if dialect_of(window).is_running(status):
         yield told(f"{byte:#04x} resumed the device: status {describe(status)}")
         return
@@ -74,8 +74,8 @@ def suspended_from_the_start(window: Window) -> Iterator[Observation]:
 @judges("I4")
 def failed_while_suspended(window: Window) -> Iterator[Observation]:
     """FAILED while suspended; then reset."""
-    if read := values(window, names.WRITTEN_ASLEEP):
-        yield told(f"status reads {describe(int(read[0]))}")
+    if read := numbers(window, names.WRITTEN_ASLEEP):
+        yield told(f"status reads {describe(read[0])}")
 
 
 @judges("I5")
@@ -90,7 +90,7 @@ def needs_a_kick(window: Window) -> Iterator[Observation]:
         if not suspend.waiting:
             yield moot("no buffer was left waiting over the suspend")
             continue
-        for left in (int(value) for value in values(window, names.LEFT)):
+        for left in numbers(window, names.LEFT):
             yield told(_left(window, left, suspend.waiting))
 
 
@@ -175,9 +175,9 @@ register_factory("I7", OnTheWay)
 @judges("I8")
 def queue_reset_while_suspended(window: Window) -> Iterator[Observation]:
     """queue_reset of the first queue while suspended."""
-    if not (left := values(window, names.IN_RESET)):
+    left, enabled = values(window, names.IN_RESET), values(window, names.ENABLE)
+    seconds, status = seconds_of(window, names.RESETTING), numbers(window, names.THEN)
+    if not left or not enabled or seconds is None or not status:
         return
-    seconds = float(values(window, names.RESETTING)[0])
-    enabled, status = values(window, names.ENABLE)[0], int(values(window, names.THEN)[0])
     ended = "queue_reset still reads 1" if left == ["1"] else f"queue_reset reads 0 after {milliseconds(seconds)}"
-    yield told(f"{ended}, queue_enable reads {enabled}, status {describe(status)}")
+    yield told(f"{ended}, queue_enable reads {enabled[0]}, status {describe(status[0])}")

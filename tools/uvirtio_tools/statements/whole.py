@@ -26,7 +26,7 @@ class SurvivesStress:
         self._begin()
 
     def _begin(self) -> None:
-        self._sum: dict[str, int] = {}
+        self._sum: dict[str, Any] = {}
         self._cycles = 0
         self._completed = 0
         self._failure: tuple[int, dict[str, Any], str] | None = None
@@ -41,13 +41,13 @@ class SurvivesStress:
         if window.number == 1:
             self._begin()  # another run of the scenario
         for text in values(window, names.SUM):
-            self._sum = json.loads(text)
+            self._sum = _object(text)
         plans = values(window, names.PLAN)
         self._cycles += len(plans)
         self._completed += sum(event.completed for event in window.of(Drained))
         for trouble in window.of(Trouble):
             if trouble.doing == names.CYCLE:
-                self._failure = self._cycles, json.loads(plans[-1]), trouble.text
+                self._failure = self._cycles, _object(plans[-1]) if plans else {}, trouble.text
         yield from self._conclude(window)
 
     def _conclude(self, window: Window) -> Iterator[Observation]:
@@ -63,9 +63,9 @@ class SurvivesStress:
             yield self._failed(window, *self._failure)
 
     def _failed(self, window: Window, at: int, plan: dict[str, Any], what: str) -> Observation:
-        count, seed = self._sum["cycles"], self._sum["seed"]
+        count, seed = self._sum.get("cycles", 0), self._sum.get("seed", 0)
         evidence: Evidence = {"seed": seed, "cycle": at, "plan": plan}
-        shortest = [json.loads(text) for text in values(window, names.SHORTEST)]
+        shortest = [found for text in values(window, names.SHORTEST) if isinstance(found := _parsed(text), list)]
         if shortest and shortest[0]:
             evidence["shortest"] = shortest[0]
             number = len(shortest[0])
@@ -79,26 +79,36 @@ class SurvivesStress:
         )  # fmt: skip
 
 
+def _parsed(text: str) -> Any:
+    """JSON in a history; None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = _parsed(text)
+    return found if isinstance(found, dict) else {}
+
+
 @judges("S3")
 def keeps_what_was_set_up(window: Window) -> Iterator[Observation]:
     """Registers and the writable field, read before a suspend and after the resume."""
-    before, after = (
-        [json.loads(text) for text in values(window, each)] for each in (names.SET_UP_BEFORE, names.SET_UP_AFTER)
-    )
-    if not before or not after:
+    befores, afters = values(window, names.SET_UP_BEFORE), values(window, names.SET_UP_AFTER)
+    if not befores or not afters:
         return
+    before, after = _object(befores[0]), _object(afters[0])
     different = [
-        f"{name}: {value:#x} -> {after[0][name]:#x}"
-        for name, value in before[0].items()
-        if after[0].get(name, value) != value
+        f"{name}: {value} -> {after[name]}" for name, value in before.items() if after.get(name, value) != value
     ]
-    evidence = {"before": before[0], "after": after[0]}
+    evidence: Evidence = {"before": before, "after": after}
     if different:
         yield broken(
             "what was set up is not the same after the resume", "nothing has changed", "; ".join(different), **evidence
         )
     else:
-        yield kept(f"{len(before[0])} registers and fields read the same after the resume", **evidence)
+        yield kept(f"{len(before)} registers and fields read the same after the resume", **evidence)
 
 
 class SameDevice:
@@ -151,10 +161,14 @@ class SameDevice:
 
     def _unwritten(self, config: str) -> str:
         """A configuration in hex, with 0 for what the driver has written."""
-        return bytes(0 if at in self._written else byte for at, byte in enumerate(bytes.fromhex(config))).hex()
+        try:
+            read = bytes.fromhex(config)
+        except ValueError:
+            return config
+        return bytes(0 if at in self._written else byte for at, byte in enumerate(read)).hex()
 
     def _configuration(self, window: Window, before: str, after: str, evidence: Evidence) -> Observation:
-        change = _changes(window.setting.device_type, bytes.fromhex(before), bytes.fromhex(after))
+        change = _changes(window.setting.device_type, before, after)
         if self._told is False:
             return broken(
                 "the configuration changed and nobody was told", "the same configuration, or a notification", change,
@@ -164,16 +178,21 @@ class SameDevice:
         return told(f"the configuration changed during the run, {how}: {change}", **evidence)
 
 
-def _changes(device_type: int, before: bytes, after: bytes) -> str:
+def _changes(device_type: int, before: str, after: str) -> str:
     """The fields that differ, by name where the specification has them."""
-    if len(before) != len(after):
-        return f"{len(before)} -> {len(after)} bytes"
+    whole = f"{before} -> {after}"
+    try:
+        old, new = bytes.fromhex(before), bytes.fromhex(after)
+    except ValueError:
+        return whole
+    if len(old) != len(new):
+        return f"{len(old)} -> {len(new)} bytes"
     named = []
     for field in device_spec(device_type).fields:
         where = slice(field.offset, field.offset + field.size)
-        if before[where] != after[where]:
-            named.append(f"{field.name} 0x{before[where][::-1].hex()} -> 0x{after[where][::-1].hex()}")
-    return ", ".join(named) or f"{before.hex()} -> {after.hex()}"
+        if old[where] != new[where]:
+            named.append(f"{field.name} 0x{old[where][::-1].hex()} -> 0x{new[where][::-1].hex()}")
+    return ", ".join(named) or whole
 
 
 register_factory("S1", SurvivesStress)

@@ -1,0 +1,10 @@
+"""The histories, by chapter as the statements are. Importing this fills the table."""
+
+from __future__ import annotations
+
+from ..table import CASES
+from . import asleep, configuration, drafts, draining, driver, endings, initial, transitions, unsaid, whole
+
+__all__ = [
+    "CASES", "asleep", "configuration", "drafts", "draining", "driver", "endings", "initial", "transitions", "unsaid", "whole",
+]  # fmt: skip

@@ -58,6 +58,7 @@ ROOMS = (
 
 #: Names that several files bear, and why they may. One that is named after a device type bears its name in every room.
 NAMESAKES = {
+    "basic": "a chapter of the catalogue: its rows, what is done to a device, what is said of it",
     "client": "the asking end of a connection: to a vfio-user server, to the interface's driving process",
     "command": "the word of two specifications: a function's command register, QEMU's command line",
     "common": "what is common by the specification: feature bits of all types, the common configuration structure",
@@ -68,12 +69,15 @@ NAMESAKES = {
     "initial": "before a device is initialised completely: what is done to it, what is said of it",
     "machine": "the one that QEMU makes, and the one that a report is about",
     "model": "the shape of what a room is about: a type's table, a type's behaviour, a description",
+    "notifications": "those of a device, and a chapter of the catalogue",
     "opening": "of the function that a locator names, and of the device that a command drives",
     "options": "what an emulated device is told, what a run is told",
     "packed": "the format in the specification, and the queue in it",
     "pci": "configuration space in the specification, and the emulated one",
     "queue": "the one on the other side, and the bench of ours",
+    "queues": "a chapter of the catalogue, and the tab that shows them",
     "ring": "the one on the other side, and the bench of ours",
+    "robustness": "a chapter of the catalogue: its rows, what is done to a device, what is said of it",
     "split": "the format in the specification, and the queue in it",
     "status": "the device status in the specification, and the driver's hand on it",
     "suspend": "how a driver does it, and the scenarios of it",

@@ -7,8 +7,21 @@ several are combined by inheritance.
 from __future__ import annotations
 
 from ..spec.status import Status
+from . import (
+    faults_balloon,
+    faults_basic,
+    faults_blk,
+    faults_console,
+    faults_draft,
+    faults_input,
+    faults_net,
+    faults_notifications,
+    faults_pci,
+    faults_queues,
+    faults_rng,
+    faults_robustness,
+)
 from .behaviour import RESTLESS_PERIOD, Behaviour, Phase
-from .faults_draft import DRAFT_FAULTS
 from .queue import DeviceQueue
 from .ring import LONGEST
 
@@ -247,7 +260,22 @@ class V16(Behaviour):
 #: Name -> what it changes. It begins with the id of the statement that it breaks; what follows a dash tells several apart.
 FAULTS: dict[str, tuple[type, ...]] = {
     fault.__name__: (fault,) for fault in (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10, V11, V12, V13, V14, V15, V16)
-} | DRAFT_FAULTS
+}
+for _chapter in (
+    faults_draft,
+    faults_basic,
+    faults_queues,
+    faults_notifications,
+    faults_pci,
+    faults_rng,
+    faults_blk,
+    faults_net,
+    faults_console,
+    faults_balloon,
+    faults_input,
+    faults_robustness,
+):
+    FAULTS |= _chapter.FAULTS
 
 
 def statement_of(fault: str) -> str:

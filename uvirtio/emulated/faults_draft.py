@@ -6,7 +6,7 @@ from ..spec.status import Status
 from .behaviour import Phase
 from .variants import Crosvm, Rfc
 
-__all__ = ["DRAFT_FAULTS"]
+__all__ = ["FAULTS"]
 
 
 class R3(Rfc):
@@ -107,4 +107,4 @@ class C3(Crosvm):
         return True
 
 
-DRAFT_FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (R3, R4, R5, R6, R7, C1, C2, C3)}
+FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (R3, R4, R5, R6, R7, C1, C2, C3)}

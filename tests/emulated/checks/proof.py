@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from tests.emulated.checks.judging import judge, words
-from uvirtio.emulated.faults import FAULTS
+from uvirtio.emulated.faults import FAULTS, statement_of
 from uvirtio.emulated.profiles import PROFILES
-from uvirtio.spec.statements import STATEMENTS
+from uvirtio.spec.statements import CHAPTERS, STATEMENTS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "conformance.md"
 BEGIN, END = "<!-- proof table: generated, do not edit -->", "<!-- end of the proof table -->"
@@ -19,14 +20,40 @@ LETTERS = {"PASS": "P", "FAIL": "F", "WARN": "W", "SKIP": "s", "INFO": "i", "ERR
 CONFORMING = {"1.4": "virtio-1.4", "rfc": "rfc", "chromium": "crosvm"}
 OTHERS = tuple(name for name in PROFILES if name not in CONFORMING.values())
 TYPE = "blk?size=1M&"
+#: Faults of the suspend chapter.
+SUSPEND = tuple(name for name in FAULTS if statement_of(name) in CHAPTERS["suspend"])
+
+
+#: Chapters other than suspend: what their faults are shown on.
+WHERE: dict[str, str] = {
+    fault: locator
+    for chapter in CHAPTERS
+    if chapter != "suspend"
+    for fault, locator in import_module(f"tests.emulated.checks.where.{chapter}").WHERE.items()
+}
 
 
 @cache
 def column(what: str, kind: str = TYPE) -> dict[str, str]:
-    """id -> verdict of one run. ``what``: ``fault=V4`` or ``profile=slow``. Not strict: a broken SHOULD is a WARN."""
+    """id -> verdict of the suspend chapter in one run. ``what``: ``fault=V4`` or ``profile=slow``.
+
+    Not strict: a broken SHOULD is a WARN.
+    """
     name = what.partition("=")[2]
-    rfc = name == "rfc" or name.startswith("R")
-    return words(judge(f"emulated:{kind}{what}", dialect="rfc" if rfc else "auto"))
+    rfc = name == "rfc" or (name in FAULTS and name.startswith("R") and name in SUSPEND)
+    return words(judge(f"emulated:{kind}{what}", dialect="rfc" if rfc else "auto", only="suspend"))
+
+
+@cache
+def shown(locator: str, fault: str = "") -> dict[str, str]:
+    """id -> verdict of everything but suspend on a device without suspend, or with one fault that is not one of it."""
+    with_fault = f"{locator}{'&' if '?' in locator else '?'}profile=qemu-store{f'&fault={fault}' if fault else ''}"
+    return words(judge(with_fault, provoke=True))
+
+
+def chapter_of(id_: str) -> str:
+    """The chapter of a statement."""
+    return next(chapter for chapter, ids in CHAPTERS.items() if id_ in ids)
 
 
 def broken(verdicts: dict[str, str]) -> set[str]:
@@ -64,20 +91,41 @@ def catalogue() -> list[str]:
 
 def generate() -> str:
     """The generated part of the document."""
-    fourteen = [name for name in FAULTS if name.startswith("V")]
+    of_1_4 = [name for name in SUSPEND if name.startswith("V")]
     everything = _ids("D", "V", "S", "I")
     parts = [
         "### The statements", "", *catalogue(), "",
         "### virtio 1.4: the conforming device, and each single fault", "",
-        *_rows({"none": "profile=virtio-1.4"} | {name: f"fault={name}" for name in fourteen}, everything), "",
+        *_rows({"none": "profile=virtio-1.4"} | {name: f"fault={name}" for name in of_1_4}, everything), "",
         "### The RFC", "",
-        *_rows({"none": "profile=rfc"} | {n: f"fault={n}" for n in FAULTS if n.startswith("R")}, _ids("R", "S", "I")), "",
+        *_rows({"none": "profile=rfc"} | {n: f"fault={n}" for n in SUSPEND if n.startswith("R")}, _ids("R", "S", "I")), "",
         "### The Chromium draft", "",
-        *_rows({"none": "profile=crosvm"} | {n: f"fault={n}" for n in FAULTS if n.startswith("C")}, _ids("C", "V", "S")), "",
+        *_rows({"none": "profile=crosvm"} | {n: f"fault={n}" for n in SUSPEND if n.startswith("C")}, _ids("C", "V", "S")), "",
         "### The other profiles", "",
         *_rows({name: f"profile={name}" for name in OTHERS}, everything), "",
+        *(line for chapter in CHAPTERS if chapter != "suspend" for line in _chapter(chapter)),
     ]  # fmt: skip
     return "\n".join(parts)
+
+
+def _chapter(chapter: str) -> list[str]:
+    """The proof of one chapter: each statement with the faults that break it, and what else they break."""
+    faults = [name for name in FAULTS if statement_of(name) in CHAPTERS[chapter]]
+    if not faults:
+        return []
+    lines = [
+        f"### Chapter {chapter}",
+        "",
+        "| id | conforming | fault | verdict | broken with it |",
+        "|---|---|---|---|---|",
+    ]
+    for fault in faults:
+        id_ = statement_of(fault)
+        verdicts = shown(WHERE[fault], fault)
+        also = ", ".join(sorted(broken(verdicts) - {id_}, key=list(STATEMENTS).index))
+        good = LETTERS[shown(WHERE[fault]).get(id_, "")]
+        lines.append(f"| {id_} | {good} | {fault} | **{LETTERS[verdicts.get(id_, '')]}** | {also} |")
+    return [*lines, ""]
 
 
 def in_document(text: str) -> str:

@@ -78,8 +78,13 @@ class BringUp:
             return str(error)
         return ""
 
-    def accept(self, *, suspend: bool = True, extra: Features | None = None) -> Negotiated:
-        """Negotiate on a device that is at DRIVER; without ``suspend`` the dialect's feature is left out."""
+    def accept(
+        self, *, suspend: bool = True, extra: Features | None = None, without: Features | None = None
+    ) -> Negotiated:
+        """Negotiate on a device that is at DRIVER, with ``extra`` features and ``without`` some.
+
+        Without ``suspend`` the dialect's feature is left out.
+        """
         feature = Features.of(self.dialect.feature) if self.dialect is not None else Features()
         wanted = (self.driver_class.FEATURES if self.driver_class else Features()) | feature | (extra or Features())
         if self.driver_class is not None:
@@ -89,7 +94,7 @@ class BringUp:
         return self.device.negotiate(
             wanted if suspend else wanted - feature,
             required=feature if suspend else None,
-            without=self.options.without if suspend else self.options.without | feature,
+            without=self.options.without | (without or Features()) | (Features() if suspend else feature),
             dependencies=dependencies,
         )
 
@@ -114,7 +119,14 @@ class BringUp:
             self.unmoved = f"{error}, so nothing can be moved"
             self.remarks.append(f"{error}; without traffic only the status can be judged")
 
-    def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> Negotiated:
+    def start(
+        self,
+        *,
+        suspend: bool = True,
+        extra: Features | None = None,
+        without: Features | None = None,
+        reset: bool = True,
+    ) -> Negotiated:
         """All of it. ``reset=False`` is for a device that has just been reset, to see what that very reset left behind.
 
         Raises a :class:`DeviceError`, :class:`CannotRun` or :class:`UsageError`.
@@ -124,11 +136,13 @@ class BringUp:
         else:
             self.device.acknowledge()
         self.forget()
-        return self.proceed(suspend=suspend, extra=extra)
+        return self.proceed(suspend=suspend, extra=extra, without=without)
 
-    def proceed(self, *, suspend: bool = True, extra: Features | None = None) -> Negotiated:
+    def proceed(
+        self, *, suspend: bool = True, extra: Features | None = None, without: Features | None = None
+    ) -> Negotiated:
         """What is left of :meth:`start` on a device that is at DRIVER, as :meth:`choose` leaves it."""
-        negotiated = self.accept(suspend=suspend, extra=extra)
+        negotiated = self.accept(suspend=suspend, extra=extra, without=without)
         self.set_up_queues()
         self.device.driver_ok()
         self.go()

@@ -67,15 +67,22 @@ class Stage:
         history.setting = setting_of(bring_up)
         return cls(device, options, dialect, history, bring_up, deadline, traffic, sleeper)
 
-    def start(self, *, suspend: bool = True, extra: Features | None = None, reset: bool = True) -> None:
+    def start(
+        self,
+        *,
+        suspend: bool = True,
+        extra: Features | None = None,
+        without: Features | None = None,
+        reset: bool = True,
+    ) -> None:
         """A running device whose traffic has been seen to work: the positive control of what follows.
 
-        Raises :class:`NotWorking` when it has not, or does not get that far.
+        ``extra`` features are accepted besides, those in ``without`` are left out. Raises :class:`NotWorking` when it has not, or does not get that far.
         """
         try:
             if reset:
                 self.sleeper.wake()
-            self.bring_up.start(suspend=suspend, extra=extra, reset=reset)
+            self.bring_up.start(suspend=suspend, extra=extra, without=without, reset=reset)
             self.note_started()
             self.traffic.prove()
         except DeviceGone:

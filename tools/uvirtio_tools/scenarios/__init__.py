@@ -22,7 +22,27 @@ __all__ = ["DANGEROUS", "LAST", "NORMAL", "STRESS", "Scenario", "every_scenario"
 NORMAL, STRESS, DANGEROUS, LAST = 0, 1, 2, 3
 
 #: In the order in which they run: whether the device suspends and resumes at all comes first.
-_MODULES = ("suspend", "configuration", "initial", "reset", "unsaid", "stress", "failure", "identity")
+_MODULES = (
+    "suspend",
+    "configuration",
+    "initial",
+    "reset",
+    "unsaid",
+    "stress",
+    "failure",
+    "identity",
+    "basic",
+    "queues",
+    "notifications",
+    "pci",
+    "rng",
+    "blk",
+    "net",
+    "console",
+    "balloon",
+    "input",
+    "robustness",
+)
 _GROUP = "uvirtio.scenarios"
 
 

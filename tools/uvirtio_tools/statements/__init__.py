@@ -31,6 +31,17 @@ _MODULES = (
     "unsaid",
     "driver",
     "whole",
+    "basic",
+    "queues",
+    "notifications",
+    "pci",
+    "rng",
+    "blk",
+    "net",
+    "console",
+    "balloon",
+    "input",
+    "robustness",
 )
 _GROUP = "uvirtio.statements"
 

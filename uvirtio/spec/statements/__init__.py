@@ -7,7 +7,7 @@ an id say which, and an id is never given to another statement.
 
 from __future__ import annotations
 
-from . import suspend
+from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, suspend
 from .model import Level, Need, Side, Statement
 
 __all__ = ["CHAPTERS", "CORE", "STATEMENTS", "Level", "Need", "Side", "Statement", "register"]
@@ -17,7 +17,7 @@ STATEMENTS: dict[str, Statement] = {}
 #: Name of a chapter -> ids of its statements.
 CHAPTERS: dict[str, list[str]] = {}
 #: The chapters that are about every device.
-CORE = ("basic", "queues", "pci")
+CORE = ("basic", "queues", "notifications", "pci")
 
 
 def register(chapter: str, *rows: Statement) -> None:
@@ -30,3 +30,14 @@ def register(chapter: str, *rows: Statement) -> None:
 
 
 register("suspend", *suspend.ROWS)
+register("basic", *basic.ROWS)
+register("queues", *queues.ROWS)
+register("notifications", *notifications.ROWS)
+register("pci", *pci.ROWS)
+register("rng", *rng.ROWS)
+register("blk", *blk.ROWS)
+register("net", *net.ROWS)
+register("console", *console.ROWS)
+register("balloon", *balloon.ROWS)
+register("input", *input.ROWS)
+register("robustness", *robustness.ROWS)

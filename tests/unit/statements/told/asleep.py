@@ -137,6 +137,11 @@ def it_fell_out_of_suspend(tale: Tale) -> None:
     under_load(tale, asleep=lambda t: t.shows(0x0F), rounds=1)
 
 
+@tells("V3", MOOT, "at the last look its status read all-ones")
+def whether_one_that_does_not_answer_still_slept_is_not_known(tale: Tale) -> None:
+    under_load(tale, asleep=lambda t: t.shows(0xFF), rounds=1)
+
+
 @tells("V3", MOOT, "was not read")
 def whether_it_still_slept_is_not_known(tale: Tale) -> None:
     def is_looked_at_in_haste(tale: Tale) -> None:

@@ -97,6 +97,35 @@ def it_is_watched_for_half_the_time(tale: Tale) -> None:
     under_load(tale, hold=HOLD / 2, rounds=1)
 
 
+@tells("V8", MOOT, "its status was watched for 0.005 s only")
+def its_status_is_read_at_first_and_not_in_the_end(tale: Tale) -> None:
+    def is_looked_at_without_its_status(tale: Tale) -> None:
+        tale.reads_status()
+        tale.rests()
+        tale.looks("held", status=False)
+        tale.gives_up()
+
+    under_load(tale, asleep=is_looked_at_without_its_status)
+
+
+@tells("V8", MOOT, "its status was watched for 0.045 s only")
+def its_status_soon_reads_all_ones(tale: Tale) -> None:
+    def does_not_answer(tale: Tale) -> None:
+        tale.rests(0.04)
+        tale.reads_status()
+        tale.shows(0xFF)
+
+    under_load(tale, asleep=does_not_answer, rounds=1)
+
+
+@tells("V8", KEPT, "suspended in")
+def its_status_reads_all_ones_for_a_moment(tale: Tale) -> None:
+    def does_not_answer(tale: Tale) -> None:
+        tale.reads_status(0xFF)
+
+    under_load(tale, asleep=does_not_answer)
+
+
 @tells("V8", MOOT, "went away", verdict="ERROR")
 def it_goes_away_instead(tale: Tale) -> None:
     tale.answers(suspend=0xFF)

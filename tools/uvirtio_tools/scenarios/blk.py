@@ -1,0 +1,5 @@
+"""Block devices (5.2)."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""Input devices (5.8)."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,5 @@
+"""What a device has to survive although no driver may do it."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

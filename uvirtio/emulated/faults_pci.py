@@ -1,0 +1,7 @@
+"""Faults of P statements: the PCI function: ids, capabilities, structures, the PCI_CFG window (4.1)."""
+
+from __future__ import annotations
+
+__all__ = ["FAULTS"]
+
+FAULTS: dict[str, tuple[type, ...]] = {}

@@ -1,0 +1,7 @@
+"""Faults of Q statements: virtqueues of either format, and queue reset (2.6 to 2.8, 6.2)."""
+
+from __future__ import annotations
+
+__all__ = ["FAULTS"]
+
+FAULTS: dict[str, tuple[type, ...]] = {}

@@ -1,0 +1,9 @@
+"""Notifications in both directions, and ISR (2.7.7, 2.7.10, 2.8.10, 4.1.4.5): N rows."""
+
+from __future__ import annotations
+
+from .model import Statement
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Statement, ...] = ()

@@ -1,0 +1,9 @@
+"""The PCI function: ids, capabilities, structures, the PCI_CFG window (4.1): P rows."""
+
+from __future__ import annotations
+
+from .model import Statement
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Statement, ...] = ()

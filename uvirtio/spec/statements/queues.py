@@ -1,0 +1,9 @@
+"""Virtqueues of either format, and queue reset (2.6 to 2.8, 6.2): Q rows."""
+
+from __future__ import annotations
+
+from .model import Statement
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Statement, ...] = ()

@@ -1,0 +1,9 @@
+"""What a device has to survive although no driver may do it: X rows."""
+
+from __future__ import annotations
+
+from .model import Statement
+
+__all__ = ["ROWS"]
+
+ROWS: tuple[Statement, ...] = ()

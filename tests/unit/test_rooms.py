@@ -51,6 +51,7 @@ ROOMS = (
     ("uvirtio.pci",),
     ("uvirtio.access",),
     ("uvirtio.vfio_user",),
+    ("uvirtio.rules",),
     ("uvirtio.spec",),
     # For everybody.
     ("uvirtio", "uvirtio.errors", "uvirtio.plugins", "uvirtio.programs"),

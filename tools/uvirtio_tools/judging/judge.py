@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from uvirtio.spec.statements import STATEMENTS, Statement
+from uvirtio.spec.statements import BLAMED, STATEMENTS, Statement
 
+from .events import Trouble
 from .history import Setting, Window
 from .observation import Kind, Observation
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
@@ -90,6 +91,9 @@ class Judge:
         return found
 
     def _note_end(self, window: Window, how: str, text: str, found: Mapping[str, list[Observation]]) -> None:
+        blamed = [BLAMED[event.rule] for event in window.of(Trouble) if event.rule in BLAMED]
+        if how in _ERRORS and blamed:
+            how, text = "blamed", f"{text}; see {blamed[0]}"
         for id_ in window.shows:
             if id_ not in self.tallies:
                 continue

@@ -8,13 +8,14 @@ from __future__ import annotations
 __all__ = [
     "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CONFIGURATION_ASLEEP",
     "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FINISHED",
-    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "ON_THE_WAY_BIT", "OUTSTANDING", "PLAN", "POKED",
+    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PLAN", "POKED",
     "PROVES", "QUIET", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
-    "SHORTEST", "SHOWS", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "WAITED", "WOKEN",
+    "SHORTEST", "SHOWS", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "WAITED", "WOKEN",
     "WRITTEN", "WRITTEN_ASLEEP",
 ]  # fmt: skip
 
 # -- traffic, and what is waited for
+STARTING = "starting the device"
 CONTROL = "traffic on the running device"
 AFTER = "traffic after resume"
 ODD = "traffic after an odd SUSPEND"
@@ -75,6 +76,7 @@ NEEDS_RESET = "status that first shows DEVICE_NEEDS_RESET"
 TOLD = "the failure"
 
 # -- in the end
+OFFER = "what the device offers"
 ISR_SEEN = "what ISR has shown in this run"
 
 # -- stress

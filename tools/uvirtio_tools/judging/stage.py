@@ -17,6 +17,7 @@ from .deadline import Deadline
 from .ends import NotWorking
 from .events import Read, Started
 from .history import History, Setting
+from .names import STARTING
 from .sleeper import Sleeper
 from .traffic import TrafficSource
 
@@ -88,6 +89,7 @@ class Stage:
         except DeviceGone:
             raise
         except DeviceError as error:
+            self.traffic.note(STARTING, error)
             raise NotWorking(f"the device does not do ordinary work: {error}") from error
 
     def note_started(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uvirtio.access.trace import Access, Published
 from uvirtio.queue import QueueState
 from uvirtio.spec.dialects import V1_4
+from uvirtio.spec.statements import BLAMED
 from uvirtio.spec.status import GONE, Status, describe
 from uvirtio.suspend import Outcome, Transition
 
@@ -176,8 +177,8 @@ class Suspend:
 
     @property
     def troubles(self) -> list[Trouble]:
-        """What a driver or a workload found wrong after the resume."""
-        return [event for event in self.after if isinstance(event, Trouble)]
+        """What a driver or a workload found wrong after the resume, where no other statement is to blame."""
+        return [event for event in self.after if isinstance(event, Trouble) and event.rule not in BLAMED]
 
     @property
     def traffic(self) -> list[Traffic]:

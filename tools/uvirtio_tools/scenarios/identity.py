@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
+from uvirtio.rules import Offer, ids
+from uvirtio.spec.devices import device_spec
 
 from ..judging import names
 from ..judging.events import Portrayed
@@ -12,7 +16,7 @@ from ..judging.looks import read_configuration
 from ..judging.stage import Stage
 from . import LAST, scenario
 
-__all__ = ["bars", "portray"]
+__all__ = ["bars", "offer", "portray"]
 
 _BARS = range(0x10, 0x28, 4)
 #: Queues whose sizes are compared.
@@ -39,6 +43,26 @@ def portray(stage: Stage, which: str) -> None:
     for index in range(min(count, _QUEUES)):
         lasting[f"largest size of queue {index}"] = str(device.transport.queue_maximum(index))
     stage.history.add(Portrayed(stage.history.now(), which, lasting, config))
+
+
+def offer(device: Device) -> Offer:
+    """What a device that is at DRIVER offers; its fields are read only where an offered feature makes them valid (2.5.1)."""
+    features, transport = device.offered, device.transport
+    fields: dict[str, bytes] = {}
+    for field in device_spec(device.identity.type).fields:
+        inside = field.offset + field.size <= transport.config_length
+        if inside and field.exists(features) and not field.negotiated_first and not field.counted_by:
+            fields[field.name] = device.configuration.piece(field.offset, field.size)
+    return Offer(device.identity.type, features, fields, transport.queue_count())
+
+
+@scenario("read what the device offers", *ids(), dialects=())
+def own(stage: Stage) -> None:
+    """Its features and the fields of its configuration, before anything is accepted."""
+    stage.device.begin()
+    found = offer(stage.device)
+    fields = {name: data.hex() for name, data in found.fields.items()}
+    stage.read(names.OFFER, json.dumps({"features": found.features.mask, "fields": fields, "queues": found.queues}))
 
 
 @scenario("the device in the end", "S2", order=LAST)

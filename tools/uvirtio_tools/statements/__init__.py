@@ -31,6 +31,7 @@ _MODULES = (
     "unsaid",
     "driver",
     "whole",
+    "offers",
     "basic",
     "queues",
     "notifications",

@@ -10,12 +10,14 @@ from __future__ import annotations
 from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, suspend
 from .model import Level, Need, Side, Statement
 
-__all__ = ["CHAPTERS", "CORE", "STATEMENTS", "Level", "Need", "Side", "Statement", "register"]
+__all__ = ["BLAMED", "CHAPTERS", "CORE", "STATEMENTS", "Level", "Need", "Side", "Statement", "register"]
 
 #: id -> statement, in the order of reports.
 STATEMENTS: dict[str, Statement] = {}
 #: Name of a chapter -> ids of its statements.
 CHAPTERS: dict[str, list[str]] = {}
+#: Name of a rule -> the statement that whoever breaks it has broken.
+BLAMED: dict[str, str] = {}
 #: The chapters that are about every device.
 CORE = ("basic", "queues", "notifications", "pci")
 
@@ -26,6 +28,8 @@ def register(chapter: str, *rows: Statement) -> None:
         if row.id in STATEMENTS:
             raise ValueError(f"there is a statement {row.id} already")
         STATEMENTS[row.id] = row
+        if row.rule:
+            BLAMED[row.rule] = row.id
         CHAPTERS.setdefault(chapter, []).append(row.id)
 
 

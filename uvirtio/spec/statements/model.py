@@ -56,7 +56,8 @@ class Statement:
 
     ``dialects``: names of the suspend dialects in which it is judged; empty: every device is. ``implies``: ids that are broken too, or may be, by a device
     that breaks this one. ``deviates``: driver duties that its scenarios break on purpose, or ``ring`` for a buffer
-    that no driver may publish. ``types``: device types that it is about; empty: all.
+    that no driver may publish. ``types``: device types that it is about; empty: all. ``rule``:
+    what a queue or a driver that comes across a breach calls it (:attr:`uvirtio.errors.DeviceMisbehaved.rule`).
     """
 
     id: str
@@ -69,3 +70,4 @@ class Statement:
     implies: tuple[str, ...] = ()
     deviates: tuple[str, ...] = ()
     types: tuple[int, ...] = ()
+    rule: str = ""

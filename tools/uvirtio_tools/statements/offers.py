@@ -1,0 +1,47 @@
+"""What the values that a device offers have to be: the rules that ``show`` goes by as well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from uvirtio.rules import Offer, Ruling, ids, rulings
+from uvirtio.spec.features import Features
+
+from ..judging import names
+from ..judging.history import Window
+from ..judging.observation import Observation, broken, kept
+from . import judges
+from .common import values
+
+__all__: list[str] = []
+
+
+def _rulings(window: Window) -> list[Ruling]:
+    found: list[Ruling] | None = window.answers.get(names.OFFER)
+    if found is None:
+        found = []
+        for text in values(window, names.OFFER):
+            try:
+                read = json.loads(text)
+                fields = {str(name): bytes.fromhex(data) for name, data in read["fields"].items()}
+                offer = Offer(window.setting.device_type, Features(read["features"]), fields, read["queues"])
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                continue  # a history that somebody has changed
+            found += rulings(offer)
+        window.answers[names.OFFER] = found
+    return found
+
+
+def _register(id_: str) -> None:
+    @judges(id_)
+    def by_rule(window: Window) -> Iterator[Observation]:
+        for ruling in _rulings(window):
+            if ruling.id == id_ and ruling.broken:
+                yield broken("the device offers what it may not", "", ruling.text)
+            elif ruling.id == id_:
+                yield kept(ruling.text)
+
+
+for _id in ids():
+    _register(_id)

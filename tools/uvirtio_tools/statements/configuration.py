@@ -14,6 +14,8 @@ from .common import ALL_ONES, numbers, unsettled, values
 
 __all__: list[str] = []
 
+#: A field of a device that does not answer.
+_ALL_ONES = (0xFF, 0xFFFF, 0xFFFF_FFFF)
 _NO_TRIGGER = "the host side cannot be asked to change the configuration here (no trigger)"
 
 
@@ -27,15 +29,19 @@ def ignores_configuration_writes(window: Window) -> Iterator[Observation]:
     field, (before, written, meanwhile) = fields[0], (found[0] for found in read)
     evidence: Evidence = {"field": field, "before": before, "written": written, "suspended": meanwhile}
     stays = f"{field} stays {before:#x}"
+    if meanwhile == written and meanwhile not in _ALL_ONES:
+        yield broken(f"{field} took a write while suspended", stays, f"it reads {meanwhile:#x}", **evidence)
+        return
     if not (later := numbers(window, names.AFTERWARDS)):
-        if meanwhile == written:
-            yield broken(f"{field} took a write while suspended", stays, f"it reads {meanwhile:#x}", **evidence)
         return
     afterwards = evidence["resumed"] = later[0]
     if afterwards == written:
         yield broken(
             f"a write to {field} while suspended took effect on resume", stays, f"it reads {afterwards:#x}", **evidence
         )
+    elif meanwhile not in (before, *_ALL_ONES) or afterwards != before:
+        odd = afterwards if afterwards != before else meanwhile
+        yield moot(f"{field} reads {odd:#x}, which is neither what stood there nor what was written")
     else:
         yield kept(f"{field} kept its value while suspended and after resume", **evidence)
 

@@ -35,6 +35,32 @@ def a_write_takes_on_the_resume(tale: Tale) -> None:
     write_configuration(tale)
 
 
+@tells("V2", BROKEN, "writeback took a write while suspended")
+def a_write_takes_at_once_and_not_for_long(tale: Tale) -> None:
+    tale.instead[names.ASLEEP] = ["0"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "writeback reads 0x7, which is neither what stood there nor what was written")
+def something_else_stands_in_the_field_while_it_sleeps(tale: Tale) -> None:
+    tale.instead[names.ASLEEP] = ["7"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "writeback reads 0x7, which is neither what stood there nor what was written")
+def something_else_stands_in_the_field_after_the_resume(tale: Tale) -> None:
+    tale.instead[names.AFTERWARDS] = ["7"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "refused to resume")
+def all_ones_are_the_last_that_was_read_of_it(tale: Tale) -> None:
+    tale.instead[names.WRITTEN] = ["255"]
+    tale.instead[names.ASLEEP] = ["255"]
+    tale.answers(resume=0x5B)
+    write_configuration(tale)
+
+
 @tells("V2", MOOT, "refused to resume")
 def what_becomes_of_a_write_cannot_be_told(tale: Tale) -> None:
     tale.answers(resume=0x5B)

@@ -27,7 +27,9 @@ from .history import Window
 from .looks import Look
 from .observation import Evidence
 
-__all__ = ["Suspend", "deviation_of", "suspends"]
+__all__ = ["ALL_ONES", "Suspend", "deviation_of", "suspends"]
+
+ALL_ONES = "ISR reads all-ones while the device is suspended"
 
 _STATUS = "device_status"
 
@@ -107,6 +109,23 @@ class Suspend:
         """
         looks = (self.look(name) for name in ("done", "settled"))
         return next((look for look in looks if look is not None and look.isr is not None), None)
+
+    @property
+    def isr_span(self) -> tuple[Look, Look] | None:
+        """That one and the last one: what ISR showed from the first on, it showed while the device was suspended."""
+        since = self.cleared
+        after = [look for look in self.later if since is not None and look.time >= since.time]
+        return (since, after[-1]) if since is not None and after else None
+
+    @property
+    def unread(self) -> str:
+        """Why ISR does not say whether anything was notified; empty where it was read up to the last look."""
+        looks = [looked.look for looked in self.looks]
+        if self.isr_span is not None and looks[-1].isr is not None:
+            return ""
+        if any(look.isr is None for look in looks):
+            return ALL_ONES
+        return "nobody looked at ISR while the device was suspended"
 
     @property
     def later(self) -> list[Look]:

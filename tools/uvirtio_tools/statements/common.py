@@ -14,11 +14,9 @@ from ..judging.looks import changed, moved_indices
 from ..judging.suspends import Suspend
 
 __all__ = [
-    "ALL_ONES", "Touched", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
+    "Touched", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
     "silent_isr", "touched", "unsettled", "values",
 ]  # fmt: skip
-
-ALL_ONES = "ISR reads all-ones while the device is suspended"
 
 
 def dialect_of(window: Window) -> Dialect:

@@ -10,7 +10,7 @@ from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, told
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, numbers, unsettled, values
+from .common import numbers, unsettled, values
 
 __all__: list[str] = []
 
@@ -124,11 +124,10 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
     if why := unsettled(window, suspend):
         yield moot(why)
         return
-    since, looks = suspend.cleared, suspend.later
-    if since is None or not looks or looks[-1].isr is None:
-        yield moot(ALL_ONES)
+    if suspend.isr_span is None:
+        yield moot(suspend.unread)
         return
-    after = looks[-1]
+    since, after = suspend.isr_span
     trigger = values(window, names.TRIGGER)
     evidence = {
         **suspend.evidence(),
@@ -148,6 +147,8 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
             "a configuration change notification was sent while suspended", "ISR bit 1 stays 0 until resume",
             f"ISR bit 1 was set {bits} time(s) after the status had shown {shown}", **evidence,
         )  # fmt: skip
+    elif why := suspend.unread:
+        yield moot(why)
     elif "V6" not in window.shows:
         return
     elif why := _not_proven(window):

@@ -13,7 +13,7 @@ from ..judging.looks import moved_indices
 from ..judging.observation import Evidence, Observation, broken, kept, moot
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, served, silent_isr
+from .common import served, silent_isr
 
 __all__: list[str] = []
 
@@ -78,10 +78,10 @@ def holds_interrupts_back(window: Window) -> Iterator[Observation]:
 
 
 def _held_back(window: Window, suspend: Suspend) -> Observation:
-    since, looks = suspend.cleared, suspend.later
-    if since is None or not looks or looks[-1].isr is None:
-        return moot(ALL_ONES)
-    evidence, after, settled = suspend.evidence(), looks[-1], suspend.look("settled")
+    if suspend.isr_span is None:
+        return moot(suspend.unread)
+    (since, after), settled = suspend.isr_span, suspend.look("settled")
+    evidence = suspend.evidence()
     expected = "ISR stays 0 while suspended, and bit 0 is set after resume"
     if bits := after.queue_bits + after.config_bits - since.queue_bits - since.config_bits:
         delivered = after.interrupts - settled.interrupts if settled is not None else 0
@@ -89,6 +89,8 @@ def _held_back(window: Window, suspend: Suspend) -> Observation:
             "a notification was sent while suspended", expected,
             f"ISR was set {bits} time(s); interrupts delivered: {delivered}", **evidence,
         )  # fmt: skip
+    if suspend.unread:
+        return moot(suspend.unread)
     if suspend.done is None or not moved_indices(suspend.done, after):
         return moot("nothing was finished while suspended, so nothing was held back")
     for heard in suspend.listened("used"):

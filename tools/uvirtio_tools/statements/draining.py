@@ -10,9 +10,9 @@ from ..judging import names
 from ..judging.history import Window
 from ..judging.looks import changed, moved_indices, used_between
 from ..judging.observation import Observation, broken, kept, moot
-from ..judging.suspends import Suspend, suspends
+from ..judging.suspends import ALL_ONES, Suspend, suspends
 from . import judges
-from .common import ALL_ONES, came_back, nothing_waiting, silent_isr, touched, unsettled, values
+from .common import came_back, nothing_waiting, silent_isr, touched, unsettled, values
 
 __all__: list[str] = []
 

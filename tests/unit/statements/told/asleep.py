@@ -95,6 +95,24 @@ def both_bits_come_while_it_sleeps(tale: Tale) -> None:
     under_load(tale, asleep=lambda t: t.isr(3))
 
 
+def notifies_and_does_not_answer(tale: Tale) -> None:
+    """A bit is seen once, and then ISR reads all-ones."""
+    tale.isr(1)
+    tale.looks("again")
+    tale.isr(None)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)")
+def a_used_buffer_notification_comes_before_ISR_reads_all_ones(tale: Tale) -> None:
+    under_load(tale, asleep=notifies_and_does_not_answer, rounds=1)
+
+
+@tells("V3", MOOT, "nobody looked at ISR while the device was suspended")
+def nobody_looked_once_it_slept(tale: Tale) -> None:
+    tale.overlooked |= {"settled", "held", "last"}
+    under_load(tale, rounds=1)
+
+
 @tells("V3", MOOT, "reading ISR does not clear it")
 def its_ISR_is_sticky(tale: Tale) -> None:
     tale.sticky = True

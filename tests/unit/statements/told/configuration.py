@@ -217,6 +217,22 @@ def its_ISR_reads_all_ones(tale: Tale) -> None:
     change_configuration(tale, changed=lambda t: t.isr(None))
 
 
+@tells("V6", BROKEN, "ISR bit 1 was set 1 time(s)")
+def a_change_is_notified_before_ISR_reads_all_ones(tale: Tale) -> None:
+    def notifies_and_does_not_answer(tale: Tale) -> None:
+        tale.isr(2)
+        tale.looks("again")
+        tale.isr(None)
+
+    change_configuration(tale, changed=notifies_and_does_not_answer)
+
+
+@tells("V6", MOOT, "nobody looked at ISR while the device was suspended")
+def nobody_looked_after_the_change(tale: Tale) -> None:
+    tale.overlooked |= {"settled", "held", "held after the change", "last"}
+    change_configuration(tale)
+
+
 @tells("V6", MOOT, "the device failed while it was suspended")
 def its_notification_is_of_a_failure(tale: Tale) -> None:
     def fails(tale: Tale) -> None:

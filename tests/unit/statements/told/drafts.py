@@ -164,6 +164,21 @@ def its_ISR_reads_all_ones(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asleep=lambda t: t.isr(None))
 
 
+@tells("C3", MOOT, "ISR reads all-ones", breaks="V8")
+def its_ISR_reads_all_ones_from_the_first_look_on(tale: Tale) -> None:
+    in_flight(tale.speaks("chromium"), asked=lambda t: t.isr(None))
+
+
+@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V8")
+def an_interrupt_comes_before_ISR_reads_all_ones(tale: Tale) -> None:
+    def interrupts_and_does_not_answer(tale: Tale) -> None:
+        tale.isr(1)
+        tale.looks("again")
+        tale.isr(None)
+
+    in_flight(tale.speaks("chromium"), asleep=interrupts_and_does_not_answer)
+
+
 @tells("C3", MOOT, "refused to suspend")
 def it_refuses_to_suspend_with_requests_in_flight(tale: Tale) -> None:
     tale.answers(suspend=0x4F)

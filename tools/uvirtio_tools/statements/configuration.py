@@ -166,7 +166,7 @@ def notifies_on_resume(window: Window) -> Iterator[Observation]:
         return
     for suspend in suspends(window):
         heard = _heard(window, names.RESUMED_BIT)
-        if why := suspend.why_not(window.setting.timeout) or _not_proven(window):
+        if why := suspend.why_not(window.setting.timeout) or _not_proven(window) or unsettled(window, suspend):
             yield moot(why)
         elif heard is not None:
             yield _notified_on_resume(window, heard)

@@ -207,6 +207,8 @@ def _stopped_and_kept(window: Window, suspend: Suspend, expected: str) -> Observ
     if (did := touched(suspend)) is not None:
         how = "buffers were used" if did.moved else "memory was written to"
         return broken(f"{how} after SUSPEND had shown", expected, did.what, **evidence)
+    if why := unsettled(window, suspend):
+        return moot(why)
     config, asleep = values(window, names.CONFIGURATION_BEFORE), values(window, names.CONFIGURATION_ASLEEP)
     if config and asleep and config[0] != asleep[0] and set(asleep[0]) != {"f"}:
         return broken("the configuration changed over a suspend", expected, f"{config[0]} -> {asleep[0]}", **evidence)

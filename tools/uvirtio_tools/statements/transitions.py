@@ -14,7 +14,7 @@ from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, noted, told
 from ..judging.suspends import Suspend, suspends
 from . import judges, register_factory
-from .common import came_back, dialect_of, milliseconds, served, values
+from .common import awake, came_back, dialect_of, milliseconds, served, unsettled, values
 
 __all__: list[str] = []
 
@@ -100,6 +100,8 @@ def _resumed(window: Window, suspend: Suspend, resume: Transition) -> Iterator[O
             yield moot(f"the device failed while it was suspended, which it may: status {status}")
         else:
             yield kept(f"refused: status {status}", **evidence)
+    elif why := awake(window, resume):
+        yield moot(why)
     elif resume.outcome is Outcome.TIMED_OUT:
         observed = f"status {status} after {resume.reads} reads"
         if suspend.fallback is not None and suspend.fallback.done:
@@ -196,6 +198,8 @@ class RingsGoOn:
             yield broken(
                 f"{which}: used buffers are not notified any more", "everything goes on as before", silent, **evidence
             )
+        elif came_back(suspend) and (why := unsettled(window, suspend)):
+            yield moot(why)
         elif came_back(suspend):
             self._good += 1
             self._moved += sum(drained.completed for drained in suspend.drained)

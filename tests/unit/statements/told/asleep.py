@@ -11,6 +11,7 @@ from ..scenes import (
     quietly,
     reset_loaded,
     under_load,
+    wakes_up,
     write_configuration,
 )
 from ..table import BROKEN, KEPT, MOOT, tells
@@ -155,6 +156,33 @@ def it_fell_out_of_suspend(tale: Tale) -> None:
     under_load(tale, asleep=lambda t: t.shows(0x0F), rounds=1)
 
 
+@tells("V3", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_fell_out_of_suspend_and_notifies_as_a_running_device_does(tale: Tale) -> None:
+    under_load(tale, asleep=wakes_up, rounds=1)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)", breaks="V3 V8")
+def it_notified_before_it_fell_out_of_suspend(tale: Tale) -> None:
+    def notifies_and_wakes_up(tale: Tale) -> None:
+        tale.isr(1)
+        tale.looks("again")
+        wakes_up(tale)
+
+    under_load(tale, asleep=notifies_and_wakes_up, rounds=1)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)")
+def it_notifies_after_it_has_failed(tale: Tale) -> None:
+    """It still says that it is suspended."""
+
+    def fails(tale: Tale) -> None:
+        tale.shows(0x5B)
+        tale.isr(1)
+
+    tale.answers(resume=0x5B)
+    under_load(tale, asleep=fails)
+
+
 @tells("V3", MOOT, "was not read")
 def whether_it_still_slept_is_not_known(tale: Tale) -> None:
     def is_looked_at_in_haste(tale: Tale) -> None:
@@ -256,6 +284,11 @@ def it_was_kicked_too_early(tale: Tale) -> None:
 def it_failed_before_it_was_kicked(tale: Tale) -> None:
     tale.answers(resume=0x5B)
     prodded(tale, asleep=lambda t: t.shows(0x5B))
+
+
+@tells("V4", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_serves_as_a_running_device_does(tale: Tale) -> None:
+    under_load(tale, asleep=wakes_up, rounds=1)
 
 
 @tells("V4", MOOT, "refused to suspend")

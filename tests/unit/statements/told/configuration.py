@@ -302,6 +302,16 @@ def it_refused_to_suspend_before_anything_changed(tale: Tale) -> None:
     change_configuration(tale)
 
 
+@tells("V7", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_told_of_the_change_then(tale: Tale) -> None:
+    def wakes_up_and_tells(tale: Tale) -> None:
+        tale.shows(0x0F)
+        tale.isr(2)
+
+    tale.unheard.add(names.RESUMED_BIT)
+    change_configuration(tale, changed=wakes_up_and_tells)
+
+
 @tells("V7", MOOT, "refused to resume")
 def it_refused_to_resume_after_the_change(tale: Tale) -> None:
     tale.answers(resume=0x5B)

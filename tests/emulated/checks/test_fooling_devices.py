@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from tests.emulated.checks.judging import judge, results, with_verdict, words
-from tests.emulated.checks.test_odd_devices import always_both_bits, on_read
+from tests.emulated.checks.test_odd_devices import WakesUp, always_both_bits, on_read
 from uvirtio.bus.emulated import EmulatedBus
 from uvirtio.emulated.behaviour import Behaviour, Phase
 from uvirtio.emulated.layout import STRUCTURES
@@ -254,6 +254,13 @@ def test_one_that_never_sleeps_through_is_no_pass_and_is_not_said_to_refuse_what
     assert {results(run)[id_].finding.summary.partition(",")[0] for id_ in ("V9", "V16", "S1")} == {
         "the device failed while it was suspended"
     }
+
+
+@pytest.mark.parametrize("kind", ["rng", "blk"])
+def test_what_one_does_that_has_woken_up_by_itself_is_what_a_running_device_may_do(kind: str) -> None:
+    run = judge(f"emulated:{kind}", behaviour=WakesUp)
+    assert with_verdict(run, "FAIL", "WARN", "ERROR") == {"V8"}
+    assert {words(run)[id_] for id_ in ("V3", "V4", "V10", "V11", "V16")} == {"SKIP"}
 
 
 def test_one_that_sets_both_bits_for_everything_and_notifies_while_suspended_is_found() -> None:

@@ -16,7 +16,8 @@ from .tale import HOLD, SETTLE, Tale, Twist, nothing
 __all__ = [
     "LIFE", "Scene", "change_configuration", "cycles", "early", "failed_asleep", "fails", "fails_at_work", "first", "idle",
     "in_flight", "last", "live", "look_around", "loses", "not_negotiated", "nothing_notified", "offered", "prodded", "queue_reset", "quietly",
-    "reset_loaded", "serves_nothing", "staged", "stress", "together", "twice", "under_load", "unkicked", "write_configuration",
+    "reset_loaded", "serves_nothing", "staged", "stress", "together", "twice", "under_load", "unkicked", "wakes_up",
+    "write_configuration",
 ]  # fmt: skip
 
 Scene = Callable[[Tale], None]
@@ -31,6 +32,12 @@ SETTLED, CHANGED = "00ff", "01ff"
 def quietly(tale: Tale) -> None:
     """The device uses buffers, and notifies nothing."""
     tale.uses(4, notified=False)
+
+
+def wakes_up(tale: Tale) -> None:
+    """The device runs again without having been asked, and does what a running device does."""
+    tale.shows(0x0F)
+    tale.uses(4)
 
 
 def loses(tale: Tale) -> None:

@@ -29,7 +29,9 @@ from .history import Window
 from .looks import Look
 from .observation import Evidence
 
-__all__ = ["Suspend", "deviation_of", "suspends"]
+__all__ = ["ALL_ONES", "Suspend", "deviation_of", "suspends"]
+
+ALL_ONES = "ISR reads all-ones while the device is suspended"
 
 _STATUS = "device_status"
 
@@ -39,7 +41,8 @@ class Suspend:
     """One suspend as it was watched. ``number`` counts those of the window from 1.
 
     ``before``: the last look before the write. ``done``: at the first read that showed it suspended, or at the end of the
-    wait. ``looks``: all later ones while it was suspended, by name. ``statuses``: what the status read meanwhile, with times.
+    wait. ``looks``: all later ones up to the resume, by name. ``awake``: how many of them had been taken when the status
+    showed that it was suspended no longer. ``statuses``: what the status read meanwhile, with times.
     ``resume`` is by the specified byte, ``fallback`` by the other one. ``after``: what was heard, drained and wrong then.
     """
 
@@ -52,6 +55,7 @@ class Suspend:
     before: Look | None
     loaded: Loaded | None
     looks: list[Looked] = field(default_factory=list)
+    awake: int | None = None
     statuses: list[tuple[float, int]] = field(default_factory=list)
     prods: list[Prodded] = field(default_factory=list)
     fired: list[Fired] = field(default_factory=list)
@@ -92,9 +96,14 @@ class Suspend:
 
     # -- what was seen while it was suspended ------------------------------------------------------------------
 
+    @property
+    def asleep(self) -> list[Looked]:
+        """The looks while it was suspended: what a device does that has woken up by itself is what a running one may do."""
+        return self.looks[: self.awake]
+
     def look(self, name: str) -> Look | None:
-        """The first look of this name."""
-        return next((looked.look for looked in self.looks if looked.name == name), None)
+        """The first look of this name while it was suspended."""
+        return next((looked.look for looked in self.asleep if looked.name == name), None)
 
     @property
     def done(self) -> Look | None:
@@ -111,15 +120,33 @@ class Suspend:
         return next((look for look in looks if look is not None and look.isr is not None), None)
 
     @property
+    def isr_span(self) -> tuple[Look, Look] | None:
+        """That one and the last one: what ISR showed from the first on, it showed while the device was suspended."""
+        since = self.cleared
+        after = [look for look in self.later if since is not None and look.time >= since.time]
+        return (since, after[-1]) if since is not None and after else None
+
+    @property
+    def unread(self) -> str:
+        """Why ISR does not say whether anything was notified; empty where it was read up to the last look."""
+        looks = [looked.look for looked in self.asleep]
+        if self.isr_span is not None and looks[-1].isr is not None:
+            return ""
+        if any(look.isr is None for look in looks):
+            return ALL_ONES
+        return "nobody looked at ISR while the device was suspended"
+
+    @property
     def later(self) -> list[Look]:
         """The looks after the one at "done", in order."""
-        return [looked.look for looked in self.looks if looked.name != "done"]
+        return [looked.look for looked in self.asleep if looked.name != "done"]
 
     def steps(self) -> Iterator[tuple[Look, Look, bool]]:
         """Each look while it was suspended but the first, with the one before it, and whether the driver reaped in between."""
-        for position in range(1, len(self.looks)):
+        looks = [looked.look for looked in self.asleep]
+        for position in range(1, len(looks)):
             reaped = self.reaped is not None and position == self.looks_before_reaping
-            yield self.looks[position - 1].look, self.looks[position].look, reaped
+            yield looks[position - 1], looks[position], reaped
 
     @property
     def watched(self) -> float:
@@ -132,19 +159,25 @@ class Suspend:
         """Whether it was watched for so long."""
         return self.watched >= 0.99 * seconds
 
+    @property
+    def answers(self) -> list[tuple[float, int]]:
+        """What the status read after the first "done" read, with times; all-ones is no answer."""
+        looks = [looked.look for looked in self.looks if looked.name != "done"]
+        read = [*self.statuses, *((look.time, look.status) for look in looks if look.status is not None)]
+        return [(time, status) for time, status in read if status != GONE]
+
     def unsettled(self, is_suspended: Callable[[int], bool]) -> str:
         """Why what was seen is not that of a device which was suspended all the time; empty when it was."""
-        values = [status for _, status in self.statuses]
-        values += [look.status for look in self.later if look.status is not None]
-        for status in values:
-            if status == GONE:
-                continue
+        for _, status in self.answers:
             if status & Status.DEVICE_NEEDS_RESET:
                 return f"the device failed while it was suspended, which it may: status {describe(status)}"
             if not is_suspended(status):
                 return "the device did not stay suspended, see V8"
-        if self.later and self.later[-1].status is None:
+        last = next((looked.look for looked in reversed(self.looks) if looked.name != "done"), None)
+        if last is not None and last.status is None:
             return "whether the device was still suspended at the last look was not read"
+        if last is not None and last.status == GONE:
+            return "at the last look its status read all-ones, so whether it was still suspended is not known"
         return ""
 
     @property
@@ -273,10 +306,16 @@ class _Reader:
                 current.statuses_after.append((event.last or event.time, event.value))
             elif not self._resuming:
                 current.statuses.append((event.last or event.time, event.value))
+                self._notice(current, event.value)
         elif current.resume is None:
             self._resuming = True
         elif event.value & Status.SUSPEND:
             self._current = None  # the next suspend is being asked for
+
+    def _notice(self, current: Suspend, status: int | None) -> None:
+        """Whether it has woken up by itself. A look whose own status shows that was taken too late to tell."""
+        if status not in (None, GONE) and not self._is_suspended(status) and current.awake is None:
+            current.awake = len(current.looks)
 
     def _transition(self, event: Transitioned) -> None:
         transition, current = event.transition, self._current
@@ -298,6 +337,7 @@ class _Reader:
         elif type(event) is Looked:
             # One while it was asked to resume shows what a suspended device does as long as that was still its status.
             if event.name != "waking" or (event.look.status is not None and self._is_suspended(event.look.status)):
+                self._notice(current, event.look.status)
                 current.looks.append(event)
         elif type(event) is Prodded:
             current.prods.append(event)

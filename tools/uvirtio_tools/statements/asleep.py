@@ -10,7 +10,7 @@ from ..judging.history import Window
 from ..judging.observation import Observation, broken, kept, moot
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, nothing_waiting, silent_isr, touched, unsettled
+from .common import nothing_waiting, silent_isr, touched, unsettled
 
 __all__: list[str] = []
 
@@ -28,13 +28,12 @@ def quiet_queues(window: Window) -> Iterator[Observation]:
 
 
 def _quiet(window: Window, suspend: Suspend) -> Observation:
-    control, since = window.control, suspend.cleared
+    control, span = window.control, suspend.isr_span
     if control is not None and control.sticky:
         return moot(silent_isr(window))
-    looks = [look for look in suspend.later if since is not None and look.time >= since.time]
-    if since is None or not looks or looks[-1].isr is None:
-        return moot(ALL_ONES)
-    after = looks[-1]
+    if span is None:
+        return moot(suspend.unread)
+    since, after = span
     evidence = {**suspend.evidence(), "control": control.to_json() if control is not None else None}
     shown = describe(suspend.transition.status)
     settled = suspend.look("settled")
@@ -53,7 +52,7 @@ def _quiet(window: Window, suspend: Suspend) -> Observation:
             f"ISR showed both bits {bits} time(s) after the status had shown {shown}: which of the two notifications "
             "it was cannot be told, and neither may be sent (see V6)", **evidence,
         )  # fmt: skip
-    if why := silent_isr(window):
+    if why := suspend.unread or silent_isr(window):
         return moot(why)
     if suspend.waiting <= 0:
         return moot(nothing_waiting("notify"))

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from uvirtio.spec.dialects import V1_4, Dialect
+from uvirtio.spec.status import GONE, describe
+from uvirtio.suspend import Transition
 
 from ..judging import names
 from ..judging.events import Read
@@ -14,11 +16,9 @@ from ..judging.looks import changed, moved_indices
 from ..judging.suspends import Suspend
 
 __all__ = [
-    "ALL_ONES", "Touched", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
+    "Touched", "awake", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
     "silent_isr", "touched", "unsettled", "values",
 ]  # fmt: skip
-
-ALL_ONES = "ISR reads all-ones while the device is suspended"
 
 
 def dialect_of(window: Window) -> Dialect:
@@ -75,6 +75,14 @@ def nothing_waiting(what: str) -> str:
 def unsettled(window: Window, suspend: Suspend) -> str:
     """Why what was seen is not that of a device which was suspended all the time; empty when it was."""
     return suspend.unsettled(dialect_of(window).is_suspended)
+
+
+def awake(window: Window, resume: Transition) -> str:
+    """Why a resume says nothing, where the device had woken up before it was asked; empty when it had not."""
+    before = resume.status_before
+    if before == GONE or dialect_of(window).is_suspended(before):
+        return ""
+    return f"the device was not suspended any more when it was asked to resume: status {describe(before)}, see V8"
 
 
 def served(suspend: Suspend) -> bool:

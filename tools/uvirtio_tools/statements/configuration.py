@@ -10,10 +10,12 @@ from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, told
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, numbers, unsettled, values
+from .common import numbers, unsettled, values
 
 __all__: list[str] = []
 
+#: A field of a device that does not answer.
+_ALL_ONES = (0xFF, 0xFFFF, 0xFFFF_FFFF)
 _NO_TRIGGER = "the host side cannot be asked to change the configuration here (no trigger)"
 
 
@@ -27,15 +29,19 @@ def ignores_configuration_writes(window: Window) -> Iterator[Observation]:
     field, (before, written, meanwhile) = fields[0], (found[0] for found in read)
     evidence: Evidence = {"field": field, "before": before, "written": written, "suspended": meanwhile}
     stays = f"{field} stays {before:#x}"
+    if meanwhile == written and meanwhile not in _ALL_ONES:
+        yield broken(f"{field} took a write while suspended", stays, f"it reads {meanwhile:#x}", **evidence)
+        return
     if not (later := numbers(window, names.AFTERWARDS)):
-        if meanwhile == written:
-            yield broken(f"{field} took a write while suspended", stays, f"it reads {meanwhile:#x}", **evidence)
         return
     afterwards = evidence["resumed"] = later[0]
     if afterwards == written:
         yield broken(
             f"a write to {field} while suspended took effect on resume", stays, f"it reads {afterwards:#x}", **evidence
         )
+    elif meanwhile not in (before, *_ALL_ONES) or afterwards != before:
+        odd = afterwards if afterwards != before else meanwhile
+        yield moot(f"{field} reads {odd:#x}, which is neither what stood there nor what was written")
     else:
         yield kept(f"{field} kept its value while suspended and after resume", **evidence)
 
@@ -118,11 +124,10 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
     if why := unsettled(window, suspend):
         yield moot(why)
         return
-    since, looks = suspend.cleared, suspend.later
-    if since is None or not looks or looks[-1].isr is None:
-        yield moot(ALL_ONES)
+    if suspend.isr_span is None:
+        yield moot(suspend.unread)
         return
-    after = looks[-1]
+    since, after = suspend.isr_span
     trigger = values(window, names.TRIGGER)
     evidence = {
         **suspend.evidence(),
@@ -142,6 +147,8 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
             "a configuration change notification was sent while suspended", "ISR bit 1 stays 0 until resume",
             f"ISR bit 1 was set {bits} time(s) after the status had shown {shown}", **evidence,
         )  # fmt: skip
+    elif why := suspend.unread:
+        yield moot(why)
     elif "V6" not in window.shows:
         return
     elif why := _not_proven(window):
@@ -159,7 +166,7 @@ def notifies_on_resume(window: Window) -> Iterator[Observation]:
         return
     for suspend in suspends(window)[:1]:
         heard = _heard(window, names.RESUMED_BIT)
-        if why := suspend.why_not(window.setting.timeout) or _not_proven(window):
+        if why := suspend.why_not(window.setting.timeout) or _not_proven(window) or unsettled(window, suspend):
             yield moot(why)
         elif heard is not None:
             yield _notified_on_resume(window, heard)

@@ -9,11 +9,11 @@ from uvirtio.suspend import Outcome
 
 from ..judging import names
 from ..judging.history import Window
-from ..judging.looks import moved_indices
+from ..judging.looks import Look, moved_indices
 from ..judging.observation import Evidence, Observation, broken, kept, moot
 from ..judging.suspends import Suspend, suspends
 from . import judges
-from .common import ALL_ONES, served, silent_isr
+from .common import awake, served, silent_isr, unsettled
 
 __all__: list[str] = []
 
@@ -50,6 +50,8 @@ def _resumed(window: Window, suspend: Suspend) -> Iterator[Observation]:
     evidence: Evidence = {"resume": resume.to_json()}
     if resume.outcome is Outcome.REFUSED:
         yield kept(f"refused: status {describe(resume.status)}")
+    elif why := awake(window, resume):
+        yield moot(why)
     elif resume.outcome is Outcome.TIMED_OUT:
         yield broken(
             f"not within {window.setting.timeout:g} s", "SUSPEND=0 and DRIVER_OK=1", f"status {describe(resume.status)}",
@@ -71,24 +73,28 @@ def holds_interrupts_back(window: Window) -> Iterator[Observation]:
     for suspend in suspends(window, "D4"):
         if not suspend.shown:
             yield moot(suspend.why_not(window.setting.timeout))
-        elif why := silent_isr(window):
-            yield moot(why)
+        elif window.control is not None and window.control.sticky:
+            yield moot(silent_isr(window))
+        elif suspend.isr_span is None:
+            yield moot(suspend.unread)
         else:
-            yield _held_back(window, suspend)
+            yield _held_back(window, suspend, *suspend.isr_span)
 
 
-def _held_back(window: Window, suspend: Suspend) -> Observation:
-    since, looks = suspend.cleared, suspend.later
-    if since is None or not looks or looks[-1].isr is None:
-        return moot(ALL_ONES)
-    evidence, after, settled = suspend.evidence(), looks[-1], suspend.look("settled")
+def _held_back(window: Window, suspend: Suspend, since: Look, after: Look) -> Observation:
+    evidence, settled = suspend.evidence(), suspend.look("settled")
     expected = "ISR stays 0 while suspended, and bit 0 is set after resume"
-    if bits := after.queue_bits + after.config_bits - since.queue_bits - since.config_bits:
+    # A device that fails has to tell of that, and one that has woken up may tell of anything.
+    why, used = unsettled(window, suspend), after.queue_bits - since.queue_bits
+    bits = used + after.config_bits - since.config_bits
+    if used or (bits and not why):
         delivered = after.interrupts - settled.interrupts if settled is not None else 0
         return broken(
             "a notification was sent while suspended", expected,
             f"ISR was set {bits} time(s); interrupts delivered: {delivered}", **evidence,
         )  # fmt: skip
+    if why := why or suspend.unread or silent_isr(window):
+        return moot(why)
     if suspend.done is None or not moved_indices(suspend.done, after):
         return moot("nothing was finished while suspended, so nothing was held back")
     for heard in suspend.listened("used"):

@@ -10,9 +10,9 @@ from ..judging import names
 from ..judging.history import Window
 from ..judging.looks import changed, moved_indices, used_between
 from ..judging.observation import Observation, broken, kept, moot
-from ..judging.suspends import Suspend, suspends
+from ..judging.suspends import ALL_ONES, Suspend, suspends
 from . import judges
-from .common import ALL_ONES, came_back, nothing_waiting, silent_isr, touched, unsettled, values
+from .common import came_back, nothing_waiting, silent_isr, touched, unsettled, values
 
 __all__: list[str] = []
 
@@ -206,6 +206,8 @@ def _stopped_and_kept(window: Window, suspend: Suspend, expected: str) -> Observ
     if (did := touched(suspend)) is not None:
         how = "buffers were used" if did.moved else "memory was written to"
         return broken(f"{how} after SUSPEND had shown", expected, did.what, **evidence)
+    if why := unsettled(window, suspend):
+        return moot(why)
     config, asleep = values(window, names.CONFIGURATION_BEFORE), values(window, names.CONFIGURATION_ASLEEP)
     if config and asleep and config[0] != asleep[0] and set(asleep[0]) != {"f"}:
         return broken("the configuration changed over a suspend", expected, f"{config[0]} -> {asleep[0]}", **evidence)

@@ -14,7 +14,7 @@ from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, noted, told
 from ..judging.suspends import Suspend, suspends
 from . import judges, register_factory
-from .common import came_back, dialect_of, milliseconds, served, values
+from .common import awake, came_back, dialect_of, milliseconds, served, unsettled, values
 
 __all__: list[str] = []
 
@@ -46,11 +46,7 @@ def suspends_when_asked(window: Window) -> Iterator[Observation]:
 def _stays_suspended(window: Window, suspend: Suspend) -> Observation:
     dialect, hold = dialect_of(window), window.setting.hold
     status, evidence = describe(suspend.transition.status), suspend.evidence()
-    seen = [value for _, value in suspend.statuses]
-    seen += [look.status for look in suspend.later if look.status is not None]
-    for later in seen:
-        if later == GONE:
-            continue
+    for _, later in suspend.answers:
         if later & Status.DEVICE_NEEDS_RESET:
             # A device may fail at any time (2.1), so no MUST is broken; but no driver can rely on such a suspend.
             return noted(
@@ -63,8 +59,10 @@ def _stays_suspended(window: Window, suspend: Suspend) -> Observation:
                 "did not stay suspended", f"status {status} until DRIVER_OK is written",
                 f"status {describe(later)} within {suspend.watched:.3g} s", **evidence,
             )  # fmt: skip
-    if not seen or not suspend.watched_for(hold):
-        return moot(f"suspended, and its status was watched for {suspend.watched:.3g} s only")
+    shown = suspend.asked + suspend.transition.seconds
+    watched = max((time for time, _ in suspend.answers), default=shown) - shown
+    if watched < 0.99 * hold:
+        return moot(f"suspended, and its status was watched for {watched:.3g} s only")
     return kept(
         f"suspended in {milliseconds(suspend.transition.seconds)}, status {status}",
         remarks=suspend.transition.remarks, **evidence,
@@ -101,6 +99,8 @@ def _resumed(window: Window, suspend: Suspend, resume: Transition) -> Iterator[O
             yield moot(f"the device failed while it was suspended, which it may: status {status}")
         else:
             yield kept(f"refused: status {status}", **evidence)
+    elif why := awake(window, resume):
+        yield moot(why)
     elif resume.outcome is Outcome.TIMED_OUT:
         observed = f"status {status} after {resume.reads} reads"
         if suspend.fallback is not None and suspend.fallback.done:
@@ -197,6 +197,8 @@ class RingsGoOn:
             yield broken(
                 f"{which}: used buffers are not notified any more", "everything goes on as before", silent, **evidence
             )
+        elif came_back(suspend) and (why := unsettled(window, suspend)):
+            yield moot(why)
         elif came_back(suspend):
             self._good += 1
             self._moved += sum(drained.completed for drained in suspend.drained)

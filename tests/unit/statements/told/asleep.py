@@ -11,6 +11,7 @@ from ..scenes import (
     quietly,
     reset_loaded,
     under_load,
+    wakes_up,
     write_configuration,
 )
 from ..table import BROKEN, KEPT, MOOT, tells
@@ -95,6 +96,24 @@ def both_bits_come_while_it_sleeps(tale: Tale) -> None:
     under_load(tale, asleep=lambda t: t.isr(3))
 
 
+def notifies_and_does_not_answer(tale: Tale) -> None:
+    """A bit is seen once, and then ISR reads all-ones."""
+    tale.isr(1)
+    tale.looks("again")
+    tale.isr(None)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)")
+def a_used_buffer_notification_comes_before_ISR_reads_all_ones(tale: Tale) -> None:
+    under_load(tale, asleep=notifies_and_does_not_answer, rounds=1)
+
+
+@tells("V3", MOOT, "nobody looked at ISR while the device was suspended")
+def nobody_looked_once_it_slept(tale: Tale) -> None:
+    tale.overlooked |= {"settled", "held", "last"}
+    under_load(tale, rounds=1)
+
+
 @tells("V3", MOOT, "reading ISR does not clear it")
 def its_ISR_is_sticky(tale: Tale) -> None:
     tale.sticky = True
@@ -140,6 +159,33 @@ def it_fell_out_of_suspend(tale: Tale) -> None:
 @tells("V3", MOOT, "at the last look its status read all-ones")
 def whether_one_that_does_not_answer_still_slept_is_not_known(tale: Tale) -> None:
     under_load(tale, asleep=lambda t: t.shows(0xFF), rounds=1)
+
+
+@tells("V3", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_fell_out_of_suspend_and_notifies_as_a_running_device_does(tale: Tale) -> None:
+    under_load(tale, asleep=wakes_up, rounds=1)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)", breaks="V3 V8")
+def it_notified_before_it_fell_out_of_suspend(tale: Tale) -> None:
+    def notifies_and_wakes_up(tale: Tale) -> None:
+        tale.isr(1)
+        tale.looks("again")
+        wakes_up(tale)
+
+    under_load(tale, asleep=notifies_and_wakes_up, rounds=1)
+
+
+@tells("V3", BROKEN, "ISR bit 0 was set 1 time(s)")
+def it_notifies_after_it_has_failed(tale: Tale) -> None:
+    """It still says that it is suspended."""
+
+    def fails(tale: Tale) -> None:
+        tale.shows(0x5B)
+        tale.isr(1)
+
+    tale.answers(resume=0x5B)
+    under_load(tale, asleep=fails)
 
 
 @tells("V3", MOOT, "was not read")
@@ -243,6 +289,11 @@ def it_was_kicked_too_early(tale: Tale) -> None:
 def it_failed_before_it_was_kicked(tale: Tale) -> None:
     tale.answers(resume=0x5B)
     prodded(tale, asleep=lambda t: t.shows(0x5B))
+
+
+@tells("V4", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_serves_as_a_running_device_does(tale: Tale) -> None:
+    under_load(tale, asleep=wakes_up, rounds=1)
 
 
 @tells("V4", MOOT, "refused to suspend")

@@ -35,6 +35,32 @@ def a_write_takes_on_the_resume(tale: Tale) -> None:
     write_configuration(tale)
 
 
+@tells("V2", BROKEN, "writeback took a write while suspended")
+def a_write_takes_at_once_and_not_for_long(tale: Tale) -> None:
+    tale.instead[names.ASLEEP] = ["0"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "writeback reads 0x7, which is neither what stood there nor what was written")
+def something_else_stands_in_the_field_while_it_sleeps(tale: Tale) -> None:
+    tale.instead[names.ASLEEP] = ["7"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "writeback reads 0x7, which is neither what stood there nor what was written")
+def something_else_stands_in_the_field_after_the_resume(tale: Tale) -> None:
+    tale.instead[names.AFTERWARDS] = ["7"]
+    write_configuration(tale)
+
+
+@tells("V2", MOOT, "refused to resume")
+def all_ones_are_the_last_that_was_read_of_it(tale: Tale) -> None:
+    tale.instead[names.WRITTEN] = ["255"]
+    tale.instead[names.ASLEEP] = ["255"]
+    tale.answers(resume=0x5B)
+    write_configuration(tale)
+
+
 @tells("V2", MOOT, "refused to resume")
 def what_becomes_of_a_write_cannot_be_told(tale: Tale) -> None:
     tale.answers(resume=0x5B)
@@ -191,6 +217,22 @@ def its_ISR_reads_all_ones(tale: Tale) -> None:
     change_configuration(tale, changed=lambda t: t.isr(None))
 
 
+@tells("V6", BROKEN, "ISR bit 1 was set 1 time(s)")
+def a_change_is_notified_before_ISR_reads_all_ones(tale: Tale) -> None:
+    def notifies_and_does_not_answer(tale: Tale) -> None:
+        tale.isr(2)
+        tale.looks("again")
+        tale.isr(None)
+
+    change_configuration(tale, changed=notifies_and_does_not_answer)
+
+
+@tells("V6", MOOT, "nobody looked at ISR while the device was suspended")
+def nobody_looked_after_the_change(tale: Tale) -> None:
+    tale.overlooked |= {"settled", "held", "held after the change", "last"}
+    change_configuration(tale)
+
+
 @tells("V6", MOOT, "the device failed while it was suspended")
 def its_notification_is_of_a_failure(tale: Tale) -> None:
     def fails(tale: Tale) -> None:
@@ -278,6 +320,16 @@ def a_change_is_never_notified_on_the_running_device_either(tale: Tale) -> None:
 def it_refused_to_suspend_before_anything_changed(tale: Tale) -> None:
     tale.answers(suspend=0x4F)
     change_configuration(tale)
+
+
+@tells("V7", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_told_of_the_change_then(tale: Tale) -> None:
+    def wakes_up_and_tells(tale: Tale) -> None:
+        tale.shows(0x0F)
+        tale.isr(2)
+
+    tale.unheard.add(names.RESUMED_BIT)
+    change_configuration(tale, changed=wakes_up_and_tells)
 
 
 @tells("V7", MOOT, "refused to resume")

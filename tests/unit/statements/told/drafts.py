@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uvirtio_tools.judging import names
 
-from ..scenes import idle, in_flight, prodded, quietly, under_load
+from ..scenes import idle, in_flight, prodded, quietly, under_load, wakes_up
 from ..table import BROKEN, KEPT, MOOT, tells
 from ..tale import HOLD, Tale
 
@@ -78,6 +78,11 @@ def nothing_is_served_any_more(tale: Tale) -> None:
     idle(tale.speaks("chromium"), woken=serves_nothing)
 
 
+@tells("C2", MOOT, "was not suspended any more when it was asked to resume", breaks="V8")
+def it_had_woken_up_before_it_was_asked_to_resume(tale: Tale) -> None:
+    idle(tale.speaks("chromium"), asleep=lambda t: t.shows(0x0F))
+
+
 @tells("C2", MOOT, "refused to suspend")
 def it_refuses_to_suspend(tale: Tale) -> None:
     tale.answers(suspend=0x4F)
@@ -127,6 +132,28 @@ def both_bits_come_while_it_sleeps(tale: Tale) -> None:
     under_load(tale.speaks("chromium"), asleep=lambda t: t.isr(3))
 
 
+@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks=f"C3 V3 {DIFFERS}")
+def an_interrupt_comes_before_it_fails(tale: Tale) -> None:
+    def interrupts_and_fails(tale: Tale) -> None:
+        tale.uses(4)
+        tale.looks("again")
+        tale.shows(0x5F)
+
+    in_flight(tale.speaks("chromium"), asleep=interrupts_and_fails)
+
+
+@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V6 V8")
+def an_interrupt_comes_from_one_that_sets_both_bits_for_everything(tale: Tale) -> None:
+    in_flight(tale.speaks("chromium"), used=False, config=True, asleep=lambda t: t.isr(3))
+
+
+@tells("C3", MOOT, "reading ISR does not clear it", breaks="V8")
+def its_ISR_is_sticky(tale: Tale) -> None:
+    tale.sticky = True
+    tale.isr(1)
+    in_flight(tale.speaks("chromium"))
+
+
 @tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V6 V8")
 def a_change_is_notified_while_it_sleeps(tale: Tale) -> None:
     under_load(tale.speaks("chromium"), asleep=lambda t: t.isr(2))
@@ -159,9 +186,38 @@ def its_ISR_shows_nothing(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asleep=quietly, used=False)
 
 
+@tells("C3", MOOT, "did not stay suspended", breaks="V8")
+def it_woke_up_and_notifies_as_a_running_device_does(tale: Tale) -> None:
+    in_flight(tale.speaks("chromium"), asleep=wakes_up)
+
+
+@tells("C3", MOOT, "failed while it was suspended", breaks="V8")
+def its_interrupt_is_of_a_failure(tale: Tale) -> None:
+    def fails(tale: Tale) -> None:
+        tale.shows(0x5F)
+        tale.isr(2)
+
+    in_flight(tale.speaks("chromium"), asleep=fails)
+
+
 @tells("C3", MOOT, "ISR reads all-ones", breaks="V8")
 def its_ISR_reads_all_ones(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asleep=lambda t: t.isr(None))
+
+
+@tells("C3", MOOT, "ISR reads all-ones", breaks="V8")
+def its_ISR_reads_all_ones_from_the_first_look_on(tale: Tale) -> None:
+    in_flight(tale.speaks("chromium"), asked=lambda t: t.isr(None))
+
+
+@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V8")
+def an_interrupt_comes_before_ISR_reads_all_ones(tale: Tale) -> None:
+    def interrupts_and_does_not_answer(tale: Tale) -> None:
+        tale.isr(1)
+        tale.looks("again")
+        tale.isr(None)
+
+    in_flight(tale.speaks("chromium"), asleep=interrupts_and_does_not_answer)
 
 
 @tells("C3", MOOT, "refused to suspend")

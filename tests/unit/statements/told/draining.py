@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uvirtio_tools.judging import names
 
-from ..scenes import in_flight, loses, nothing_notified, quietly, under_load
+from ..scenes import in_flight, loses, nothing_notified, quietly, under_load, wakes_up
 from ..table import BROKEN, KEPT, MOOT, tells
 from ..tale import HOLD, Tale
 
@@ -56,6 +56,11 @@ def it_failed_while_buffers_waited(tale: Tale) -> None:
 @tells("V10", MOOT, "did not stay suspended, see V8", breaks="V8")
 def it_fell_out_of_suspend_while_buffers_waited(tale: Tale) -> None:
     nothing_notified(tale, asleep=lambda t: t.shows(0x0F))
+
+
+@tells("V10", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_consumes_as_a_running_device_does(tale: Tale) -> None:
+    nothing_notified(tale, asleep=wakes_up)
 
 
 @tells("V10", MOOT, "refused to suspend")
@@ -120,6 +125,11 @@ def it_keeps_its_buffers_until_something_comes_in(tale: Tale) -> None:
 def it_failed_with_requests_left(tale: Tale) -> None:
     tale.answers(resume=0x5B)
     in_flight(tale, asleep=lambda t: t.shows(0x5B))
+
+
+@tells("V11", MOOT, "did not stay suspended, see V8", breaks="V8")
+def it_woke_up_and_finishes_as_a_running_device_does(tale: Tale) -> None:
+    in_flight(tale, asleep=wakes_up)
 
 
 @tells("V11", MOOT, "the device did not resume, so whether the requests come back cannot be told")
@@ -300,6 +310,16 @@ def its_configuration_changes_over_the_suspend(tale: Tale) -> None:
 @tells("R7", BROKEN, "requests were lost, doubled or damaged")
 def it_does_not_return_one(tale: Tale) -> None:
     in_flight(tale.speaks("rfc"), woken=loses)
+
+
+@tells("R7", MOOT, "did not stay suspended")
+def it_woke_up_and_works_as_a_running_device_does(tale: Tale) -> None:
+    in_flight(tale.speaks("rfc"), asleep=wakes_up)
+
+
+@tells("R7", MOOT, "failed while it was suspended")
+def it_failed_while_it_showed_SUSPEND(tale: Tale) -> None:
+    in_flight(tale.speaks("rfc"), asleep=lambda t: t.shows(0x5F))
 
 
 @tells("R7", MOOT, "refused to suspend")

@@ -241,6 +241,23 @@ def it_had_failed_before_it_was_asked_to_resume(tale: Tale) -> None:
     idle(tale, asleep=lambda t: t.shows(0x5B))
 
 
+@tells("V9", MOOT, "was not suspended any more when it was asked to resume", breaks="V8")
+def it_had_woken_up_before_it_was_asked_to_resume(tale: Tale) -> None:
+    idle(tale, asleep=lambda t: t.shows(0x0F))
+
+
+@tells("V9", MOOT, "was not suspended any more when it was asked to resume", breaks="V8")
+def what_should_resume_it_suspends_a_device_that_had_woken_up(tale: Tale) -> None:
+    """In virtio 1.4 both are one byte."""
+    tale.answers(resume=0x1B)
+    idle(tale, asleep=lambda t: t.shows(0x0F))
+
+
+@tells("R6", MOOT, "was not suspended any more when it was asked to resume")
+def it_had_woken_up_before_it_was_asked_as_the_rfc_has_it(tale: Tale) -> None:
+    idle(tale.speaks("rfc"), asleep=lambda t: t.shows(0x0F))
+
+
 @tells("V9", MOOT, "refused to suspend")
 def it_refuses_to_suspend(tale: Tale) -> None:
     tale.answers(suspend=0x4F)
@@ -362,6 +379,11 @@ def two_suspends_lose_nothing(tale: Tale) -> None:
 def a_suspend_in_each_of_two_runs_is_no_row(tale: Tale) -> None:
     under_load(tale, rounds=2)
     under_load(tale, rounds=2)
+
+
+@tells("V16", MOOT, "2 suspends in a row went well", breaks="V8")
+def it_did_not_sleep_through_one_of_three(tale: Tale) -> None:
+    under_load(tale, asleep=lambda t: t.shows(0x0F))
 
 
 @tells("V16", MOOT, "refused to suspend")

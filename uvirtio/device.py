@@ -157,7 +157,7 @@ class Device:
                 raise UsageError(f"feature {', '.join(map(str, clash))} cannot be left out: it is needed for this")
             everything = everything - without
         try:
-            negotiated = choose(self.offered, everything, needed, dependencies)
+            negotiated = choose(self.offered, everything, needed, dependencies, beyond=self.transport.beyond)
             self._check_platform(negotiated.accepted)
             self.transport.set_driver_features(negotiated.accepted)
             if self.transport.kind == "modern":

@@ -43,6 +43,8 @@ class Transport(Protocol):
     status_index: int
     #: Bytes of device-specific configuration.
     config_length: int
+    #: Features whose registers lie beyond the end of their structure: they cannot be used, whatever is offered.
+    beyond: Features
 
     def take_isr(self) -> View:
         """ISR status: one 8-bit element. Reading clears it, so it is given to one owner alone: :class:`DriverMisuse` later."""

@@ -40,6 +40,7 @@ class LegacyTransport:
 
     kind = "legacy"
     status_index = _STATUS
+    beyond = Features()
 
     def __init__(self, function: Function, capabilities: list[Capability], recorder: Recorder | None = None) -> None:
         try:

@@ -148,7 +148,7 @@ def _quiet_place(function: PciFunction, data: bytes, raw: bytes) -> Place:
         _unreachable,
         RealClock(),
         registers=False,
-        sizes={bar.number: bar.size for bar in function.bars},
+        kernel=function,
         raw=raw,
     )
 
@@ -188,9 +188,9 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     from uvirtio.pci.capabilities import walk
     from uvirtio.pci.window import window_bar
 
-    sizes = quiet.sizes or {}
+    size = quiet.lengths()
     at = None
-    for capability in walk(quiet.config, sizes.get)[0]:
+    for capability in walk(quiet.config, size)[0]:
         if at is None and capability.structure is not None and capability.structure.type == StructureType.PCI_CFG:
             at = capability.at
     if at is None:
@@ -205,7 +205,7 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     )
     before = [(offset, width, quiet.config.read(offset, width)) for offset, width in fields]
     try:
-        yield lambda number: window_bar(config, window, number, sizes.get(number, 0))
+        yield lambda number: window_bar(config, window, number, size(number) or 0)
     finally:
         with suppress(CannotRun):  # a device that went away has nothing to be aimed
             for offset, width, value in before:

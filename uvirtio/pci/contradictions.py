@@ -1,8 +1,8 @@
 """Two sources that contradict each other: which one counts, and the sentence that tells of it.
 
-===========================================  =======================================================================
+===========================================  ==================================================================================
 what two sources say                         which one counts
-===========================================  =======================================================================
+===========================================  ==================================================================================
 a transitional device's type                 its subsystem id (4.1.2.3); the PCI device id where that is no type
 a modern device's type                       its PCI device id (4.1.2), whatever the subsystem id is
 modern or transitional                       the PCI device id, whatever revision and subsystem id are
@@ -10,8 +10,9 @@ what kind of device it is                    the ids, whatever the class code is
 the ids of a function of this machine        those by which the kernel found it, not what configuration space reads now
 where a BAR is                               where the kernel has placed it
 a register or a vector, and its structure    the structure: what lies beyond its end is not there
-a device that the kernel drives              status and accepted features as the kernel tells them, not the PCI_CFG window
-===========================================  =======================================================================
+features of a device that the kernel drives  those that the kernel has negotiated, not what driver_feature reads
+status of a device that the kernel drives    what the kernel reads; a PCI_CFG window that says otherwise is not believed at all
+===========================================  ==================================================================================
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..spec.registers import COMMON, COMMON_WITH
 from ..spec.status import Status, describe
 from .header import Bar, Identity
 
-__all__ = ["in_bars", "in_ids", "in_registers", "in_window", "with_kernel"]
+__all__ = ["in_accepted", "in_bars", "in_ids", "in_registers", "in_window", "with_kernel"]
 
 #: The base classes (PCI Code and ID Assignment) of the types that have one of their own, and what they are called.
 _CLASSES: dict[int, tuple[int, str]] = {
@@ -46,6 +47,7 @@ _IDS = {
     "revision": "revision",
     "class_code": "class code",
 }
+_UNBELIEVED = "; the window has to make the access that it is aimed at (4.1.4.9.1), so nothing that it says is shown"
 #: Subsystem ids from here on are not those of transitional devices (4.1.2.1).
 _MODERN_SUBSYSTEM = 0x40
 
@@ -119,9 +121,18 @@ def in_registers(length: int, offered: int, vectors: Mapping[str, int | None], t
             yield f"{name} is {vector}, but MSI-X has {table} vectors (4.1.5.1.2)"
 
 
+def in_accepted(reads: int | None, kernel: int) -> Iterator[str]:
+    """What ``driver_feature`` reads of a device that the kernel drives, against the features that it has negotiated."""
+    if reads is not None and reads != kernel:
+        yield f"driver_feature reads {Features(reads)}, but the kernel has negotiated {Features(kernel)}, and that counts"
+
+
 def in_window(status: int, num_queues: int, kernel: int) -> Iterator[str]:
-    """What the PCI_CFG window says of a device that the kernel drives, against the status that the ``kernel`` reads."""
+    """What the PCI_CFG window says of a device that the kernel drives, against the status that the ``kernel`` reads.
+
+    Of a window that does not get these right nothing is to be believed: it makes accesses of the wrong width or place.
+    """
     if status != kernel:
-        yield f"status reads {describe(status)}, but the kernel reads {describe(kernel)}"
+        yield f"status reads {describe(status)} through the PCI_CFG window, but the kernel reads {describe(kernel)}{_UNBELIEVED}"
     elif kernel & Status.DRIVER_OK and not num_queues:
-        yield f"num_queues reads 0, but status is {describe(kernel)}, and no driver can do without queues"
+        yield f"num_queues reads 0 through the PCI_CFG window, but the kernel drives the device: {describe(kernel)}{_UNBELIEVED}"

@@ -12,7 +12,7 @@ from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
 from uvirtio.errors import UvirtioError
 from uvirtio.pci.capabilities import Capability, first_usable, walk
-from uvirtio.pci.contradictions import in_bars, in_ids, in_registers, with_kernel
+from uvirtio.pci.contradictions import in_accepted, in_bars, in_ids, in_registers, with_kernel
 from uvirtio.pci.header import Bar as PciBar
 from uvirtio.pci.header import Identity, decode_identity, read_bars, read_identity
 from uvirtio.spec.devices import device_spec, queue_name
@@ -332,9 +332,12 @@ def _registers(
     description: Description, place: Place, registers: Registers, problems: list[str], *, legacy: bool
 ) -> Description:
     problems += registers.problems
-    known = registers.offered is not None
-    rows = feature_rows(description.type, registers.offered, registers.accepted, legacy=legacy)
-    negotiated = Features((registers.accepted if registers.status & Status.FEATURES_OK else registers.offered) or 0)
+    known, accepted = registers.offered is not None, registers.accepted
+    if place.kernel is not None and (child := place.kernel.driven) is not None and child.features is not None:
+        problems += in_accepted(accepted, child.features)
+        accepted = child.features
+    rows = feature_rows(description.type, registers.offered, accepted, legacy=legacy)
+    negotiated = Features((accepted if registers.status & Status.FEATURES_OK else registers.offered) or 0)
     queues = tuple(
         _queue(description.type, registers, queue, negotiated, place.rings or {}) for queue in registers.queues
     )
@@ -343,7 +346,7 @@ def _registers(
         description,
         status=registers.status,
         offered=registers.offered,
-        accepted=registers.accepted,
+        accepted=accepted,
         features=rows,
         suspend=offered_dialects(description.type, registers.offered or 0, legacy=legacy),
         suspend_known=known,

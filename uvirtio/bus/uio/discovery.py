@@ -133,6 +133,11 @@ class PciFunction:
         return self.iommu_type.startswith("DMA")
 
     @property
+    def driven(self) -> VirtioChild | None:
+        """The virtio device that a driver of the kernel has negotiated with, None where there is none or nothing is told."""
+        return next((child for child in self.virtio if child.features is not None), None)
+
+    @property
     def kernel_names(self) -> tuple[str, ...]:
         """What the kernel calls it and what became of it: ``virtio3``, ``eth0`` …"""
         names: list[str] = []

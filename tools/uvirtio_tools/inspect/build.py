@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
-from uvirtio.errors import UvirtioError
-from uvirtio.pci.capabilities import Capability, first_usable, walk
+from uvirtio.errors import DeviceMisbehaved, UvirtioError
+from uvirtio.pci.capabilities import BarLength, Capability, first_usable, walk, why_unusable
 from uvirtio.pci.contradictions import in_accepted, in_bars, in_ids, in_registers, with_kernel
 from uvirtio.pci.header import Bar as PciBar
 from uvirtio.pci.header import Identity, decode_identity, read_bars, read_identity
@@ -20,7 +20,7 @@ from uvirtio.spec.features import Features
 from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureCap, StructureType
 from uvirtio.spec.registers import COMMON, LEGACY_CONFIG
 from uvirtio.spec.status import GONE, Status
-from uvirtio.spec.virtqueues import MAX_SIZE
+from uvirtio.spec.virtqueues import impossible_size
 from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_modern
 
 from .configuration import read_configuration
@@ -76,17 +76,19 @@ class Place:
     rings: Mapping[int, QueueState] | None = None
     raw: bytes | None = None
 
-    def lengths(self) -> Callable[[int], int | None]:
-        """BAR sizes in bytes by number: the kernel's, else asked of each BAR when it is needed, None where there is none."""
+    def lengths(self) -> BarLength:
+        """BAR sizes: the kernel's, else asked of each BAR when it is needed."""
         if self.kernel is not None:
             return {bar.number: bar.size for bar in self.kernel.bars}.get
 
         @cache
-        def length(number: int) -> int | None:
+        def length(number: int) -> int | str | None:
             try:
                 return self.bar(number).length
-            except UvirtioError:
+            except DeviceMisbehaved:
                 return None
+            except UvirtioError as error:
+                return str(error)
 
         return length
 
@@ -100,14 +102,9 @@ def describe_place(place: Place) -> Description:
     identity, problems = _identify(place, bars)
     capabilities, wrong = walk(place.config, bar_length)
     problems += wrong + _overlaps(capabilities)
+    problems += [complaint for capability in capabilities for complaint in capability.complaints]
     notes: list[str] = []
     command = place.config.u16[Header.COMMAND // 2]
-    entries = tuple(_capability(capability) for capability in capabilities)
-    problems += [
-        f"capability at {entry.at:#x} ({entry.structure or entry.name}): {problem}"
-        for entry in entries
-        for problem in entry.problems
-    ]
     spec = device_spec(identity.type)
     description = Description(
         locator=place.locator,
@@ -127,8 +124,8 @@ def describe_place(place: Place) -> Description:
         interface=_interface(identity, capabilities, place.locator),
         suspend_known=False,
         interrupt=_interrupt(capabilities, identity.interrupt_pin, command),
-        bars=tuple(Bar(bar.number, bar.kind, bar.address, bar_length(bar.number)) for bar in bars),
-        capabilities=entries,
+        bars=tuple(Bar(bar.number, bar.kind, bar.address, _size(bar_length(bar.number))) for bar in bars),
+        capabilities=tuple(_capability(capability) for capability in capabilities),
         pci_raw=(_raw(place.config, capabilities) if place.raw is None else place.raw).hex(),
     )
     if place.registers:
@@ -149,6 +146,10 @@ def _identify(place: Place, bars: list[PciBar]) -> tuple[Identity, list[str]]:
     identity, problems = with_kernel(now, kernel.identity)
     placed = {bar.number: bar.address for bar in kernel.bars if not bar.io}
     return identity, [*problems, *in_ids(identity), *in_bars(bars, placed)]
+
+
+def _size(length: int | str | None) -> int | None:
+    return length if isinstance(length, int) else None
 
 
 def _interface(identity: Identity, capabilities: list[Capability], locator: str) -> str:
@@ -283,7 +284,8 @@ def _modern(
     if device is None:
         if spec.fields and registers.status != GONE:
             problems.append(
-                f"there is no usable DEVICE structure, but a {description.type_name} device has configuration fields"
+                f"a {description.type_name} device has configuration fields, but there is "
+                f"{why_unusable(capabilities, StructureType.DEVICE)}"
             )
         return description
     if registers.status == GONE:
@@ -365,9 +367,7 @@ def _queue(
     first_admin, admins = registers.admin_index, registers.admin_count
     if admins and first_admin <= queue.index < first_admin + admins:
         name, owed = f"adminq{queue.index - first_admin}", True
-    problems = []
-    if queue.size > MAX_SIZE:
-        problems.append(f"size {queue.size:#x} is not possible, {MAX_SIZE} is the largest (2.7)")
+    wrong = impossible_size(queue.size)
     state = rings.get(queue.index)
     ring = None if state is None else ring_of(state)
     return QueueRow(
@@ -385,7 +385,7 @@ def _queue(
         queue.device,
         owed,
         ring,
-        tuple(problems),
+        (wrong,) if wrong else (),
     )
 
 

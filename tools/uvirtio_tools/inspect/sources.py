@@ -191,9 +191,10 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     from uvirtio.pci.capabilities import walk
     from uvirtio.pci.window import window_bar
 
-    size = quiet.lengths()
+    assert quiet.kernel is not None, "a function of this machine"
+    sizes = {bar.number: bar.size for bar in quiet.kernel.bars}
     at = None
-    for capability in walk(quiet.config, size)[0]:
+    for capability in walk(quiet.config, sizes.get)[0]:
         if at is None and capability.structure is not None and capability.structure.type == StructureType.PCI_CFG:
             at = capability.at
     if at is None:
@@ -208,7 +209,7 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     )
     before = [(offset, width, quiet.config.read(offset, width)) for offset, width in fields]
     try:
-        yield lambda number: window_bar(config, window, number, size(number) or 0)
+        yield lambda number: window_bar(config, window, number, sizes.get(number, 0))
     finally:
         with suppress(CannotRun):  # a device that went away has nothing to be aimed
             for offset, width, value in before:

@@ -21,6 +21,7 @@ from ..judging.suspend_run import NO_TRAFFIC, Cycle, SuspendRun
 from ..judging.verdict import Verdict
 from ..statements import every_judgement
 from . import NORMAL, Scenario
+from .identity import impossible_queues
 from .running import introduce, perform
 from .suspend import cycle
 
@@ -119,7 +120,7 @@ def run_cycles(
     facts = device.function.facts()
     run.device = {name: value for name, value in introduce(device).items() if name not in facts} | {"facts": facts}
     run.device["interrupt"] = device.function.line.description
-    bring_up = BringUp(device, options)
+    bring_up = BringUp(device, options, remarks=run.remarks)
     _describe_workload(run, bring_up, options)
     try:
         try:
@@ -131,10 +132,11 @@ def run_cycles(
         finally:
             run.offered = device.offered
         run.dialect = dialect
+        run.remarks += impossible_queues(device)
         stage = Stage.of(bring_up, dialect)
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
-        run.remarks += [*bring_up.remarks, *negotiated.remarks]
+        run.remarks += negotiated.remarks
         cycles = Cycles(stage)
         cycles.prove()
     except DeviceError as error:
@@ -187,7 +189,7 @@ def _not_offered(run: SuspendRun, bring_up: BringUp, why: str) -> None:
     try:
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
-        run.remarks += [*bring_up.remarks, *negotiated.remarks]
+        run.remarks += negotiated.remarks
         if bring_up.workload is None:
             return
         run.proves = bring_up.workload.proves()

@@ -362,7 +362,8 @@ def _registers(
 def _queue(
     number: int, registers: Registers, queue: QueueRegisters, negotiated: Features, rings: Mapping[int, QueueState]
 ) -> QueueRow:
-    purpose = queue_name(number, queue.index, registers.num_queues, negotiated)
+    offered = None if registers.offered is None else Features(registers.offered)
+    purpose = queue_name(number, queue.index, registers.num_queues, negotiated, offered)
     name, owed = (purpose.name, purpose.answered) if purpose else (None, None)
     first_admin, admins = registers.admin_index, registers.admin_count
     if admins and first_admin <= queue.index < first_admin + admins:

@@ -289,3 +289,11 @@ class WritesAfterReset(Behaviour):
 def test_a_device_that_writes_into_its_old_ring_after_a_reset_is_found_with_either_format(ring: str) -> None:
     run = judge(f"emulated:rng{ring}", behaviour=WritesAfterReset, only="V15")
     assert words(run) == {"V15": "FAIL"}
+
+
+@pytest.mark.parametrize("mtu", [68, 65521, 65522, 65535])
+@pytest.mark.parametrize("ring", ["", "&features=-RING_PACKED"])
+def test_every_mtu_that_is_allowed_gets_a_verdict(mtu: int, ring: str) -> None:
+    run = suspend(Behaviour, f"emulated:net?mtu={mtu}{ring}", cycles=3)
+    assert (run.verdict.value, run.status) == ("PASS", 0)
+    assert words(judge(f"emulated:net?mtu={mtu}{ring}", only="V4,V16")) == {"V4": "PASS", "V16": "PASS"}

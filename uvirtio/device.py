@@ -29,11 +29,13 @@ from .errors import (
 )
 from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
 from .pci.capabilities import walk
+from .pci.contradictions import in_ids
 from .pci.header import read_identity
 from .queue import Queue
 from .queue.make import make_queue
 from .spec.features import Feature, Features
 from .spec.status import GONE, Status, describe
+from .spec.virtqueues import impossible_size
 from .status import DONE, Phase, StatusByte, status_table
 from .transport import Transport
 from .transport.choose import choose_transport
@@ -67,7 +69,7 @@ class Device:
         #: Where drivers get memory: between guard zones where somebody watches.
         self.dma: DmaMemory = function.dma if recorder is None else GuardedMemory(function.dma)
         self.identity = read_identity(function.config, locator)
-        self.capabilities, self.list_problems = walk(function.config, self._bar_length)
+        self.capabilities, self._list_problems = walk(function.config, self._bar_length)
         self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
         self.deviations = Deviations(recorder)
         self.status = StatusByte(self.transport, function.config, clock, locator, self.deviations)
@@ -79,11 +81,19 @@ class Device:
         self.offered = Features()
         self.negotiated: Negotiated | None = None
 
-    def _bar_length(self, number: int) -> int | None:
+    def _bar_length(self, number: int) -> int | str | None:
         try:
             return self.function.bar(number).length
-        except (DeviceMisbehaved, CannotRun):
+        except DeviceMisbehaved:
             return None
+        except CannotRun as error:
+            return str(error)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with what the device says of itself in configuration space, in sentences."""
+        complaints = [complaint for capability in self.capabilities for complaint in capability.complaints]
+        return [*in_ids(self.identity), *self._list_problems, *complaints]
 
     @property
     def timeout(self) -> float:
@@ -161,7 +171,7 @@ class Device:
                 raise UsageError(f"feature {', '.join(map(str, clash))} cannot be left out: it is needed for this")
             everything = everything - without
         try:
-            negotiated = choose(self.offered, everything, needed, dependencies)
+            negotiated = choose(self.offered, everything, needed, dependencies, beyond=self.transport.beyond)
             self._check_platform(negotiated.accepted)
             self.transport.set_driver_features(negotiated.accepted)
             if self.transport.kind == "modern":
@@ -207,6 +217,8 @@ class Device:
         assert self.negotiated is not None, "queues are set up after negotiation"
         accepted = self.negotiated.accepted
         maximum = self.transport.queue_maximum(index)
+        if wrong := impossible_size(maximum):
+            raise DeviceMisbehaved(f"{self.function.locator}: queue {index} has {wrong}")
         if maximum == 0:
             raise DeviceMisbehaved(
                 f"{self.function.locator}: queue {index} is not available; the device has {self.transport.queue_count()} queues"

@@ -38,15 +38,23 @@ def choose(
     wanted: Features,
     required: Features,
     dependencies: dict[int, tuple[int, ...]] | None = None,
+    *,
+    beyond: Features | None = None,
 ) -> Negotiated:
     """The subset of ``wanted`` to accept: only what is offered and what has its dependencies (2.2.1).
 
-    ``dependencies`` are those of the device type, beside the device-independent ones. Raises
-    :class:`NegotiationFailed` when a ``required`` feature cannot be accepted.
+    ``dependencies`` are those of the device type, beside the device-independent ones. What is ``beyond`` has its registers
+    beyond the end of their structure. Raises :class:`NegotiationFailed` when a ``required`` feature cannot be accepted.
     """
     requirements = COMMON_DEPENDENCIES | (dependencies or {})
     accepted = offered & wanted
     remarks: list[str] = []
+    if beyond is not None:
+        for bit in accepted & beyond:
+            remarks.append(
+                f"feature {bit} is left out: its register lies beyond the end of the COMMON structure (4.1.4.3)"
+            )
+        accepted = accepted - beyond
     changed = True
     while changed:
         changed = False

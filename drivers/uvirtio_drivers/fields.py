@@ -35,11 +35,12 @@ class Fields:
             needed = " or ".join(describe_feature(self._type, bit).name for bit in field.features)
             raise NotOffered(f"the configuration field {name} exists only with {needed}, which was not negotiated")
         field = self._by_name[name]
-        length = self._device.transport.config_length
-        if field.offset + field.size > length:
+        transport = self._device.transport
+        if field.offset + field.size > transport.config_length:
+            there = transport.config_missing or f"the device configuration has only {transport.config_length}"
             raise DeviceMisbehaved(
                 f"{self._device.function.locator}: the field {name} takes bytes {field.offset} to "
-                f"{field.offset + field.size - 1} of the device configuration, which has only {length}"
+                f"{field.offset + field.size - 1} of the device configuration, but {there}"
             )
         return field
 

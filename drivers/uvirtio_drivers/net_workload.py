@@ -18,8 +18,8 @@ __all__ = ["NetWorkload"]
 
 #: EtherType for experiments on a local network (IEEE 802): no protocol of anybody's.
 _ETHERTYPE = b"\x88\xb5"
-#: Behind the Ethernet header: a magic, which run, frame number, payload length; random bytes and a CRC-32 follow.
-_HEAD = Struct("<8sIQH")
+#: Behind the Ethernet header: a magic, which run, frame number, length of the frame; random bytes and a CRC-32 follow.
+_HEAD = Struct("<8sIQI")
 _MAGIC = b"uvirtnet"
 _CHECK = 4
 _SHORTEST = 60

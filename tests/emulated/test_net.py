@@ -335,6 +335,18 @@ def test_a_datagram_peer_sees_frames_and_sends_some(tmp_path: Path) -> None:
         assert not (tmp_path / "dev").exists()
 
 
+@pytest.mark.parametrize("size", [65536, 65549])
+def test_a_datagram_peer_cuts_nothing_off_the_longest_frames(size: int, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as peer:
+        peer.bind(str(tmp_path / "peer"))
+        raw, receive, _, _ = ready(f"peer=dgram:{tmp_path}/dev,{tmp_path}/peer&mtu=65535")
+        frame = b"c" * (size - 1) + b"d"
+        peer.sendto(frame, str(tmp_path / "dev"))
+        memory = receive_into(raw, receive, 12 + size)
+        assert bytes(memory[12 : 12 + size]) == frame
+        raw.bus.close()
+
+
 def test_a_stream_peer_has_a_length_before_each_frame(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "peer"))

@@ -177,6 +177,18 @@ def test_properties_of_the_command_line_show_in_the_configuration_and_the_queues
     assert (fields(device)["max_sectors"], fields(device)["cmd_per_lun"]) == (512, 7)
 
 
+def test_a_balloon_that_leaves_no_gap_names_each_queue_once(qemu: str) -> None:
+    hints = "free-page-reporting=on&free-page-hint=on&iothread=i0&args=" + quote("-object iothread,id=i0")
+    for words, more in (
+        ("", []),
+        ("free-page-reporting=on", ["reporting_vq"]),
+        (hints, ["free_page_vq", "reporting_vq"]),
+    ):
+        with open_function(f"qemu:balloon?disable-legacy=on&{words}&qemu={qemu}".replace("&&", "&")) as function:
+            device = describe_open(function)
+        assert [queue.name for queue in device.queues] == ["inflateq", "deflateq", "statsq", *more]
+
+
 def test_looking_puts_the_selectors_back(qemu: str) -> None:
     with open_function(f"qemu:net?disable-legacy=on&qemu={qemu}") as function:
         device = Device(function)

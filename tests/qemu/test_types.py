@@ -214,6 +214,15 @@ def test_a_stream_peer_sees_frames_behind_their_lengths(qemu: str, tmp_path: Pat
                 assert net.receive(PATIENCE) == sent
 
 
+@pytest.mark.parametrize("mtu", [65521, 65522, 65535])
+@pytest.mark.parametrize("words", ["", "&mrg_rxbuf=off", "&packed=on&event_idx=off"])
+def test_frames_of_the_largest_mtu_come_back_undamaged(mtu: int, words: str, qemu: str) -> None:
+    with driven(f"qemu:net?peer=echo&disable-legacy=on&host_mtu={mtu}{words}") as net:
+        assert isinstance(net, Net)
+        assert net.longest == mtu + 14
+        assert "every frame returned" in work(net, 60)
+
+
 # -- console ---------------------------------------------------------------------------------------------------
 
 

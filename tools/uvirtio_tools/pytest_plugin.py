@@ -145,8 +145,10 @@ class StatementItem(pytest.Item):
         if run.not_offered:
             pytest.skip(run.not_offered)
         if not run.results:
+            if run.stopped:
+                raise CheckFailed(run.stopped)
             dialect = run.dialect.name if run.dialect else "unknown"
-            pytest.skip(run.stopped or f"{self.name} is not a statement about the {dialect} dialect")
+            pytest.skip(f"{self.name} is not a statement about the {dialect} dialect")
         result = run.results[0]
         finding = result.finding
         report = "\n".join(

@@ -13,7 +13,7 @@ from ..errors import CannotRun, LocatorError
 
 __all__ = ["DatagramPeer", "EchoPeer", "Peer", "Responder", "SinkPeer", "StreamPeer", "make_peer"]
 
-_LONGEST = 1 << 16
+_LONGEST = 1 << 17
 
 
 class Peer(Protocol):

@@ -15,7 +15,10 @@ from ..errors import NotVirtio
 from ..spec.pci import CapabilityId, Header, MsixControl, PciStatus, StructureCap, StructureType
 from ..spec.registers import COMMON
 
-__all__ = ["Capability", "Structure", "first_usable", "msix_offset", "walk"]
+__all__ = ["BarLength", "Capability", "Structure", "first_usable", "msix_offset", "walk", "why_unusable"]
+
+#: The size of a BAR in bytes by its number; None where there is none, and a sentence where it cannot be reached.
+BarLength = Callable[[int], int | str | None]
 
 #: What a structure must at least hold, in bytes. Common configuration before virtio 1.2 ends at queue_device.
 _MINIMUM = {
@@ -59,6 +62,12 @@ class Capability:
     structure: Structure | None = None
     problems: tuple[str, ...] = field(default_factory=tuple)
 
+    @property
+    def complaints(self) -> list[str]:
+        """The problems as sentences that say which capability they are of; only virtio structures have any."""
+        name = self.structure.type_name if self.structure is not None else f"id {self.id:#04x}"
+        return [f"capability at {self.at:#x} ({name}): {problem}" for problem in self.problems]
+
 
 def _bytes(config: Region, start: int, length: int) -> bytes:
     first, last = start & ~3, (start + length + 3) & ~3
@@ -83,7 +92,7 @@ def _structure(raw: bytes) -> Structure:
     return Structure(kind, raw[StructureCap.BAR], raw[StructureCap.ID], offset, length, multiplier)
 
 
-def _problems(raw: bytes, structure: Structure, bar_length: Callable[[int], int | None]) -> list[str]:
+def _problems(raw: bytes, structure: Structure, bar_length: BarLength) -> list[str]:
     found: list[str] = []
     kind = structure.type
     needs = StructureCap.SIZE
@@ -108,6 +117,8 @@ def _problems(raw: bytes, structure: Structure, bar_length: Callable[[int], int 
     size = bar_length(structure.bar)
     if size is None:
         found.append(f"BAR {structure.bar} is not there")
+    elif isinstance(size, str):
+        found.append(f"BAR {structure.bar} cannot be reached: {size}")
     elif structure.offset + structure.length > size:
         found.append(
             f"offset {structure.offset:#x} + length {structure.length:#x} is beyond BAR {structure.bar} of {size:#x} bytes"
@@ -121,11 +132,10 @@ def _problems(raw: bytes, structure: Structure, bar_length: Callable[[int], int 
     return found
 
 
-def walk(config: Region, bar_length: Callable[[int], int | None]) -> tuple[list[Capability], list[str]]:
+def walk(config: Region, bar_length: BarLength) -> tuple[list[Capability], list[str]]:
     """All capabilities in list order, and what is wrong with the list itself.
 
-    ``bar_length(number)`` gives a BAR's size in bytes, None where there is none. Ends after as many capabilities as
-    fit into configuration space, whatever the pointers say.
+    Ends after as many capabilities as fit into configuration space, whatever the pointers say.
     """
     found: list[Capability] = []
     problems: list[str] = []
@@ -171,18 +181,27 @@ def first_usable(
     capabilities: list[Capability], kind: StructureType, name: str, *, required: bool = True
 ) -> Structure | None:
     """The first structure of a type without problems. Raises :class:`NotVirtio` when a required one is missing."""
-    wrong: list[str] = []
-    for capability in capabilities:
-        if capability.structure is not None and capability.structure.type == kind:
-            if not capability.problems:
-                return capability.structure
-            wrong.append(f"the one at {capability.at:#x}: {', '.join(capability.problems)}")
+    for capability in _of_type(capabilities, kind):
+        if not capability.problems:
+            return capability.structure
     if required:
-        seen = "; ".join(wrong) or "none of this type is in the capability list"
         raise NotVirtio(
-            f"{name}: no usable {kind.name} structure ({seen}); the modern interface needs one (virtio 1.4, 4.1.4)"
+            f"{name}: {why_unusable(capabilities, kind)}; the modern interface needs one (virtio 1.4, 4.1.4)"
         )
     return None
+
+
+def why_unusable(capabilities: list[Capability], kind: StructureType) -> str:
+    """Why :func:`first_usable` finds no structure of this type, in words."""
+    wrong = [
+        f"the one at {capability.at:#x}: {', '.join(capability.problems)}"
+        for capability in _of_type(capabilities, kind)
+    ]
+    return f"no usable {kind.name} structure ({'; '.join(wrong) or 'none of this type is in the capability list'})"
+
+
+def _of_type(capabilities: list[Capability], kind: StructureType) -> list[Capability]:
+    return [entry for entry in capabilities if entry.structure is not None and entry.structure.type == kind]
 
 
 def msix_offset(capabilities: list[Capability]) -> int | None:

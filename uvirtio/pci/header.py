@@ -9,7 +9,7 @@ from ..errors import DeviceGone, NotVirtio
 from ..spec.ids import device_type, is_transitional_id, is_virtio, type_name
 from ..spec.pci import BarFlag, Header
 
-__all__ = ["Bar", "Identity", "read_bars", "read_identity"]
+__all__ = ["Bar", "Identity", "decode_identity", "read_bars", "read_identity"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Identity:
 
     @property
     def type(self) -> int:
-        """The virtio device id, e.g. 4 for an entropy source."""
+        """The virtio device id, e.g. 4 for an entropy source; see :mod:`.contradictions` for which of the ids says it."""
         return device_type(self.device, self.subsystem)
 
     @property
@@ -63,14 +63,14 @@ class Bar:
         return f"memory {'64' if self.wide else '32'}-bit{' prefetchable' if self.prefetchable else ''}"
 
 
-def read_identity(config: Region, name: str) -> Identity:
-    """Read a function's identity. Raises :class:`DeviceGone` or :class:`NotVirtio`; ``name`` is for the message."""
+def decode_identity(config: Region, name: str) -> Identity:
+    """What configuration space says, virtio or not. Raises :class:`DeviceGone`; ``name`` is for the message."""
     ids = config.u32[0]
     if ids == 0xFFFF_FFFF:
         raise DeviceGone(f"{name}: configuration space reads all-ones; there is no function here any more")
     revision_class = config.u32[Header.CLASS // 4]
     subsystem = config.u32[Header.SUBSYSTEM_VENDOR // 4]
-    identity = Identity(
+    return Identity(
         vendor=ids & 0xFFFF,
         device=ids >> 16,
         revision=revision_class & 0xFF,
@@ -79,7 +79,12 @@ def read_identity(config: Region, name: str) -> Identity:
         subsystem=subsystem >> 16,
         interrupt_pin=config.u8[Header.INTERRUPT_PIN],
     )
-    if not is_virtio(identity.vendor, identity.device):
+
+
+def read_identity(config: Region, name: str) -> Identity:
+    """Read a virtio function's identity. Raises :class:`DeviceGone` or :class:`NotVirtio`; ``name`` is for the message."""
+    identity = decode_identity(config, name)
+    if not identity.is_virtio:
         raise NotVirtio(
             f"{name} is {identity.vendor:04x}:{identity.device:04x}, not a virtio device "
             "(1af4:1000-107f); `uvirtio list` shows those that are"

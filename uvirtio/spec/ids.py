@@ -14,6 +14,7 @@ __all__ = [
     "DeviceType",
     "device_type",
     "is_transitional_id",
+    "is_type",
     "is_virtio",
     "type_name",
 ]
@@ -78,7 +79,7 @@ class DeviceType(IntEnum):
     USB = 49
 
 
-#: Transitional PCI device ids (4.1.2.1) and the types behind them.
+#: Transitional PCI device ids (4.1.2.1) and the types that they are for.
 TRANSITIONAL: dict[int, DeviceType] = {
     0x1000: DeviceType.NET,
     0x1001: DeviceType.BLK,
@@ -102,16 +103,28 @@ def is_virtio(vendor: int, device: int) -> bool:
 
 
 def device_type(device: int, subsystem: int = 0) -> int:
-    """The virtio device id behind a PCI device id; for other transitional ids it is the subsystem id (4.1.2.3)."""
+    """The virtio device id of a PCI function. A modern PCI device id says it (4.1.2).
+
+    Of a transitional device it is the subsystem id (4.1.2.3), which is what drivers go by; where that is no type, the
+    PCI device id's row in the table of 4.1.2.1 has to do.
+    """
     if device >= MODERN_BASE:
         return device - MODERN_BASE
-    return TRANSITIONAL.get(device, subsystem)
+    return subsystem if is_type(subsystem) else TRANSITIONAL.get(device, subsystem)
+
+
+def is_type(number: int) -> bool:
+    """Whether a number is a device type, of the specification (chapter 5) or of a plug-in."""
+    return _name(number) is not None
 
 
 def type_name(number: int) -> str:
     """The short name of a device type: ``rng``, ``blk``; ``type-63`` where neither the specification nor a plug-in has one."""
+    return _name(number) or f"type-{number}"
+
+
+def _name(number: int) -> str | None:
     try:
         return DeviceType(number).name.lower().replace("p9", "9p")
     except ValueError:
-        pass
-    return next((name for name, spec in plugins(TYPES_GROUP).items() if spec.number == number), f"type-{number}")
+        return next((name for name, spec in plugins(TYPES_GROUP).items() if spec.number == number), None)

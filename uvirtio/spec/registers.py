@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["COMMON", "ISR", "LEGACY", "LEGACY_CONFIG", "LEGACY_MSIX", "IsrBit", "Register", "RegisterMap"]
+from .features import Feature
+
+__all__ = [
+    "COMMON",
+    "COMMON_WITH",
+    "ISR",
+    "LEGACY",
+    "LEGACY_CONFIG",
+    "LEGACY_MSIX",
+    "IsrBit",
+    "Register",
+    "RegisterMap",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,13 @@ COMMON = RegisterMap(
     Register("admin_queue_index", 0x3C, 2, _RO),
     Register("admin_queue_num", 0x3E, 2, _RO),
 )
+
+#: Feature -> the last register of the common configuration that is there for it, which older structures are too short for.
+COMMON_WITH: dict[Feature, str] = {
+    Feature.NOTIF_CONFIG_DATA: "queue_notif_config_data",
+    Feature.RING_RESET: "queue_reset",
+    Feature.ADMIN_VQ: "admin_queue_num",
+}
 
 #: ISR status (4.1.4.5): one byte, cleared by reading it.
 ISR = RegisterMap("isr", Register("isr_status", 0x00, 1, _RO))

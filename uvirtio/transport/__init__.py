@@ -41,8 +41,11 @@ class Transport(Protocol):
     #: The status byte for the bounded wait: ``status_view[status_index]``.
     status_view: View
     status_index: int
-    #: Bytes of device-specific configuration.
+    #: Bytes of device-specific configuration, and why there are none where there are none.
     config_length: int
+    config_missing: str
+    #: Features whose registers lie beyond the end of their structure: they cannot be used, whatever is offered.
+    beyond: Features
 
     def take_isr(self) -> View:
         """ISR status: one 8-bit element. Reading clears it, so it is given to one owner alone: :class:`DriverMisuse` later."""
@@ -75,7 +78,7 @@ class Transport(Protocol):
         """Number of virtqueues."""
 
     def queue_maximum(self, index: int) -> int:
-        """Largest size of a queue in descriptors, 0 where it is not available."""
+        """Largest size of a queue in descriptors, 0 where it is not available; as it reads, whether that is possible or not."""
 
     def queue_enabled(self, index: int) -> bool:
         """Whether the device has the queue enabled."""

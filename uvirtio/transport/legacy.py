@@ -17,7 +17,6 @@ from ..spec.features import Features
 from ..spec.pci import MsixControl
 from ..spec.registers import ISR, LEGACY, LEGACY_CONFIG
 from ..spec.split import LEGACY_ALIGN
-from ..spec.virtqueues import MAX_SIZE
 from . import Notifier, OneOwner
 
 __all__ = ["LegacyTransport"]
@@ -42,6 +41,7 @@ class LegacyTransport:
 
     kind = "legacy"
     status_index = _STATUS
+    beyond = Features()
 
     def __init__(self, function: Function, capabilities: list[Capability], recorder: Recorder | None = None) -> None:
         try:
@@ -66,6 +66,7 @@ class LegacyTransport:
         self._isr = OneOwner(one.u8)
         self.status_view: View = self._header.u8
         self.config_length = config.length
+        self.config_missing = "" if config.length else f"BAR 0 ends with the legacy header, at {start:#x} (4.1.4.10)"
 
     @staticmethod
     def _msix_enabled(function: Function, capabilities: list[Capability]) -> bool:
@@ -111,8 +112,11 @@ class LegacyTransport:
         return 0
 
     def queue_count(self) -> int:
-        """Queues from 0 up to the first that is not available: nothing says how many there are."""
-        return next((index for index in range(0x10000) if not self.queue_maximum(index)), 0x10000)
+        """Queues from 0 up to the first that is not available: nothing says how many there are.
+
+        All-ones is no size: some devices read so behind their last queue.
+        """
+        return next((index for index in range(0x10000) if not 0 < self.queue_maximum(index) < 0xFFFF), 0x10000)
 
     def _select(self, index: int) -> None:
         self._header.u16[_QUEUE_SELECT] = index
@@ -120,12 +124,7 @@ class LegacyTransport:
     def queue_maximum(self, index: int) -> int:
         """``queue_size``: the size that the queue has, no other is possible. 0: not available."""
         self._select(index)
-        size = self._header.u16[_QUEUE_SIZE]
-        if size > MAX_SIZE:
-            raise DeviceMisbehaved(
-                f"queue {index} has size {size:#x}; at most {MAX_SIZE} is possible (virtio 1.4, 2.7)"
-            )
-        return size
+        return self._header.u16[_QUEUE_SIZE]
 
     def queue_enabled(self, index: int) -> bool:
         """Whether the queue has an address."""

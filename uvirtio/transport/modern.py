@@ -8,11 +8,10 @@ from ..access.trace import Recorder
 from ..access.view import Region, View
 from ..bus import Function
 from ..errors import DeviceMisbehaved
-from ..pci.capabilities import Capability, Structure, first_usable
+from ..pci.capabilities import Capability, Structure, first_usable, why_unusable
 from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
-from ..spec.registers import COMMON, ISR, RegisterMap
-from ..spec.virtqueues import MAX_SIZE
+from ..spec.registers import COMMON, COMMON_WITH, ISR, RegisterMap
 from . import Notifier, OneOwner
 
 __all__ = ["ModernTransport"]
@@ -57,12 +56,15 @@ class ModernTransport:
 
         common = required(StructureType.COMMON)
         self._common = self._open(common, "common", COMMON)
+        ends = {bit: COMMON[name].offset + COMMON[name].width for bit, name in COMMON_WITH.items()}
+        self.beyond = Features.of(*(bit for bit, end in ends.items() if end > common.length))
         self._notify_structure = required(StructureType.NOTIFY)
         self._notify = self._open(self._notify_structure, "notify", None)
         self._isr = OneOwner(self._open(required(StructureType.ISR), "isr", ISR).u8)
         device = first_usable(capabilities, StructureType.DEVICE, function.locator, required=False)
         self._config = self._open(device, "config", None) if device else None
         self.config_length = self._config.length if self._config else 0
+        self.config_missing = "" if self._config else why_unusable(capabilities, StructureType.DEVICE)
         self.status_view: View = self._common.u8
 
     def _open(self, structure: Structure, space: str, registers: RegisterMap | None) -> Region:
@@ -133,12 +135,7 @@ class ModernTransport:
     def queue_maximum(self, index: int) -> int:
         """``queue_size`` of a queue: after reset its maximum, later the size in use. 0: not available."""
         self._select(index)
-        size = self._common.u16[_QUEUE_SIZE]
-        if size > MAX_SIZE:
-            raise DeviceMisbehaved(
-                f"queue {index} has size {size:#x}; at most {MAX_SIZE} is possible (virtio 1.4, 2.7)"
-            )
-        return size
+        return self._common.u16[_QUEUE_SIZE]
 
     def queue_enabled(self, index: int) -> bool:
         """Read ``queue_enable`` of a queue."""
@@ -209,9 +206,8 @@ class ModernTransport:
 
     def _config_region(self, offset: int, width: int) -> Region:
         if self._config is None or offset < 0 or offset + width > self._config.length:
-            raise DeviceMisbehaved(
-                f"configuration bytes {offset:#x}-{offset + width:#x} were asked for, but the device has {self.config_length:#x}"
-            )
+            there = self.config_missing or f"the device has {self.config_length:#x}"
+            raise DeviceMisbehaved(f"configuration bytes {offset:#x}-{offset + width:#x} were asked for, but {there}")
         return self._config
 
     def read_config(self, offset: int, width: int) -> int:

@@ -52,6 +52,18 @@ def test_each_statement_is_a_test_of_its_own_and_fails_skips_or_passes(tmp_path:
     assert "CheckWarning: V10 WARN" in done.stdout
 
 
+def test_a_device_that_cannot_be_judged_at_all_fails_instead_of_being_skipped(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from uvirtio.emulated.behaviour import Behaviour\n"
+        "def ignored(self): self.device.status = 0x0f\n"
+        "Behaviour.reset_written = ignored\n"
+    )
+    done = run_pytest(tmp_path, "--uvirtio-device", "emulated:rng", "--uvirtio-only", "V8")
+    assert done.returncode == 1, done.stdout
+    assert "1 failed" in done.stdout
+    assert "the device does not reset" in done.stdout
+
+
 def test_strict_makes_the_warning_a_failure(tmp_path: Path) -> None:
     done = run_pytest(tmp_path, "--uvirtio-device", "emulated:rng?fault=V12", "--uvirtio-strict", "-k", "V12")
     assert done.returncode == 1

@@ -20,6 +20,7 @@ LOCATORS = {
     "net, three pairs": "emulated:net?queues=3&",
     "net, no peer": "emulated:net?peer=sink&",
     "net, large frames": "emulated:net?mtu=9000&",
+    "net, the largest frames": "emulated:net?mtu=65535&",
     "console": "emulated:console?ports=3&",
     "console, no peer": "emulated:console?peer=sink&",
     "balloon": "emulated:balloon?pages=7&",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from uvirtio.access.clock import SimulatedClock
 from uvirtio.access.view import Region
@@ -23,6 +25,7 @@ from uvirtio_tools.inspect.build import Place, describe_place
 from uvirtio_tools.inspect.configuration import decode_fields, read_configuration
 from uvirtio_tools.inspect.findings import feature_rows, offered_dialects
 from uvirtio_tools.inspect.model import Description
+from uvirtio_tools.inspect.render import capabilities_table
 from uvirtio_tools.inspect.sources import describe_locator, describe_open
 
 
@@ -329,6 +332,23 @@ def test_shared_memory_and_vendor_capabilities_are_decoded() -> None:
     assert "BAR 2 is not there" in shared.problems
     vendor = next(entry for entry in device.capabilities if entry.structure == "VENDOR")
     assert (vendor.vendor, vendor.raw) == (0x1234, "0900080934120506")
+
+
+@pytest.mark.parametrize("number", [0, 1, 7])
+def test_a_shared_memory_region_is_shown_with_its_id_and_no_other_structure_with_a_0(number: int) -> None:
+    def add(image: bytearray) -> None:
+        last = image[0x34]
+        while image[last + 1]:
+            last = image[last + 1]
+        image[last + 1] = 0xA0
+        image[0xA0:0xB8] = bytes([9, 0, 24, 8, 4, number]) + bytes(6) + (0x1000).to_bytes(4, "little") + bytes(8)
+
+    screen = Console(file=StringIO(), width=120)
+    screen.print(capabilities_table(_twisted(add)))
+    assert isinstance(screen.file, StringIO)
+    rows = {row.split()[2]: row for row in screen.file.getvalue().splitlines() if "VirtIO: " in row}
+    assert f"id {number}" in rows["SHARED_MEMORY"]
+    assert not any("id 0" in row for name, row in rows.items() if name != "SHARED_MEMORY")
 
 
 def test_memory_decoding_that_is_off_is_told_instead_of_all_ones() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,45 @@ def test_queues_are_named_by_what_was_negotiated() -> None:
     assert names(DeviceType.BALLOON, 3) == ["inflateq", "deflateq", "-"]
     assert names(DeviceType.BALLOON, 5, 1, 3, 5)[3:] == ["free_page_vq", "reporting_vq"]
     assert names(DeviceType.BALLOON, 4, 1, 5)[2:] == ["statsq", "reporting_vq"]
+
+
+@pytest.mark.parametrize(
+    ("total", "features", "names"),
+    [
+        # Numbered as the text says: queues 2 and 3 are not there, or of no use.
+        (5, (1, 5), ["inflateq", "deflateq", "statsq", "-", "reporting_vq"]),
+        (5, (5,), ["inflateq", "deflateq", "-", "-", "reporting_vq"]),
+        (4, (3,), ["inflateq", "deflateq", "-", "free_page_vq"]),
+        # Numbered without gaps, as QEMU does it.
+        (4, (3, 5), ["inflateq", "deflateq", "free_page_vq", "reporting_vq"]),
+        (3, (5,), ["inflateq", "deflateq", "reporting_vq"]),
+        (3, (3,), ["inflateq", "deflateq", "free_page_vq"]),
+    ],
+)
+def test_a_balloon_numbers_its_queues_in_one_way_or_the_other(
+    total: int, features: tuple[int, ...], names: list[str]
+) -> None:
+    found = [queue_name(DeviceType.BALLOON, index, total, Features.of(*features)) for index in range(total)]
+    assert [queue.name if queue else "-" for queue in found] == names
+
+
+def test_queues_are_numbered_by_what_is_offered_and_named_by_what_was_accepted() -> None:
+    offered, accepted = Features.of(1, 5), Features.of(5)
+    found = [queue_name(DeviceType.BALLOON, index, 4, accepted, offered) for index in range(4)]
+    assert [queue.name if queue else "-" for queue in found] == ["inflateq", "deflateq", "-", "reporting_vq"]
+
+
+@pytest.mark.parametrize("number", TYPES)
+def test_no_queue_is_named_twice_whatever_features_are_missing(number: int) -> None:
+    bits = sorted({bit for queue in device_spec(number).queues for bit in (*queue.features, *queue.last_with)})
+    subsets = [
+        Features.of(*(bit for at, bit in enumerate(bits) if chosen >> at & 1)) for chosen in range(1 << len(bits))
+    ]
+    for offered, accepted in product(subsets, subsets):
+        for total in range(1, 9):
+            found = [queue_name(number, index, total, accepted & offered, offered) for index in range(total)]
+            names = [queue.name for queue in found if queue]
+            assert len(names) == len(set(names)), f"{names} with {total} queues, {offered} offered, {accepted} accepted"
 
 
 def test_queues_that_wait_for_events_owe_no_answer() -> None:

@@ -79,6 +79,16 @@ def test_interrupts_are_added_up_over_processors_and_vectors(tmp_path: Path) -> 
     assert interrupts_of([11], tmp_path / "missing") is None
 
 
+def test_rows_stay_in_the_order_of_their_addresses_as_numbers(machine: FakeMachine) -> None:
+    for number, address in enumerate(("10000:00:02.0", "2000:00:01.0"), 7):
+        machine.add(address, number=number)
+    every = LiveMachine(sysfs=machine)
+    every.refresh()
+    machine.remove("2000:00:01.0")
+    every.refresh()
+    assert [row.locator for row in every.rows] == [RNG, "2000:00:01.0", "10000:00:02.0"]
+
+
 def test_the_list_keeps_a_row_for_what_is_gone_until_it_is_back(machine: FakeMachine) -> None:
     machine.add("0000:00:06.0", number=4)
     every = LiveMachine(sysfs=machine)

@@ -84,6 +84,9 @@ def test_names_come_from_pci_ids_where_it_is(tmp_path: Path) -> None:
     assert device_name(0x1042, paths=(ids,)) == "Virtio block device"
     assert device_name(0x1044, paths=(tmp_path / "missing",)) == f"Virtio {device_spec(4).title}"
     assert re.match("Virtio network", device_name(0x1000, paths=()))
+    (old := tmp_path / "old.ids").write_text("1af3  Other\n1af4  Red Hat\n\t1000  Virtio network card\n")
+    assert device_name(0x1000, 1, paths=(old,)) == "Virtio network card"
+    assert device_name(0x1000, 2, paths=(old,)) == "Virtio block device", "the list knows nothing of subsystem ids"
 
 
 def test_a_device_that_another_uvirtio_drives_is_left_alone(machine: FakeMachine, tmp_path: Path) -> None:

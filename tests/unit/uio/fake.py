@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
-from uvirtio.spec.pci import Command, Header
+from uvirtio.spec.pci import BarFlag, Command, Header
 
 __all__ = ["COMMON_AT", "MSIX_AT", "RNG", "Crash", "FakeMachine"]
 
@@ -106,6 +106,13 @@ class FakeMachine(Sysfs):
 
         put(Header.VENDOR, 2, vendor)
         put(Header.DEVICE, 2, device)
+        put(Header.CLASS, 4, 0x00FF00 << 8 | 1)
+        put(Header.SUBSYSTEM_VENDOR, 2, 0x1AF4)
+        put(Header.SUBSYSTEM, 2, 0x1100)
+        for bar, (start, _, flags) in enumerate(resources):
+            kind = {_IO: BarFlag.IO, _MEM64_PREFETCH: BarFlag.TYPE_64 | BarFlag.PREFETCHABLE}.get(flags, 0)
+            if start:
+                put(Header.BAR0 + 4 * bar, 8 if flags == _MEM64_PREFETCH else 4, start | kind)
         put(Header.COMMAND, 2, Command.MEMORY | Command.IO | Command.BUS_MASTER)
         put(Header.STATUS, 2, 1 << 4)
         put(Header.INTERRUPT_PIN, 1, pin)
@@ -181,8 +188,9 @@ class FakeMachine(Sysfs):
             config = bytearray((at / "config").read_bytes())
             config[Header.VENDOR : Header.COMMAND] = b"\xff" * 4
             config[Header.COMMAND : Header.COMMAND + 2] = Command.BUS_MASTER.to_bytes(2, "little")
+            config[Header.BAR0 : Header.BAR0 + 4 * Header.BARS] = bytes(4 * Header.BARS)
             config[Header.CLASS : Header.CLASS + 4] = bytes([1, 0, 0, 2])
-            config[Header.SUBSYSTEM_VENDOR : Header.SUBSYSTEM_VENDOR + 4] = bytes([0xF4, 0x1A, 0x00, 0x11])
+            (at / "class").write_text("0x020000\n")
             (at / "config").write_bytes(config)
         return found
 

@@ -36,6 +36,16 @@ def test_functions_of_other_makers_and_other_red_hat_ids_are_left_out(machine: F
     assert [function.address for function in discover(machine)] == [RNG]
 
 
+def test_functions_come_in_the_order_of_their_numbers(machine: FakeMachine) -> None:
+    addresses = ["10000:00:02.0", "2000:00:01.0", "0000:80:00.0", "0000:00:1f.7", "0000:0a:00.0"]
+    for number, address in enumerate(addresses, 10):
+        machine.add(address, number=number)
+    assert [function.address for function in discover(machine)] == [
+        RNG, "0000:00:1f.7", "0000:0a:00.0", "0000:80:00.0", "2000:00:01.0", "10000:00:02.0",
+    ]  # fmt: skip
+    assert resolve("10000:00:02.0", machine) == "10000:00:02.0"
+
+
 def test_only_a_translating_iommu_group_counts_as_translated(machine: FakeMachine) -> None:
     group = machine.sys / "kernel/iommu_groups/5"
     group.mkdir(parents=True)

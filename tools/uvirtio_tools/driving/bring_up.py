@@ -22,17 +22,25 @@ __all__ = ["BringUp"]
 class BringUp:
     """One device, its driver and its workload, brought up as the options say: :meth:`start`, or in steps.
 
-    ``dialect`` is the one that was chosen, None before :meth:`choose` or where none is offered. ``remarks`` are for a report.
-    ``queues`` (index -> most entries, None for the library's default) takes the place of the driver's, for traffic that
-    needs no driver.
+    ``dialect`` is the one that was chosen, None before :meth:`choose` or where none is offered. ``remarks`` are for a report,
+    whose list may be handed in. ``queues`` (index -> most entries, None for the library's default) takes the place of the
+    driver's, for traffic that needs no driver.
     """
 
-    def __init__(self, device: Device, options: RunOptions, *, queues: Mapping[int, int | None] | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        options: RunOptions,
+        *,
+        queues: Mapping[int, int | None] | None = None,
+        remarks: list[str] | None = None,
+    ) -> None:
         """Find the driver. Raises :class:`UsageError` for options that its workload does not have."""
         self.device = device
         self.options = options
         self.dialect: Dialect | None = None
-        self.remarks: list[str] = []
+        self.remarks: list[str] = [] if remarks is None else remarks
+        self.remarks += device.problems
         self.driver: Driver | None = None
         self.workload: Workload | None = None
         self._queues = queues

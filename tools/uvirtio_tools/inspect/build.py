@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
-from uvirtio.errors import UvirtioError
-from uvirtio.pci.capabilities import Capability, first_usable, walk
-from uvirtio.pci.header import read_bars, read_identity
+from uvirtio.errors import DeviceMisbehaved, UvirtioError
+from uvirtio.pci.capabilities import BarLength, Capability, first_usable, walk, why_unusable
+from uvirtio.pci.contradictions import in_accepted, in_bars, in_ids, in_registers, with_kernel
+from uvirtio.pci.header import Bar as PciBar
+from uvirtio.pci.header import Identity, decode_identity, read_bars, read_identity
 from uvirtio.spec.devices import device_spec, queue_name
 from uvirtio.spec.features import Features
 from uvirtio.spec.pci import CapabilityId, Command, Header, MsixControl, StructureCap, StructureType
 from uvirtio.spec.registers import COMMON, LEGACY_CONFIG
 from uvirtio.spec.status import GONE, Status
-from uvirtio.spec.virtqueues import MAX_SIZE
+from uvirtio.spec.virtqueues import impossible_size
 from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_modern
 
 from .configuration import read_configuration
@@ -26,6 +29,7 @@ from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
 from .pciids import device_name
 
 if TYPE_CHECKING:
+    from uvirtio.bus.uio.discovery import PciFunction
     from uvirtio.queue import QueueState
 
 __all__ = ["Place", "describe_place", "ring_of"]
@@ -57,8 +61,8 @@ _IN_A_BAR = (
 class Place:
     """How a function is reached for a look. ``bar`` raises where a BAR cannot be reached.
 
-    ``registers`` False leaves the BARs alone: a kernel driver holds the device. ``sizes`` gives BAR sizes in bytes
-    where the bus knows them without touching anything; ``raw`` configuration space where it has been read.
+    ``registers`` False leaves the BARs alone: a kernel driver holds the device. ``kernel`` is what sysfs says of a function
+    of this machine; ``raw`` configuration space where it has been read.
     """
 
     locator: str
@@ -68,9 +72,25 @@ class Place:
     bar: Callable[[int], Region]
     clock: Clock
     registers: bool = True
-    sizes: Mapping[int, int] | None = None
+    kernel: PciFunction | None = None
     rings: Mapping[int, QueueState] | None = None
     raw: bytes | None = None
+
+    def lengths(self) -> BarLength:
+        """BAR sizes: the kernel's, else asked of each BAR when it is needed."""
+        if self.kernel is not None:
+            return {bar.number: bar.size for bar in self.kernel.bars}.get
+
+        @cache
+        def length(number: int) -> int | str | None:
+            try:
+                return self.bar(number).length
+            except DeviceMisbehaved:
+                return None
+            except UvirtioError as error:
+                return str(error)
+
+        return length
 
 
 def describe_place(place: Place) -> Description:
@@ -78,34 +98,14 @@ def describe_place(place: Place) -> Description:
 
     What goes wrong behind that is a sentence in ``problems``, and the rest is still told.
     """
-    identity = read_identity(place.config, place.locator)
-    spec = device_spec(identity.type)
-    lengths: dict[int, int | None] = {}
-
-    def bar_length(number: int) -> int | None:
-        if place.sizes is not None:
-            return place.sizes.get(number)
-        if number not in lengths:
-            try:
-                lengths[number] = place.bar(number).length
-            except UvirtioError:
-                lengths[number] = None
-        return lengths[number]
-
-    capabilities, problems = walk(place.config, bar_length)
-    problems += _overlaps(capabilities)
+    bar_length, bars = place.lengths(), read_bars(place.config)
+    identity, problems = _identify(place, bars)
+    capabilities, wrong = walk(place.config, bar_length)
+    problems += wrong + _overlaps(capabilities)
+    problems += [complaint for capability in capabilities for complaint in capability.complaints]
     notes: list[str] = []
-    has_common = first_usable(capabilities, StructureType.COMMON, place.locator, required=False) is not None
-    interface = "modern"
-    if identity.transitional_id:
-        interface = "transitional" if has_common else "legacy"
     command = place.config.u16[Header.COMMAND // 2]
-    entries = tuple(_capability(capability) for capability in capabilities)
-    problems += [
-        f"capability at {entry.at:#x} ({entry.structure or entry.name}): {problem}"
-        for entry in entries
-        for problem in entry.problems
-    ]
+    spec = device_spec(identity.type)
     description = Description(
         locator=place.locator,
         bus=place.bus,
@@ -121,20 +121,42 @@ def describe_place(place: Place) -> Description:
         title=spec.title,
         name=device_name(identity.device, identity.subsystem),
         section=spec.section,
-        interface=interface,
+        interface=_interface(identity, capabilities, place.locator),
         suspend_known=False,
         interrupt=_interrupt(capabilities, identity.interrupt_pin, command),
-        bars=tuple(Bar(bar.number, bar.kind, bar.address, bar_length(bar.number)) for bar in read_bars(place.config)),
-        capabilities=entries,
+        bars=tuple(Bar(bar.number, bar.kind, bar.address, _size(bar_length(bar.number))) for bar in bars),
+        capabilities=tuple(_capability(capability) for capability in capabilities),
         pci_raw=(_raw(place.config, capabilities) if place.raw is None else place.raw).hex(),
-        problems=tuple(dict.fromkeys(problems)),
     )
-    if not place.registers:
-        return description
-    description = _with_registers(description, place, capabilities, command, problems, notes)
-    problems += [f"feature {row.bit} {row.name}: {problem}" for row in description.features for problem in row.problems]
-    problems += [f"queue {row.index}: {problem}" for row in description.queues for problem in row.problems]
+    if place.registers:
+        description = _with_registers(description, place, capabilities, command, problems, notes)
+        for row in description.features:
+            problems += [f"feature {row.bit} {row.name}: {problem}" for problem in row.problems]
+        for queue in description.queues:
+            problems += [f"queue {queue.index}: {problem}" for problem in queue.problems]
     return replace(description, problems=tuple(dict.fromkeys(problems)), notes=tuple(notes))
+
+
+def _identify(place: Place, bars: list[PciBar]) -> tuple[Identity, list[str]]:
+    """Who the function is, and what its sources say against each other."""
+    if (kernel := place.kernel) is None:
+        identity = read_identity(place.config, place.locator)
+        return identity, list(in_ids(identity))
+    now = decode_identity(place.config, place.locator)
+    identity, problems = with_kernel(now, kernel.identity)
+    placed = {bar.number: bar.address for bar in kernel.bars if not bar.io}
+    return identity, [*problems, *in_ids(identity), *in_bars(bars, placed)]
+
+
+def _size(length: int | str | None) -> int | None:
+    return length if isinstance(length, int) else None
+
+
+def _interface(identity: Identity, capabilities: list[Capability], locator: str) -> str:
+    if not identity.transitional_id:
+        return "modern"
+    common = first_usable(capabilities, StructureType.COMMON, locator, required=False)
+    return "transitional" if common is not None else "legacy"
 
 
 def _raw(config: Region, capabilities: list[Capability]) -> bytes:
@@ -246,6 +268,11 @@ def _modern(
     common = place.bar(structure.bar).window(structure.offset, structure.length)
     registers = peek_modern(common)
     description = _registers(description, place, registers, problems, legacy=False)
+    if registers.status != GONE:
+        vectors = {f"queue_msix_vector of queue {queue.index}": queue.vector for queue in registers.queues}
+        vectors["config_msix_vector"] = registers.config_vector
+        table = description.interrupt.msix_vectors if description.interrupt is not None else 0
+        problems += in_registers(common.length, registers.offered or 0, vectors, table)
     notify = first_usable(capabilities, StructureType.NOTIFY, place.locator, required=False)
     if notify is not None:
         description = replace(
@@ -257,7 +284,8 @@ def _modern(
     if device is None:
         if spec.fields and registers.status != GONE:
             problems.append(
-                f"there is no usable DEVICE structure, but a {description.type_name} device has configuration fields"
+                f"a {description.type_name} device has configuration fields, but there is "
+                f"{why_unusable(capabilities, StructureType.DEVICE)}"
             )
         return description
     if registers.status == GONE:
@@ -306,9 +334,12 @@ def _registers(
     description: Description, place: Place, registers: Registers, problems: list[str], *, legacy: bool
 ) -> Description:
     problems += registers.problems
-    known = registers.offered is not None
-    rows = feature_rows(description.type, registers.offered, registers.accepted, legacy=legacy)
-    negotiated = Features((registers.accepted if registers.status & Status.FEATURES_OK else registers.offered) or 0)
+    known, accepted = registers.offered is not None, registers.accepted
+    if place.kernel is not None and (child := place.kernel.driven) is not None and child.features is not None:
+        problems += in_accepted(accepted, child.features)
+        accepted = child.features
+    rows = feature_rows(description.type, registers.offered, accepted, legacy=legacy)
+    negotiated = Features((accepted if registers.status & Status.FEATURES_OK else registers.offered) or 0)
     queues = tuple(
         _queue(description.type, registers, queue, negotiated, place.rings or {}) for queue in registers.queues
     )
@@ -317,7 +348,7 @@ def _registers(
         description,
         status=registers.status,
         offered=registers.offered,
-        accepted=registers.accepted,
+        accepted=accepted,
         features=rows,
         suspend=offered_dialects(description.type, registers.offered or 0, legacy=legacy),
         suspend_known=known,
@@ -331,14 +362,13 @@ def _registers(
 def _queue(
     number: int, registers: Registers, queue: QueueRegisters, negotiated: Features, rings: Mapping[int, QueueState]
 ) -> QueueRow:
-    purpose = queue_name(number, queue.index, registers.num_queues, negotiated)
+    offered = None if registers.offered is None else Features(registers.offered)
+    purpose = queue_name(number, queue.index, registers.num_queues, negotiated, offered)
     name, owed = (purpose.name, purpose.answered) if purpose else (None, None)
     first_admin, admins = registers.admin_index, registers.admin_count
     if admins and first_admin <= queue.index < first_admin + admins:
         name, owed = f"adminq{queue.index - first_admin}", True
-    problems = []
-    if queue.size > MAX_SIZE:
-        problems.append(f"size {queue.size:#x} is not possible, {MAX_SIZE} is the largest (2.7)")
+    wrong = impossible_size(queue.size)
     state = rings.get(queue.index)
     ring = None if state is None else ring_of(state)
     return QueueRow(
@@ -356,7 +386,7 @@ def _queue(
         queue.device,
         owed,
         ring,
-        tuple(problems),
+        (wrong,) if wrong else (),
     )
 
 

@@ -14,7 +14,7 @@ from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, parse
 from uvirtio.bus.opening import open_function
 from uvirtio.bus.uio.discovery import describe, discover, resolve
-from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs, address_order
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
 from uvirtio.programs import environment, python_module, signal_name
@@ -257,7 +257,7 @@ class LiveMachine:
             for address, (_, found) in self._known.items()
             if address not in there
         ]
-        return sorted(rows, key=lambda row: row.locator)
+        return sorted(rows, key=lambda row: address_order(row.locator))
 
     def close(self) -> None:
         """Give back what is held open."""

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from uvirtio.spec.devices import device_spec
-from uvirtio.spec.ids import VENDOR, device_type
+from uvirtio.spec.ids import TRANSITIONAL, VENDOR, device_type
 
 __all__ = ["PATHS", "device_name"]
 
@@ -34,9 +34,10 @@ def _virtio_names(paths: tuple[Path, ...]) -> dict[int, str]:
 
 
 def device_name(device: int, subsystem: int = 0, paths: tuple[Path, ...] | None = None) -> str:
-    """What a virtio function with this device id is called. ``paths``: where to look (None: :data:`PATHS`)."""
+    """What a virtio function with these ids is called. ``paths``: where to look (None: :data:`PATHS`)."""
+    kind = device_type(device, subsystem)
     known = _virtio_names(PATHS if paths is None else paths).get(device)
-    if known:
+    if known and TRANSITIONAL.get(device, kind) == kind:
         return known
-    title = device_spec(device_type(device, subsystem)).title
+    title = device_spec(kind).title
     return f"Virtio {title}" if not title.startswith("virtio") else title[0].upper() + title[1:]

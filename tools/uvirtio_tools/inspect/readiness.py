@@ -109,7 +109,7 @@ def _privilege(machine: _Machine) -> list[Fact]:
 
 
 def _devices(machine: _Machine) -> list[Fact]:
-    if not machine.sysfs.names(machine.sysfs.sys / "bus/pci/devices"):
+    if not machine.sysfs.addresses():
         return [
             Fact(
                 "devices",

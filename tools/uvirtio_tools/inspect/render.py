@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from uvirtio.spec.pci import StructureType
+
 from .columns import Columns, empty_table
 from .model import CapabilityEntry, Description, FeatureRow, Interrupt, QueueRow
 
@@ -138,7 +140,8 @@ def _capability_text(entry: CapabilityEntry) -> str:
     words = [entry.detail] if entry.detail else []
     if entry.notify_off_multiplier is not None:
         words.append(f"multiplier {entry.notify_off_multiplier}")
-    if entry.structure_id:
+    # There may be several of this type, told apart by nothing else (4.1.4.7): 0 is one of their ids.
+    if entry.structure_id or entry.structure == StructureType.SHARED_MEMORY.name:
         words.append(f"id {entry.structure_id}")
     if entry.vendor is not None:
         words.append(f"vendor {entry.vendor:04x}")

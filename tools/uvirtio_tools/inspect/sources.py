@@ -29,6 +29,7 @@ from uvirtio.errors import (
     NoSuchDevice,
     UvirtioError,
 )
+from uvirtio.pci.contradictions import in_window
 from uvirtio.spec.pci import Header, PciStatus, StructureCap, StructureType
 
 from .build import Place, describe_place
@@ -115,6 +116,8 @@ def describe_sysfs(
                 description = describe_place(place)
         except (CannotRun, DeviceMisbehaved) as error:
             notes.append(f"the registers were not read: {error}")
+    if held and description is not None:
+        description = _believed(description, quiet, sysfs)
     if description is None:
         description = describe_place(quiet)
     return _with_sysfs(description, function, notes, tuple(uses(sysfs, function, tables)) if used else ())
@@ -148,7 +151,7 @@ def _quiet_place(function: PciFunction, data: bytes, raw: bytes) -> Place:
         _unreachable,
         RealClock(),
         registers=False,
-        sizes={bar.number: bar.size for bar in function.bars},
+        kernel=function,
         raw=raw,
     )
 
@@ -188,7 +191,8 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     from uvirtio.pci.capabilities import walk
     from uvirtio.pci.window import window_bar
 
-    sizes = quiet.sizes or {}
+    assert quiet.kernel is not None, "a function of this machine"
+    sizes = {bar.number: bar.size for bar in quiet.kernel.bars}
     at = None
     for capability in walk(quiet.config, sizes.get)[0]:
         if at is None and capability.structure is not None and capability.structure.type == StructureType.PCI_CFG:
@@ -212,6 +216,20 @@ def _window(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
                 config.write(offset, width, value)
 
 
+def _believed(seen: Description, quiet: Place, sysfs: Sysfs) -> Description:
+    """What the PCI_CFG window shows, unless it contradicts the kernel: then what is known without it, and why."""
+    assert quiet.kernel is not None, "a function of this machine"
+    driven, now = quiet.kernel.driven, describe(sysfs, quiet.locator).driven
+    if seen.status is None or driven is None or now is None or driven.status is None or now.status is None:
+        return seen
+    # The kernel's driver may have written the status between one look and the other.
+    kernel = driven.status if driven.status == seen.status else now.status
+    if problems := tuple(in_window(seen.status, seen.num_queues or 0, kernel)):
+        quietly = describe_place(quiet)
+        return replace(quietly, problems=(*quietly.problems, *problems))
+    return seen
+
+
 def _with_sysfs(
     description: Description, function: PciFunction, notes: list[str], used_by: tuple[str, ...]
 ) -> Description:
@@ -225,7 +243,7 @@ def _with_sysfs(
             "kernel; it has no INTx, so uvirtio polls it"
         )
     known: dict[str, Any] = {}
-    child = next((child for child in function.virtio if child.features is not None), None)
+    child = function.driven
     if child is not None and description.source == "sysfs":
         negotiated, legacy = child.features or 0, description.interface == "legacy"
         dialects = offered_dialects(description.type, negotiated, legacy=legacy)

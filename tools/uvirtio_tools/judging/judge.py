@@ -14,7 +14,7 @@ from .observation import Kind, Observation
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
 from .verdict import Finding, Verdict, applies, skipped, weigh
 
-__all__ = ["Judge", "Judgement", "Tally"]
+__all__ = ["ALSO", "Judge", "Judgement", "Tally"]
 
 #: How a scenario may end, and what became of statements that it was for and that saw nothing in it.
 _ERRORS = ("not working", "overdue", "gone", "error")
@@ -80,7 +80,7 @@ class Judge:
                 for other, how in observation.also.items():
                     if other in self.tallies:
                         more = Observation(
-                            Kind.BROKEN, _ALSO, STATEMENTS[other].text, f"{how} (seen in {id_})", observation.evidence
+                            Kind.BROKEN, ALSO, STATEMENTS[other].text, f"{how} (seen in {id_})", observation.evidence
                         )
                         found.setdefault(other, []).append(more)
         for id_, observations in found.items():
@@ -194,7 +194,8 @@ def _reason(tally: Tally) -> _Seen | None:
     return tally.own.get(Kind.MOOT) or tally.first.get(Kind.MOOT)
 
 
-_ALSO = "broken, as was seen while another statement was looked at"
+#: The summary of an observation that was made while another statement was looked at.
+ALSO = "broken, as was seen while another statement was looked at"
 
 
 def _finding(verdict: Verdict, seen: _Seen) -> Finding:

@@ -12,7 +12,18 @@ from uvirtio.spec.statements import STATEMENTS
 from ..judging.result import SCHEMA, VERSION
 from ..judging.verdict import VERDICTS
 
-__all__ = ["Document", "check_document", "ids_of", "label", "labels", "load", "result_of", "verdict_of"]
+__all__ = [
+    "Document",
+    "check_document",
+    "cut_off",
+    "ids_of",
+    "label",
+    "labels",
+    "load",
+    "result_of",
+    "results_of",
+    "verdict_of",
+]
 
 #: A parsed ``uvirtio/check`` document (docs/schemas/check.schema.json).
 Document = dict[str, Any]
@@ -69,15 +80,35 @@ def _check_result(result: object, where: str) -> None:
         raise SnapshotError(f"{where}: remarks, deviations, accesses, evidence or seconds are damaged")
 
 
+def cut_off(document: Document) -> str:
+    """What kept the run from coming to its end; empty where it did."""
+    if document.get("stopped"):
+        return str(document["stopped"])
+    words = "interrupted; what was judged until then is reported, and the device has been reset"
+    return words if document.get("interrupted") else ""
+
+
+def results_of(document: Document) -> list[Document]:
+    """Its results, and where the run did not come to its end an entry for the run, which says why."""
+    if not (why := cut_off(document)):
+        return list(document["results"])
+    run = {
+        "id": "run", "verdict": "ERROR", "level": "", "side": "", "text": "The run comes to its end.", "section": "",
+        "summary": why, "expected": "every scenario runs", "observed": why, "remarks": [], "deviations": [],
+        "seconds": 0.0, "evidence": {}, "accesses": [],
+    }  # fmt: skip
+    return [*document["results"], run]
+
+
 def ids_of(documents: Sequence[Document]) -> list[str]:
-    """All statement ids that occur, in the catalogue's order; unknown ones of other versions last."""
-    seen = dict.fromkeys(result["id"] for document in documents for result in document["results"])
+    """All statement ids that occur, in the catalogue's order; unknown ones of other versions, and the run, last."""
+    seen = dict.fromkeys(result["id"] for document in documents for result in results_of(document))
     return [id_ for id_ in STATEMENTS if id_ in seen] + [id_ for id_ in seen if id_ not in STATEMENTS]
 
 
 def result_of(document: Document, id_: str) -> Document | None:
     """The result of one statement, None where it was not judged."""
-    return next((result for result in document["results"] if result["id"] == id_), None)
+    return next((result for result in results_of(document) if result["id"] == id_), None)
 
 
 def verdict_of(document: Document, id_: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-from .document import Document, ids_of, labels, result_of, verdict_of
+from .document import Document, cut_off, ids_of, labels, result_of, verdict_of
 
 __all__ = ["render"]
 
@@ -36,9 +36,9 @@ def _facts(document: Document) -> str:
     )
     facts["started"] = document.get("started", "")
     facts["simulated time"] = "yes" if document.get("simulated_time") else "no"
-    for name in ("stopped", "not_offered"):
-        if document.get(name):
-            facts[name.replace("_", " ")] = document[name]
+    for name, why in (("stopped", cut_off(document)), ("not offered", document.get("not_offered"))):
+        if why:
+            facts[name] = why
     rows = "".join(
         f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()
     )

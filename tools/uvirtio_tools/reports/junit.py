@@ -1,4 +1,4 @@
-"""JUnit XML in the shape that pytest writes: a suite per result, a test case per statement."""
+"""JUnit XML in the shape that pytest writes: a suite per result, a test case per statement, and one for a run that was cut off."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
 from ..judging.verdict import VERDICTS
-from .document import Document, labels
+from .document import Document, labels, results_of
 
 __all__ = ["render"]
 
@@ -46,7 +46,7 @@ def render(documents: Sequence[Document]) -> str:
     root = ET.Element("testsuites", name="uvirtio")
     for name, document in zip(labels(documents), documents, strict=True):
         suite = ET.SubElement(root, "testsuite", name=_text(name))
-        elements = [_case(suite, document, result) for result in document["results"]]
+        elements = [_case(suite, document, result) for result in results_of(document)]
         suite.set("tests", str(len(elements)))
         for attribute, element in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             suite.set(attribute, str(elements.count(element)))

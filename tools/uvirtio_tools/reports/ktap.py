@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..judging.verdict import VERDICTS
-from .document import Document, labels
+from .document import Document, labels, results_of
 
 __all__ = ["render"]
 
@@ -16,7 +16,7 @@ def _plain(text: str) -> str:
 
 
 def _lines(document: Document) -> list[str]:
-    results = document["results"]
+    results = results_of(document)
     lines = ["KTAP version 1", f"1..{len(results)}"]
     for number, result in enumerate(results, 1):
         ok, directive, element = VERDICTS[result["verdict"]]
@@ -37,6 +37,6 @@ def render(documents: Sequence[Document]) -> str:
     lines = ["KTAP version 1", f"1..{len(documents)}"]
     for number, (name, document) in enumerate(zip(labels(documents), documents, strict=True), 1):
         lines += [f"  {line}" for line in _lines(document)]
-        good = all(VERDICTS[result["verdict"]][0] for result in document["results"])
+        good = all(VERDICTS[result["verdict"]][0] for result in results_of(document))
         lines.append(f"{'ok' if good else 'not ok'} {number} {_plain(name)}")
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .document import Document, ids_of, labels, result_of, verdict_of
+from .document import Document, cut_off, ids_of, labels, result_of, verdict_of
 
 __all__ = ["render", "table"]
 
@@ -44,9 +44,9 @@ def _one(document: Document) -> str:
     )
     facts.append(("time", f"{document.get('started', '')}{', simulated' if document.get('simulated_time') else ''}"))
     parts.append(table(("", ""), facts))
-    for name in ("stopped", "not_offered"):
-        if document.get(name):
-            parts.append(f"**{cell(document[name])}**\n")
+    for why in (cut_off(document), document.get("not_offered")):
+        if why:
+            parts.append(f"**{cell(why)}**\n")
     if document["remarks"]:
         parts.append("\n".join(f"- {cell(remark)}" for remark in document["remarks"]) + "\n")
     rows = [(r["id"], r["verdict"], r["level"], r["text"], r["summary"]) for r in document["results"]]

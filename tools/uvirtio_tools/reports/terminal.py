@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .document import Document, ids_of, labels, verdict_of
+from .document import Document, cut_off, ids_of, labels, verdict_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,11 +53,9 @@ def _one(console: Console, document: Document, plain: bool) -> None:
             _drill(console, result)
     _latency(console, document)
     counts = ", ".join(f"{number} {word}" for word, number in document["counts"].items() if number)
-    for name in ("stopped", "not_offered"):
-        if document.get(name):
-            console.print(str(document[name]), markup=False, style="bold")
-    if document.get("interrupted"):
-        console.print("interrupted: what was judged until then is above; the device has been reset", style="bold")
+    for why in (cut_off(document), document.get("not_offered")):
+        if why:
+            console.print(why, markup=False, style="bold")
     from rich.text import Text
 
     console.print(Text.assemble((document["verdict"], _STYLES.get(document["verdict"], "bold")), f"  {counts}"))

@@ -13,7 +13,7 @@ from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
 from ..judging.events import Traffic
 from ..judging.history import Window
-from ..judging.judge import Judge
+from ..judging.judge import ALSO, Judge
 from ..judging.names import BEFORE, CONTROL
 from ..judging.observation import Kind, Observation
 from ..judging.stage import Stage
@@ -21,6 +21,7 @@ from ..judging.suspend_run import NO_TRAFFIC, Cycle, SuspendRun
 from ..judging.verdict import Verdict
 from ..statements import every_judgement
 from . import NORMAL, Scenario
+from .identity import impossible_queues
 from .running import introduce, perform
 from .suspend import cycle
 
@@ -92,18 +93,17 @@ class Cycles:
         """What the statements have heard in this cycle, as reasons and remarks."""
         if trouble:
             result.fail(trouble)
-        for id_, observations in self._heard.items():
-            statement = STATEMENTS[id_]
-            for observation in observations:
-                if observation.kind is not Kind.BROKEN:
-                    continue
-                text = f"{observation.summary}: {observation.observed}"
-                where = f"{id_} (virtio 1.4, {statement.section})" if id_[0] in "VS" else f"{id_} ({statement.section})"
-                verdict = self.judge.weight(id_, observation)
-                if verdict is Verdict.FAIL:
-                    result.fail(f"{where}: {text}")
-                else:
-                    result.remarks.append(f"{where}, {verdict.value}: {text}")
+        broken = [(id_, each) for id_, found in self._heard.items() for each in found if each.kind is Kind.BROKEN]
+        # The statement that saw it says best what it was.
+        for id_, observation in sorted(broken, key=lambda pair: pair[1].summary == ALSO):
+            section = STATEMENTS[id_].section
+            text = f"{observation.summary}: {observation.observed}"
+            where = f"{id_} (virtio 1.4, {section})" if id_[0] in "VS" else f"{id_} ({section})"
+            verdict = self.judge.weight(id_, observation)
+            if verdict is Verdict.FAIL:
+                result.fail(f"{where}: {text}")
+            else:
+                result.remarks.append(f"{where}, {verdict.value}: {text}")
 
     def close(self) -> None:
         """Listen no more."""
@@ -119,7 +119,7 @@ def run_cycles(
     facts = device.function.facts()
     run.device = {name: value for name, value in introduce(device).items() if name not in facts} | {"facts": facts}
     run.device["interrupt"] = device.function.line.description
-    bring_up = BringUp(device, options)
+    bring_up = BringUp(device, options, remarks=run.remarks)
     _describe_workload(run, bring_up, options)
     try:
         try:
@@ -131,10 +131,11 @@ def run_cycles(
         finally:
             run.offered = device.offered
         run.dialect = dialect
+        run.remarks += impossible_queues(device)
         stage = Stage.of(bring_up)
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
-        run.remarks += [*bring_up.remarks, *negotiated.remarks]
+        run.remarks += negotiated.remarks
         if bring_up.unmoved and bring_up.driver_class is not None:
             run.workload, run.proves = NO_TRAFFIC, f"nothing was moved: {bring_up.unmoved}"
         cycles = Cycles(stage)
@@ -189,7 +190,7 @@ def _not_offered(run: SuspendRun, bring_up: BringUp, why: str) -> None:
     try:
         negotiated = bring_up.proceed()
         run.accepted = negotiated.accepted
-        run.remarks += [*bring_up.remarks, *negotiated.remarks]
+        run.remarks += negotiated.remarks
         if bring_up.workload is None:
             return
         run.proves = bring_up.workload.proves()

@@ -9,6 +9,7 @@ from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
 from uvirtio.rules import Offer, ids
 from uvirtio.spec.devices import device_spec
+from uvirtio.spec.virtqueues import impossible_size
 
 from ..judging import names
 from ..judging.events import Portrayed
@@ -16,11 +17,22 @@ from ..judging.looks import read_configuration
 from ..judging.stage import Stage
 from . import LAST, scenario
 
-__all__ = ["bars", "offer", "portray"]
+__all__ = ["bars", "impossible_queues", "offer", "portray"]
 
 _BARS = range(0x10, 0x28, 4)
-#: Queues whose sizes are compared.
+#: Queues whose sizes are looked at.
 _QUEUES = 64
+
+
+def _sizes(device: Device) -> dict[int, int]:
+    """What the first queues say of their sizes."""
+    count = min(device.transport.queue_count(), _QUEUES)
+    return {index: device.transport.queue_maximum(index) for index in range(count)}
+
+
+def impossible_queues(device: Device) -> list[str]:
+    """Queues whose size is none, for a report: only one that the driver uses is in its way."""
+    return [f"queue {index} has {wrong}" for index, size in _sizes(device).items() if (wrong := impossible_size(size))]
 
 
 def bars(device: Device) -> str:
@@ -39,9 +51,8 @@ def portray(stage: Stage, which: str) -> None:
         config = ""  # it never holds still: there is nothing to compare
     device.reset()
     lasting = {"identity": str(identity), "offered features": str(offered), "BARs": bars(device)}
-    lasting["number of queues"] = str(count := device.transport.queue_count())
-    for index in range(min(count, _QUEUES)):
-        lasting[f"largest size of queue {index}"] = str(device.transport.queue_maximum(index))
+    lasting["number of queues"] = str(device.transport.queue_count())
+    lasting |= {f"largest size of queue {index}": str(size) for index, size in _sizes(device).items()}
     stage.history.add(Portrayed(stage.history.now(), which, lasting, config))
 
 

@@ -20,7 +20,7 @@ from ..judging.stage import Stage
 from ..judging.verdict import applies
 from ..statements import every_judgement, select
 from . import LAST, Scenario, scenarios_for
-from .identity import portray
+from .identity import impossible_queues, portray
 
 __all__ = ["introduce", "perform", "run_checks"]
 
@@ -57,19 +57,18 @@ def run_checks(
     """
     ids = select(run.only)
     run.locator, run.simulated, run.device = device.function.locator, device.clock.simulated, introduce(device)
-    bring_up = BringUp(device, options)
+    bring_up = BringUp(device, options, remarks=run.remarks)
     if bring_up.driver_class is None:
-        run.remarks += [
-            remark.replace("only the status can be judged", "little can be judged") for remark in bring_up.remarks
+        run.remarks[:] = [
+            remark.replace("only the status can be judged", "little can be judged") for remark in run.remarks
         ]
-        bring_up.remarks.clear()
     try:
         run.not_offered = bring_up.choose_if_offered()
     except DeviceError as error:
         run.offered, run.stopped = device.offered, str(error)
         return
     run.offered, run.dialect = device.offered, bring_up.dialect
-    run.remarks += bring_up.remarks
+    run.remarks += impossible_queues(device)
     stage = Stage.of(bring_up, triggers)
     stage.may_provoke = options.provoke or device.function.bus != REAL
     judged = [id_ for id_ in ids if applies(STATEMENTS[id_], bring_up.dialect, device.identity.type)]

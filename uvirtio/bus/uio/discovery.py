@@ -16,7 +16,7 @@ from ...pci.header import Identity
 from ...spec.ids import VENDOR, is_virtio
 from ...spec.pci import Header
 from .image import read_image, read_rest
-from .sysfs import Directory, Sysfs
+from .sysfs import Directory, Sysfs, address_order, is_address
 
 __all__ = [
     "BarResource",
@@ -64,7 +64,6 @@ _BITS = re.compile("[01]+")
 _NO_DEVICES = frozenset(
     ("power", "queue", "queues", "mq", "statistics", "integrity", "holders", "slaves", "trace", "link", "msi_irqs")
 )
-_FULL = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +132,11 @@ class PciFunction:
         return self.iommu_type.startswith("DMA")
 
     @property
+    def driven(self) -> VirtioChild | None:
+        """The virtio device that a driver of the kernel has negotiated with, None where there is none or nothing is told."""
+        return next((child for child in self.virtio if child.features is not None), None)
+
+    @property
     def kernel_names(self) -> tuple[str, ...]:
         """What the kernel calls it and what became of it: ``virtio3``, ``eth0`` …"""
         names: list[str] = []
@@ -145,7 +149,7 @@ def discover(sysfs: Sysfs | None = None) -> list[PciFunction]:
     """All virtio PCI functions of this machine, in the order of their addresses; those that vanish are left out."""
     sysfs = sysfs or Sysfs()
     found: list[PciFunction] = []
-    for address in sysfs.names(sysfs.sys / "bus/pci/devices"):
+    for address in sysfs.addresses():
         with sysfs.directory(address) as directory:
             vendor = directory.number("vendor", -1)
             if vendor == VENDOR and is_virtio(vendor, device := directory.number("device", -1)):
@@ -290,7 +294,7 @@ def resolve(text: str, sysfs: Sysfs | None = None) -> str:
         known = place
         # From the device upwards, the nearest PCI function is the one that it stands on.
         for directory in (real := place.resolve(), *real.parents):
-            if _FULL.fullmatch(directory.name) and sysfs.exists(directory.name):
+            if is_address(directory.name) and sysfs.exists(directory.name):
                 return directory.name
     if known is not None:
         raise NoSuchDevice(f"{name} does not stand on a PCI function; `uvirtio list` shows what does")
@@ -299,17 +303,16 @@ def resolve(text: str, sysfs: Sysfs | None = None) -> str:
 
 def _resolve_slot(sysfs: Sysfs, text: str, slot: re.Match[str]) -> str:
     wanted = [int(part, 16) if part else None for part in slot.group("domain", "bus", "slot", "function")]
-    fits = []
-    for address in sysfs.names(sysfs.sys / "bus/pci/devices"):
-        if _FULL.fullmatch(address):
-            parts = [int(part, 16) for part in re.split("[:.]", address)]
-            if all(want is None or want == part for want, part in zip(wanted, parts, strict=True)):
-                fits.append(address)
+    fits = [
+        address
+        for address in sysfs.addresses()
+        if all(want in (None, part) for want, part in zip(wanted, address_order(address), strict=True))
+    ]
     if len(fits) > 1:
         # A short address is said by someone who thinks of one virtio device: the others do not count.
         fits = [address for address in fits if sysfs.number(sysfs.function(address) / "vendor") == VENDOR] or fits
     if not fits:
-        if not sysfs.names(sysfs.sys / "bus/pci/devices"):
+        if not sysfs.addresses():
             raise CannotRun("this machine shows no PCI bus (/sys/bus/pci/devices is empty or /sys is not mounted)")
         raise NoSuchDevice(
             f"there is no PCI function {text}; `uvirtio list` shows the virtio functions of this machine"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Self
 from ...errors import CannotRun, NoSuchDevice, PrivilegeMissing
 from ...programs import find
 
-__all__ = ["UIO_DRIVER", "Directory", "Sysfs", "explain"]
+__all__ = ["UIO_DRIVER", "Directory", "Sysfs", "address_order", "explain", "is_address"]
 
 #: The kernel driver that gives a PCI function to userspace.
 UIO_DRIVER = "uio_pci_generic"
@@ -24,8 +25,19 @@ UIO_DRIVER = "uio_pci_generic"
 _MODPROBE_TIME = 30.0
 #: No attribute of sysfs is longer, in bytes.
 _PAGE = 4096
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 #: A file descriptor that stands for nothing: every call with it fails with EBADF.
 _NOTHING = -1
+
+
+def is_address(text: str) -> bool:
+    """Whether this is a PCI address in full, as sysfs writes it."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def address_order(address: str) -> list[int]:
+    """Sorts full PCI addresses by their numbers: a domain of five digits comes behind those of four."""
+    return [int(part, 16) for part in address.replace(".", ":").split(":")]
 
 
 def explain(error: OSError, doing: str) -> CannotRun:
@@ -178,6 +190,10 @@ class Sysfs:
     def directory(self, bdf: str) -> Directory:
         """The same, held open: for reading much of it."""
         return Directory(f"{self._functions}/{bdf}")
+
+    def addresses(self) -> list[str]:
+        """The addresses of all PCI functions of this machine, in order."""
+        return sorted(filter(is_address, self.names(self._functions)), key=address_order)
 
     def exists(self, bdf: str) -> bool:
         """Whether there is such a PCI function now."""

@@ -144,11 +144,14 @@ def describe_feature(number: int, bit: int, *, legacy: bool = False) -> FeatureT
     return FeatureText(bit, entry.name, sentence, entry.origin, dialects[0] if dialects else "")
 
 
-def queue_name(number: int, index: int, total: int, features: Features) -> QueueName | None:
+def queue_name(
+    number: int, index: int, total: int, features: Features, offered: Features | None = None
+) -> QueueName | None:
     """What a queue of a device type is for; None where the specification has no such queue.
 
     ``total``: ``num_queues`` of the device; ``features``: those that were accepted, or those offered before that.
-    The name is filled in; ``index`` of the result is the queue's own.
+    ``offered``: by which the device numbers its queues, if more than those. The name is filled in; ``index`` of the result
+    is the queue's own.
     """
     spec = device_spec(number)
     present = [queue for queue in spec.queues if queue.exists(features)]
@@ -157,15 +160,24 @@ def queue_name(number: int, index: int, total: int, features: Features) -> Queue
         if queue.last and index == (max(total - 1, queue.index) if rows else queue.index):
             return _numbered(queue, index, 0)
     for queue in present:
-        if not queue.last and not queue.step and queue.index == index:
-            return _numbered(queue, index, 0)
-    for queue in present:
         if queue.step and index >= queue.index and (index - queue.index) % queue.step == 0:
             first = _row_start(present, queue)
-            return _numbered(queue, index, (index - first) // queue.step)
-    # Implementations leave no gap for a queue whose feature is missing (QEMU's balloon), whatever the text says.
-    alone = [queue for queue in present if not queue.step and not queue.last]
-    return _numbered(alone[index], index, 0) if index < len(alone) else None
+            if index >= first:
+                return _numbered(queue, index, (index - first) // queue.step)
+    single = _alone(spec, features if offered is None else offered, total).get(index)
+    return _numbered(single, index, 0) if single is not None and single.exists(features) else None
+
+
+def _alone(spec: DeviceSpec, offered: Features, total: int) -> dict[int, QueueName]:
+    """The queues that are not of a row, by their index in a device with so many queues.
+
+    Implementations leave no gap for a queue whose feature is missing (QEMU's balloon), whatever the text says. Where the
+    text's numbers do not fit into the device it is such a one.
+    """
+    there = [queue for queue in spec.queues if not queue.step and not queue.last and queue.exists(offered)]
+    if there and there[-1].index < total:
+        return {queue.index: queue for queue in there}
+    return dict(enumerate(there))
 
 
 def _row_start(present: list[QueueName], row: QueueName) -> int:

@@ -38,7 +38,10 @@ _STATUS = (
         "cannot run here: not root, no such device, busy, a module missing, a terminal unfit, a disk full; the message says "
         "what to do",
     ),
-    ("4", "the device does not offer SUSPEND in this dialect, so there was nothing to judge"),
+    (
+        "4",
+        "nothing was judged: the device does not offer SUSPEND in this dialect, and nothing else that was asked for binds it",
+    ),
     ("130", "interrupted, after cleaning up; also when nobody reads on what is printed"),
 )
 _FILES = (

@@ -208,7 +208,7 @@ class DeviceQueue:
                 return
             self.in_process.remove(request)
             written = device.model.request(self, request.chain)
-            # Only buffers that were used completely may go without a used entry of their own (2.7.14, 2.8.8).
+            # Only buffers that were used completely may go without a used entry of their own (2.7.9, 2.8.8).
             if in_order and request is not ready[-1] and written == request.chain.writable_size:
                 skipped.append(request.chain)
             else:

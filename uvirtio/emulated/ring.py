@@ -94,7 +94,7 @@ class Ring(Protocol):
     def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """Give a buffer back as used, ``written`` bytes having been written to it.
 
-        With IN_ORDER it may stand for those ``skipped`` before it as well, each of them used completely (2.7.14,
+        With IN_ORDER it may stand for those ``skipped`` before it as well, each of them used completely (2.7.9,
         2.8.8).
         """
 

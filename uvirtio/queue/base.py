@@ -258,7 +258,7 @@ class QueueBase:
         """The error of a device that promised to keep the order and did not."""
         return DeviceMisbehaved(
             f"{self.name}: the device says id {token}, but IN_ORDER was negotiated and the buffers whose turn it is are "
-            f"{', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9 and 2.8.9)",
+            f"{', '.join(map(str, turns[:4]))} (virtio 1.4, 2.7.9 and 2.8.8)",
             rule="order",
         )
 

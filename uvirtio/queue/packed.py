@@ -164,7 +164,7 @@ class PackedQueue(PackedRing):
         return len(done) > before
 
     def _reap_through(self, token: int, length: int, done: list[tuple[int, int]]) -> None:
-        """Take all buffers up to this one in the order of publishing: those before it were used up (2.8.9)."""
+        """Take all buffers up to this one in the order of publishing: those before it were used up (2.8.8)."""
         self._check(token, length)
         while (turn := self._order.popleft()) != token:
             done.append(self._release(turn, self._chains[turn][1]))

@@ -245,7 +245,7 @@ class PackedDevice:
         self.skip(buffer.descriptors)
 
     def use_batch(self, buffers: list[Buffer], length: int) -> None:
-        """IN_ORDER: one descriptor for all of them, its id the last one's (2.8.9)."""
+        """IN_ORDER: one descriptor for all of them, its id the last one's (2.8.8)."""
         self.entry(buffers[-1].id, length)
         self.skip(sum(buffer.descriptors for buffer in buffers))
 

@@ -142,13 +142,11 @@ class StatementItem(pytest.Item):
             pytest.fail(f"cannot run here: {error}", pytrace=False)
         except UvirtioError as error:
             raise CheckFailed(str(error)) from error
-        if run.not_offered:
-            pytest.skip(run.not_offered)
         if not run.results:
             if run.stopped:
                 raise CheckFailed(run.stopped)
             dialect = run.dialect.name if run.dialect else "unknown"
-            pytest.skip(f"{self.name} is not a statement about the {dialect} dialect")
+            pytest.skip(run.not_offered or f"{self.name} is not a statement about the {dialect} dialect")
         result = run.results[0]
         finding = result.finding
         report = "\n".join(

@@ -52,6 +52,14 @@ def test_each_statement_is_a_test_of_its_own_and_fails_skips_or_passes(tmp_path:
     assert "CheckWarning: V10 WARN" in done.stdout
 
 
+def test_a_device_without_suspend_is_judged_by_what_binds_every_device(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    stores = "emulated:rng?profile=qemu-store"
+    done = run_pytest(tmp_path, "--uvirtio-device", stores, "--uvirtio-only", "V8,V13", f"--junitxml={report}")
+    assert done.returncode == 0, done.stdout
+    assert {id_: kind for (_, id_), kind in outcomes(report).items()} == {"V8": "skipped", "V13": "passed"}
+
+
 def test_a_device_that_cannot_be_judged_at_all_fails_instead_of_being_skipped(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "from uvirtio.emulated.behaviour import Behaviour\n"

@@ -12,7 +12,9 @@ What is built in is never looked for here, so a machine without such packages pa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import CannotRun
@@ -20,7 +22,7 @@ from .errors import CannotRun
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["plugin", "plugins"]
+__all__ = ["import_registering", "plugin", "plugins"]
 
 
 @cache
@@ -39,6 +41,16 @@ def plugin(group: str, name: str) -> Any:
 def plugins(group: str) -> dict[str, Any]:
     """All objects of a group, by name. Raises :class:`CannotRun` when one is broken."""
     return {name: _load(group, entry) for name, entry in _entries(group).items()}
+
+
+def import_registering(package: str, modules: Iterable[str], group: str) -> None:
+    """Import what registers something as it is imported: modules of a package, then those of a group.
+
+    Raises :class:`CannotRun` when one of the group is broken.
+    """
+    for module in modules:
+        import_module(f"{package}.{module}")
+    plugins(group)
 
 
 def _load(group: str, entry: EntryPoint) -> Any:

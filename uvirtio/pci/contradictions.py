@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from ..spec.features import Features
 from ..spec.ids import TRANSITIONAL, DeviceType, is_type, type_name
-from ..spec.registers import COMMON, COMMON_WITH
+from ..spec.registers import COMMON_WITH, features_beyond
 from ..spec.status import Status, describe
 from .header import Bar, Identity
 
@@ -109,9 +109,9 @@ def in_registers(length: int, offered: int, vectors: Mapping[str, int | None], t
 
     ``vectors``: what the vector registers hold, by their names; ``table``: entries, 0 without MSI-X.
     """
+    beyond = features_beyond(length)
     for bit, name in COMMON_WITH.items():
-        register = COMMON[name]
-        if bit in Features(offered) and register.offset + register.width > length:
+        if bit in Features(offered) and bit in beyond:
             yield (
                 f"{bit.name} is offered, but the COMMON structure of {length:#x} bytes ends before {name} (4.1.4.3), so the "
                 "feature cannot be used"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .features import Feature
+from .features import Feature, Features
 
 __all__ = [
     "COMMON",
@@ -17,6 +17,7 @@ __all__ = [
     "IsrBit",
     "Register",
     "RegisterMap",
+    "features_beyond",
 ]
 
 
@@ -94,6 +95,13 @@ COMMON_WITH: dict[Feature, str] = {
     Feature.RING_RESET: "queue_reset",
     Feature.ADMIN_VQ: "admin_queue_num",
 }
+
+
+def features_beyond(length: int) -> Features:
+    """The features whose registers lie beyond the end of a common configuration of so many bytes (4.1.4.3)."""
+    ends = {bit: COMMON[name].offset + COMMON[name].width for bit, name in COMMON_WITH.items()}
+    return Features.of(*(bit for bit, end in ends.items() if end > length))
+
 
 #: ISR status (4.1.4.5): one byte, cleared by reading it.
 ISR = RegisterMap("isr", Register("isr_status", 0x00, 1, _RO))

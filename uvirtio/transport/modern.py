@@ -11,7 +11,7 @@ from ..errors import DeviceMisbehaved
 from ..pci.capabilities import Capability, Structure, first_usable, why_unusable
 from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
-from ..spec.registers import COMMON, COMMON_WITH, ISR, RegisterMap
+from ..spec.registers import COMMON, ISR, RegisterMap, features_beyond
 from . import Notifier, OneOwner
 
 __all__ = ["ModernTransport"]
@@ -56,8 +56,7 @@ class ModernTransport:
 
         common = required(StructureType.COMMON)
         self._common = self._open(common, "common", COMMON)
-        ends = {bit: COMMON[name].offset + COMMON[name].width for bit, name in COMMON_WITH.items()}
-        self.beyond = Features.of(*(bit for bit, end in ends.items() if end > common.length))
+        self.beyond = features_beyond(common.length)
         self._notify_structure = required(StructureType.NOTIFY)
         self._notify = self._open(self._notify_structure, "notify", None)
         self._isr = OneOwner(self._open(required(StructureType.ISR), "isr", ISR).u8)

@@ -78,7 +78,8 @@ class Stage:
     ) -> None:
         """A running device whose traffic has been seen to work: the positive control of what follows.
 
-        ``extra`` features are accepted besides, those in ``without`` are left out. Raises :class:`NotWorking` when it has not, or does not get that far.
+        ``extra`` features are accepted besides, those in ``without`` are left out. Raises :class:`NotWorking` when it has
+        not, or does not get that far.
         """
         try:
             if reset:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 
-from uvirtio.plugins import plugins
+from uvirtio.plugins import import_registering
 from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
 
 from ..judging.stage import Stage
@@ -91,9 +90,7 @@ def scenario(
 
 @cache
 def _load() -> None:
-    for module in _MODULES:
-        import_module(f"{__name__}.{module}")
-    plugins(_GROUP)
+    import_registering(__name__, _MODULES, _GROUP)
 
 
 def every_scenario() -> list[Scenario]:

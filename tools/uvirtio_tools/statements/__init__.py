@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from importlib import import_module
 
 from uvirtio.errors import UsageError
-from uvirtio.plugins import plugins
+from uvirtio.plugins import import_registering
 from uvirtio.spec.statements import CHAPTERS, CORE, STATEMENTS
 
 from ..judging.history import Window
@@ -74,9 +73,7 @@ def register_factory(id_: str, make: Callable[[], Judgement]) -> None:
 
 @cache
 def _load() -> None:
-    for module in _MODULES:
-        import_module(f"{__name__}.{module}")
-    plugins(_GROUP)
+    import_registering(__name__, _MODULES, _GROUP)
 
 
 def every_judgement() -> dict[str, Callable[[], Judgement]]:

@@ -27,6 +27,7 @@ from tests.lab.leash import leashed
 from tests.vm.accelerator import choose
 from tests.vm.boots import Boot, Device, Served, Stock
 from tests.vm.channel import Action, ControlChannel
+from tests.vm.growing import GrowingLines
 from tests.vm.qmp import Qmp
 
 __all__ = ["Guest", "GuestError"]
@@ -87,7 +88,7 @@ class Guest:
             self._describe(tests)
             elder = distro_qemu() if boot.distribution else None
             self._process = self._start(elder or qemu, kernel, vng)
-            self._tail = self._cleanup.enter_context(self._reports.open("r", encoding="utf-8"))
+            self._tail = self._cleanup.enter_context(GrowingLines(self._reports))
         except BaseException:
             self.close()
             raise
@@ -253,8 +254,8 @@ class Guest:
         started = time.monotonic()
         while True:
             ended = self._process.poll() is not None
-            for line in self._tail:
-                self._take(json.loads(line))
+            for row in self._tail.take():
+                self._take(row)
             done = self._pending.get(test, [])
             if done and done[-1]["when"] == "teardown":
                 self.has_reported = True

@@ -6,6 +6,7 @@ the reports that the guest's own pytest sends. A guest is booted when its first 
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,9 @@ class GuestRunner:
                 self._broken.setdefault(name, str(error).splitlines()[0])
             self._close()
             reports = _failed(item, str(error))
+        except Exception:  # whatever it is, it is this test's; raised here it would end the whole session
+            self._close()
+            reports = _failed(item, traceback.format_exc())
         if nextitem is None or not _in_guest(nextitem) or _boot_of(nextitem) != name:
             self.finish()
         return reports

@@ -7,23 +7,30 @@ an id say which, and an id is never given to another statement.
 
 from __future__ import annotations
 
-from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, suspend
-from .model import Level, Need, Side, Statement
+from collections.abc import Iterable
 
-__all__ = ["BLAMED", "CHAPTERS", "CORE", "STATEMENTS", "Level", "Need", "Side", "Statement", "register"]
+from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, suspend
+from .model import Level, Need, Side, Statement, Unjudged
+
+__all__ = [
+    "BLAMED", "CHAPTERS", "CORE", "STATEMENTS", "UNJUDGED", "Level", "Need", "Side", "Statement", "Unjudged", "register",
+]  # fmt: skip
 
 #: id -> statement, in the order of reports.
 STATEMENTS: dict[str, Statement] = {}
 #: Name of a chapter -> ids of its statements.
 CHAPTERS: dict[str, list[str]] = {}
+#: Sentence -> why there is no statement for it.
+UNJUDGED: dict[str, Unjudged] = {}
 #: Name of a rule -> the statement that whoever breaks it has broken.
 BLAMED: dict[str, str] = {}
 #: The chapters that are about every device.
 CORE = ("basic", "queues", "notifications", "pci")
 
 
-def register(chapter: str, *rows: Statement) -> None:
+def register(chapter: str, *rows: Statement, unjudged: Iterable[Unjudged] = ()) -> None:
     """Add statements to a chapter, of other packages and the like. Raises :class:`ValueError` for an id that there is."""
+    UNJUDGED.update((row.sentence, row) for row in unjudged)
     for row in rows:
         if row.id in STATEMENTS:
             raise ValueError(f"there is a statement {row.id} already")
@@ -34,14 +41,14 @@ def register(chapter: str, *rows: Statement) -> None:
 
 
 register("suspend", *suspend.ROWS)
-register("basic", *basic.ROWS)
-register("queues", *queues.ROWS)
-register("notifications", *notifications.ROWS)
-register("pci", *pci.ROWS)
-register("rng", *rng.ROWS)
-register("blk", *blk.ROWS)
-register("net", *net.ROWS)
-register("console", *console.ROWS)
-register("balloon", *balloon.ROWS)
-register("input", *input.ROWS)
-register("robustness", *robustness.ROWS)
+register("basic", *basic.ROWS, unjudged=basic.UNJUDGED)
+register("queues", *queues.ROWS, unjudged=queues.UNJUDGED)
+register("notifications", *notifications.ROWS, unjudged=notifications.UNJUDGED)
+register("pci", *pci.ROWS, unjudged=pci.UNJUDGED)
+register("rng", *rng.ROWS, unjudged=rng.UNJUDGED)
+register("blk", *blk.ROWS, unjudged=blk.UNJUDGED)
+register("net", *net.ROWS, unjudged=net.UNJUDGED)
+register("console", *console.ROWS, unjudged=console.UNJUDGED)
+register("balloon", *balloon.ROWS, unjudged=balloon.UNJUDGED)
+register("input", *input.ROWS, unjudged=input.UNJUDGED)
+register("robustness", *robustness.ROWS, unjudged=robustness.UNJUDGED)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from .model import Statement
+from .model import Statement, Unjudged
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "UNJUDGED"]
 
 ROWS: tuple[Statement, ...] = ()
+
+UNJUDGED: tuple[Unjudged, ...] = ()

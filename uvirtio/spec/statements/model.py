@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Level", "Need", "Side", "Statement"]
+__all__ = ["Level", "Need", "Side", "Statement", "Unjudged"]
 
 
 class Level(Enum):
@@ -58,6 +58,8 @@ class Statement:
     that breaks this one. ``deviates``: driver duties that its scenarios break on purpose, or ``ring`` for a buffer
     that no driver may publish. ``types``: device types that it is about; empty: all. ``rule``:
     what a queue or a driver that comes across a breach calls it (:attr:`uvirtio.errors.DeviceMisbehaved.rule`).
+    ``sentences``: the normative sentences of the specification that it stands for, each by section and number in it, such as
+    ``2.1.2#1``, as ``tests/specification/count_sentences.py`` counts.
     """
 
     id: str
@@ -71,3 +73,14 @@ class Statement:
     deviates: tuple[str, ...] = ()
     types: tuple[int, ...] = ()
     rule: str = ""
+    sentences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """A normative sentence for which there is no statement. ``reason``: why a guest cannot see it, or why it is left out."""
+
+    sentence: str
+    level: Level
+    text: str
+    reason: str

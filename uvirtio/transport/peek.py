@@ -5,6 +5,7 @@ Nothing is written but the three selectors, which are put back; ISR is never rea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..access.view import Region
@@ -16,6 +17,7 @@ __all__ = ["QUEUE_LIMIT", "QueueRegisters", "Registers", "peek_legacy", "peek_mo
 
 #: Queues that are looked at, at most: num_queues is the device's word.
 QUEUE_LIMIT = 1024
+_AREAS = ("desc", "driver", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,76 +61,88 @@ def _vector(value: int) -> int | None:
     return None if value == NO_VECTOR else value
 
 
-def peek_modern(common: Region) -> Registers:
-    """Read struct virtio_pci_common_cfg (4.1.4.3). ``common`` is the structure's region."""
-    problems: list[str] = []
+class _Common:
+    """The registers of struct virtio_pci_common_cfg, and what went wrong with reading them."""
 
-    def get(name: str) -> int:
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self.problems: list[str] = []
+
+    def get(self, name: str) -> int:
+        """A register's value; 0 where the structure ends before it."""
         register = COMMON[name]
-        if register.offset + register.width > common.length:
+        if register.offset + register.width > self._region.length:
             return 0
-        return common.read(register.offset, register.width)
+        return self._region.read(register.offset, register.width)
 
-    def put(name: str, value: int) -> None:
-        common.write(COMMON[name].offset, COMMON[name].width, value)
+    def select(self, name: str, value: int) -> bool:
+        """Writes a selector, and tells whether the device has taken it."""
+        self.put(name, value)
+        return self.get(name) == value
 
-    def features(who: str) -> int | None:
-        before, mask = get(f"{who}_feature_select"), 0
+    def put(self, name: str, value: int) -> None:
+        self._region.write(COMMON[name].offset, COMMON[name].width, value)
+
+    def features(self, who: str) -> int | None:
+        """All feature bits of the ``device`` or the ``driver``; the selector is left as it was."""
+        before, mask = self.get(f"{who}_feature_select"), 0
         try:
             for word in range(4):
-                put(f"{who}_feature_select", word)
-                if get(f"{who}_feature_select") != word:
-                    problems.append(
+                if not self.select(f"{who}_feature_select", word):
+                    self.problems.append(
                         f"{who}_feature_select does not keep what is written, so {who} features cannot be read; "
                         "a suspended device may ignore writes"
                     )
                     return None
-                mask |= get(f"{who}_feature") << 32 * word
+                mask |= self.get(f"{who}_feature") << 32 * word
         finally:
-            put(f"{who}_feature_select", before)
+            self.put(f"{who}_feature_select", before)
         return mask
 
-    status = get("device_status")
+    def queues(self, count: int, config_data: bool) -> Iterator[QueueRegisters]:
+        """The registers of the first `count` queues; queue_select is left as it was."""
+        selected = self.get("queue_select")
+        for index in range(count):
+            if not self.select("queue_select", index):
+                self.problems.append("queue_select does not keep what is written; a suspended device may ignore writes")
+                break
+            yield QueueRegisters(
+                index,
+                self.get("queue_size"),
+                self.get("queue_enable") == 1,
+                _vector(self.get("queue_msix_vector")),
+                self.get("queue_notify_off"),
+                self.get("queue_notif_config_data") if config_data else None,
+                *(self.get(f"queue_{area}_lo") | self.get(f"queue_{area}_hi") << 32 for area in _AREAS),
+            )
+        self.put("queue_select", selected)
+
+
+def peek_modern(common: Region) -> Registers:
+    """Read struct virtio_pci_common_cfg (4.1.4.3). ``common`` is the structure's region."""
+    registers = _Common(common)
+    status = registers.get("device_status")
     if status == GONE:
         problem = "status reads 0xff: the device is gone, busy, or its memory is not decoded"
         return Registers(status, 0, 0, None, None, None, (), 0, 0, (problem,))
-    generation, count = get("config_generation"), get("num_queues")
-    offered, accepted = features("device"), features("driver")
-    queues: list[QueueRegisters] = []
+    generation, count = registers.get("config_generation"), registers.get("num_queues")
+    offered, accepted = registers.features("device"), registers.features("driver")
     if count > QUEUE_LIMIT:
-        problems.append(f"num_queues is {count}; only the first {QUEUE_LIMIT} were looked at")
-    selected = get("queue_select")
-    for index in range(min(count, QUEUE_LIMIT)):
-        put("queue_select", index)
-        if get("queue_select") != index:
-            problems.append("queue_select does not keep what is written; a suspended device may ignore writes")
-            break
-        addresses = [get(f"queue_{area}_lo") | get(f"queue_{area}_hi") << 32 for area in ("desc", "driver", "device")]
-        data = get("queue_notif_config_data") if (offered or 0) >> Feature.NOTIF_CONFIG_DATA & 1 else None
-        queues.append(
-            QueueRegisters(
-                index,
-                get("queue_size"),
-                get("queue_enable") == 1,
-                _vector(get("queue_msix_vector")),
-                get("queue_notify_off"),
-                data,
-                *addresses,
-            )
-        )
-    put("queue_select", selected)
+        registers.problems.append(f"num_queues is {count}; only the first {QUEUE_LIMIT} were looked at")
+    config_data = bool((offered or 0) >> Feature.NOTIF_CONFIG_DATA & 1)
+    queues = tuple(registers.queues(min(count, QUEUE_LIMIT), config_data))
     admin = bool((offered or 0) >> Feature.ADMIN_VQ & 1)
     return Registers(
         status,
         generation,
         count,
-        _vector(get("config_msix_vector")),
+        _vector(registers.get("config_msix_vector")),
         offered,
         accepted,
-        tuple(queues),
-        get("admin_queue_index") if admin else 0,
-        get("admin_queue_num") if admin else 0,
-        tuple(problems),
+        queues,
+        registers.get("admin_queue_index") if admin else 0,
+        registers.get("admin_queue_num") if admin else 0,
+        tuple(registers.problems),
     )
 
 

@@ -35,7 +35,7 @@ ROOMS = (
     ("uvirtio_tools.driving",),
     # The process. The command line finds the commands by their names and imports none.
     (
-        "uvirtio_tools", "uvirtio_tools.cli", "uvirtio_tools.codec", "uvirtio_tools.exits", "uvirtio_tools.named_files",
+        "uvirtio_tools", "uvirtio_tools.cli", "uvirtio_tools.codec", "uvirtio_tools.exits", "uvirtio_tools.named_files", "uvirtio_tools.wording",
         "uvirtio_tools.standard_files", "uvirtio_tools.supervisor",
     ),
     ("uvirtio_drivers",),

@@ -167,7 +167,7 @@ class _Reader:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise SnapshotError(f"{where}: this is no JSON, or is cut off: {error}") from error
+            raise SnapshotError(f"{where}: not JSON, or cut off: {error}") from error
         if not isinstance(line, dict):
             raise SnapshotError(f"{where}: an object was expected, not {type(line).__name__}")
         return line

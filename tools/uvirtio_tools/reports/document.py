@@ -37,7 +37,7 @@ def load(path: str) -> Document:
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise SnapshotError(f"{path}: this is no JSON, or is cut off: {error}") from error
+        raise SnapshotError(f"{path}: not JSON, or cut off: {error}") from error
     return check_document(document, path)
 
 

@@ -20,6 +20,7 @@ from ..judging.stage import Stage
 from ..judging.suspend_run import NO_TRAFFIC, Cycle, SuspendRun
 from ..judging.verdict import Verdict
 from ..statements import every_judgement
+from ..wording import times
 from . import NORMAL, Scenario
 from .identity import impossible_queues
 from .running import introduce, perform
@@ -229,8 +230,7 @@ def _conclude(run: SuspendRun) -> None:
     warned = [result for result in run.results if result.verdict is Verdict.WARN]
     run.verdict, run.status = Verdict.PASS if moving and not warned else Verdict.WARN, exits.HOLDS
     flying = sum(each.in_flight for each in run.cycles)
-    times = "once" if run.asked == 1 else f"{run.asked} times"
-    run.reason = f"suspended and resumed {times}{'' if moving else ' by its status alone'}; {run.proves}"
+    run.reason = f"suspended and resumed {times(run.asked)}{'' if moving else ' by its status alone'}; {run.proves}"
     if run.warm_up:
         run.reason += f" ({moved} requests, {flying} of them in flight at a suspend)"
     if warned:

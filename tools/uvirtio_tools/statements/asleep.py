@@ -9,6 +9,7 @@ from uvirtio.spec.status import describe
 from ..judging.history import Window
 from ..judging.observation import Observation, broken, kept, moot
 from ..judging.suspends import Suspend, suspends
+from ..wording import times
 from . import judges
 from .common import nothing_waiting, silent_isr, touched, unsettled
 
@@ -41,7 +42,7 @@ def _quiet(window: Window, suspend: Suspend) -> Observation:
     if bits := after.queue_bits - since.queue_bits:
         return broken(
             "a used buffer notification was sent while suspended", "ISR bit 0 stays 0",
-            f"ISR bit 0 was set {bits} time(s) after the status had shown {shown}; interrupts delivered: {delivered}",
+            f"ISR bit 0 was set {times(bits)} after the status had shown {shown}; interrupts delivered: {delivered}",
             **evidence,
         )  # fmt: skip
     if why := unsettled(window, suspend):
@@ -49,7 +50,7 @@ def _quiet(window: Window, suspend: Suspend) -> Observation:
     if bits := after.both_bits - since.both_bits:
         return broken(
             "a notification was sent while suspended", "ISR stays 0",
-            f"ISR showed both bits {bits} time(s) after the status had shown {shown}: which of the two notifications "
+            f"ISR showed both bits {times(bits)} after the status had shown {shown}: which of the two notifications "
             "it was cannot be told, and neither may be sent (see V6)", **evidence,
         )  # fmt: skip
     if why := suspend.unread or silent_isr(window):
@@ -71,9 +72,7 @@ def _remarks(suspend: Suspend, delivered: int) -> tuple[str, ...]:
             told = f"send_traffic could not be had: {fired.trouble}"
             remarks.append(told if fired.trouble else "the host side sent traffic to the device while it was suspended")
     if delivered:
-        remarks.append(
-            f"{delivered} interrupt(s) were delivered all the same; ISR says that they were not this device's"
-        )
+        remarks.append(f"interrupts delivered all the same: {delivered}; ISR says that they were not this device's")
     return tuple(remarks)
 
 
@@ -100,7 +99,7 @@ def _untouched(window: Window, suspend: Suspend) -> Observation:
         observed = did.what
         if prodded and (suspend.prods[0].soon or did.at > suspend.prods[0].time):
             soon = " at once after the status had shown it suspended" if suspend.prods[0].soon else ""
-            observed += f", after a kick of queue(s) {prodded}{soon}"
+            observed += f", after a kick of queue {', '.join(map(str, prodded))}{soon}"
         return broken(f"the device {how} while it said that it was suspended", _STILL, observed, **evidence)
     if why := unsettled(window, suspend):
         return moot(why)

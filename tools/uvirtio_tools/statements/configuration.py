@@ -9,6 +9,7 @@ from ..judging.events import Listened
 from ..judging.history import Window
 from ..judging.observation import Evidence, Observation, broken, kept, moot, told
 from ..judging.suspends import Suspend, suspends
+from ..wording import times
 from . import judges
 from .common import numbers, unsettled, values
 
@@ -139,13 +140,13 @@ def _held_back(window: Window, suspend: Suspend) -> Iterator[Observation]:
     if bits and window.control is not None and window.control.config:
         yield broken(
             "a notification was sent while suspended", "ISR stays 0 until resume",
-            f"ISR was set {bits} time(s) after the status had shown {shown}; this device sets both bits for either kind of "
+            f"ISR was set {times(bits)} after the status had shown {shown}; this device sets both bits for either kind of "
             "notification, so which of the two it was cannot be told, and neither may be sent", **evidence,
         )  # fmt: skip
     elif bits:
         yield broken(
             "a configuration change notification was sent while suspended", "ISR bit 1 stays 0 until resume",
-            f"ISR bit 1 was set {bits} time(s) after the status had shown {shown}", **evidence,
+            f"ISR bit 1 was set {times(bits)} after the status had shown {shown}", **evidence,
         )  # fmt: skip
     elif why := suspend.unread:
         yield moot(why)

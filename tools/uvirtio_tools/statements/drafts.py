@@ -12,6 +12,7 @@ from ..judging.history import Window
 from ..judging.looks import Look, moved_indices
 from ..judging.observation import Evidence, Observation, broken, kept, moot
 from ..judging.suspends import Suspend, suspends
+from ..wording import times
 from . import judges
 from .common import awake, served, silent_isr, unsettled
 
@@ -91,7 +92,7 @@ def _held_back(window: Window, suspend: Suspend, since: Look, after: Look) -> Ob
         delivered = after.interrupts - settled.interrupts if settled is not None else 0
         return broken(
             "a notification was sent while suspended", expected,
-            f"ISR was set {bits} time(s); interrupts delivered: {delivered}", **evidence,
+            f"ISR was set {times(bits)}; interrupts delivered: {delivered}", **evidence,
         )  # fmt: skip
     if why := why or suspend.unread or silent_isr(window):
         return moot(why)

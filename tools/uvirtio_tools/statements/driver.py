@@ -16,6 +16,7 @@ from uvirtio.spec.status import Status, describe
 from ..judging.events import HistoryEvent
 from ..judging.history import Window
 from ..judging.observation import Observation, broken, kept, moot
+from ..wording import times
 from . import judges
 
 __all__ = ["Duties"]
@@ -172,7 +173,7 @@ def _register(id_: str) -> None:
     def duty(window: Window) -> Iterator[Observation]:
         duties, fresh = _follow(window)
         if broke := fresh.get(id_):
-            yield broken(f"broken {len(broke)} time(s) by this driver", "the duty is kept", broke[0], all=broke[:10])
+            yield broken(f"broken {times(len(broke))} by this driver", "the duty is kept", broke[0], all=broke[:10])
         name, sentence = _OCCASIONS[id_]
         occasions = getattr(duties, name)
         if occasions and duties.suspends:

@@ -118,7 +118,7 @@ def a_kick_is_lawful_here(tale: Tale) -> None:
     prodded(tale.speaks("chromium"), kicked=quietly)
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s); interrupts delivered: 1", breaks=f"C3 V3 {DIFFERS}")
+@tells("C3", BROKEN, "ISR was set once; interrupts delivered: 1", breaks=f"C3 V3 {DIFFERS}")
 def an_interrupt_comes_while_it_sleeps(tale: Tale) -> None:
     def interrupts(tale: Tale) -> None:
         tale.uses(4)
@@ -127,12 +127,12 @@ def an_interrupt_comes_while_it_sleeps(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asleep=interrupts)
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V6 V8")
+@tells("C3", BROKEN, "ISR was set once", breaks="C3 V3 V6 V8")
 def both_bits_come_while_it_sleeps(tale: Tale) -> None:
     under_load(tale.speaks("chromium"), asleep=lambda t: t.isr(3))
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks=f"C3 V3 {DIFFERS}")
+@tells("C3", BROKEN, "ISR was set once", breaks=f"C3 V3 {DIFFERS}")
 def an_interrupt_comes_before_it_fails(tale: Tale) -> None:
     def interrupts_and_fails(tale: Tale) -> None:
         tale.uses(4)
@@ -142,7 +142,7 @@ def an_interrupt_comes_before_it_fails(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asleep=interrupts_and_fails)
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V6 V8")
+@tells("C3", BROKEN, "ISR was set once", breaks="C3 V3 V6 V8")
 def an_interrupt_comes_from_one_that_sets_both_bits_for_everything(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), used=False, config=True, asleep=lambda t: t.isr(3))
 
@@ -154,7 +154,7 @@ def its_ISR_is_sticky(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"))
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V6 V8")
+@tells("C3", BROKEN, "ISR was set once", breaks="C3 V6 V8")
 def a_change_is_notified_while_it_sleeps(tale: Tale) -> None:
     under_load(tale.speaks("chromium"), asleep=lambda t: t.isr(2))
 
@@ -210,7 +210,7 @@ def its_ISR_reads_all_ones_from_the_first_look_on(tale: Tale) -> None:
     in_flight(tale.speaks("chromium"), asked=lambda t: t.isr(None))
 
 
-@tells("C3", BROKEN, "ISR was set 1 time(s)", breaks="C3 V3 V8")
+@tells("C3", BROKEN, "ISR was set once", breaks="C3 V3 V8")
 def an_interrupt_comes_before_ISR_reads_all_ones(tale: Tale) -> None:
     def interrupts_and_does_not_answer(tale: Tale) -> None:
         tale.isr(1)

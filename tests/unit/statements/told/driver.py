@@ -174,7 +174,7 @@ def it_publishes_before_the_device_sleeps(tale: Tale) -> None:
     on_the_way(tale, lambda t: t.publishes())
 
 
-@tells("D3", BROKEN, "broken 2 time(s)")
+@tells("D3", BROKEN, "broken 2 times")
 def it_publishes_after_a_lawful_deviation(tale: Tale) -> None:
     """What was tagged is left out, and what was not is found all the same."""
 

@@ -69,7 +69,7 @@ class Device:
         #: Where drivers get memory: between guard zones where somebody watches.
         self.dma: DmaMemory = function.dma if recorder is None else GuardedMemory(function.dma)
         self.identity = read_identity(function.config, locator)
-        self.capabilities, self._list_problems = walk(function.config, self._bar_length)
+        self.capabilities, self._list_problems = walk(function.config, self.bar_length)
         self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
         self.deviations = Deviations(recorder)
         self.status = StatusByte(self.transport, function.config, clock, locator, self.deviations)
@@ -81,7 +81,8 @@ class Device:
         self.offered = Features()
         self.negotiated: Negotiated | None = None
 
-    def _bar_length(self, number: int) -> int | str | None:
+    def bar_length(self, number: int) -> int | str | None:
+        """The size of a BAR in bytes, None where there is none, a sentence where it cannot be reached."""
         try:
             return self.function.bar(number).length
         except DeviceMisbehaved:
@@ -192,7 +193,8 @@ class Device:
             raise NegotiationFailed(
                 f"{self.function.locator}: the device refused FEATURES_OK: offered {self.offered}, "
                 f"accepted {negotiated.accepted} (bits {', '.join(map(str, negotiated.accepted))}), "
-                f"status {describe(status)}"
+                f"status {describe(status)}",
+                rule="" if Feature.VERSION_1 in self.offered else "VERSION_1",
             )
 
     def _check_platform(self, accepted: Features) -> None:

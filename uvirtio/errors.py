@@ -126,7 +126,15 @@ class QueueFull(DriverMisuse):
 
 
 class DeviceError(UvirtioError):
-    """The device failed, vanished, or broke the specification."""
+    """The device failed, vanished, or broke the specification.
+
+    ``rule``: which rule that breaks, as the statement in the catalogue calls it (``used id``, ``used length``, ``used index``,
+    ``order``, ``descriptor``, ``flags`` …); empty where it is none of these.
+    """
+
+    def __init__(self, message: str, *, rule: str = "") -> None:
+        super().__init__(message)
+        self.rule = rule
 
 
 class DeviceTimeout(DeviceError):
@@ -152,15 +160,7 @@ class NegotiationFailed(DeviceError):
 
 
 class DeviceMisbehaved(DeviceError):
-    """The device said something impossible: a used id, a length, an index, an offset.
-
-    ``rule``: for what stands in a ring, which of its rules that breaks (``used id``, ``used length``, ``used index``, ``order``,
-    ``descriptor``, ``flags``); empty elsewhere.
-    """
-
-    def __init__(self, message: str, *, rule: str = "") -> None:
-        super().__init__(message)
-        self.rule = rule
+    """The device said something impossible: a used id, a length, an index, an offset."""
 
 
 class RequestFailed(DeviceError):

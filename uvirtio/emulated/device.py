@@ -212,6 +212,10 @@ class VirtioDevice:
             self.generation = (self.generation + 1) & 0xFF
         return self.model.config
 
+    def read_config(self, offset: int, width: int) -> int:
+        """One read of it; zeros beyond the end, which are padding."""
+        return int.from_bytes(self.config_read()[offset : offset + width], "little")
+
     def change_config(self, values: Mapping[str, int]) -> None:
         """The device changes its configuration by itself and notifies; while suspended that waits for resume."""
         if not self.behaviour.may_change_config():

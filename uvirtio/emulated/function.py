@@ -158,8 +158,7 @@ class EmulatedFunction:
         return None, ""
 
     def _device_read(self, offset: int, width: int) -> int:
-        data = self.device.config_read()[offset : offset + width]
-        value = int.from_bytes(data, "little")  # beyond the end: zeros, padding
+        value = self.device.read_config(offset, width)
         field, wrong = self._field(offset, width)
         name = field.name if field is not None else ""
         self.log.access("read", "device", name, offset, width, value)

@@ -15,7 +15,7 @@ from ..errors import NotVirtio
 from ..spec.pci import CapabilityId, Header, MsixControl, PciStatus, StructureCap, StructureType
 from ..spec.registers import COMMON
 
-__all__ = ["BarLength", "Capability", "Structure", "first_usable", "msix_offset", "walk", "why_unusable"]
+__all__ = ["BarLength", "Capability", "Structure", "decode", "first_usable", "msix_offset", "walk", "why_unusable"]
 
 #: The size of a BAR in bytes by its number; None where there is none, and a sentence where it cannot be reached.
 BarLength = Callable[[int], int | str | None]
@@ -132,6 +132,16 @@ def _problems(raw: bytes, structure: Structure, bar_length: BarLength) -> list[s
     return found
 
 
+def decode(at: int, raw: bytes, bar_length: BarLength) -> Capability:
+    """The capability at ``at`` from its bytes, which the walk has made long enough for what it may be."""
+    if raw[0] != CapabilityId.VENDOR:
+        return Capability(at, raw[0], raw)
+    raw = raw.ljust(StructureCap.LENGTH_HI + 4, b"\0")
+    structure = _structure(raw)
+    problems = _problems(raw, structure, bar_length)
+    return Capability(at, raw[0], raw[: max(raw[StructureCap.LENGTH], 4)], structure, tuple(problems))
+
+
 def walk(config: Region, bar_length: BarLength) -> tuple[list[Capability], list[str]]:
     """All capabilities in list order, and what is wrong with the list itself.
 
@@ -167,12 +177,7 @@ def walk(config: Region, bar_length: BarLength) -> tuple[list[Capability], list[
         elif head[0] == CapabilityId.MSIX:
             length = readable = 12
         raw = _bytes(config, at, min(readable, end - at)).ljust(length, b"\0")
-        structure, wrong = None, []
-        if head[0] == CapabilityId.VENDOR:
-            structure = _structure(raw)
-            wrong = _problems(raw, structure, bar_length)
-            raw = raw[: max(head[StructureCap.LENGTH], 4)]
-        found.append(Capability(at, head[0], raw, structure, tuple(wrong)))
+        found.append(decode(at, raw, bar_length))
         at = head[StructureCap.NEXT] & ~3
     return found, problems
 

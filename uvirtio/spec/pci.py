@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["BarFlag", "CapabilityId", "Command", "ConfigPort", "Header", "MsixControl", "PciStatus", "StructureType"]
+__all__ = [
+    "BarFlag",
+    "CapabilityId",
+    "Command",
+    "ConfigPort",
+    "ExtendedCapabilityId",
+    "Header",
+    "MsixControl",
+    "PciStatus",
+    "StructureType",
+]
 
 
 class Header:
@@ -68,6 +78,13 @@ class CapabilityId:
     VENDOR = 0x09
     PCI_EXPRESS = 0x10
     MSIX = 0x11
+
+
+class ExtendedCapabilityId:
+    """Ids of PCI Express extended capabilities that matter here, and where their list begins."""
+
+    FIRST = 0x100
+    SR_IOV = 0x10
 
 
 class MsixControl:

@@ -13,6 +13,7 @@ from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
 from ..spec.registers import COMMON, ISR, RegisterMap, features_beyond
 from . import Notifier, OneOwner
+from .registers import CommonRegisters
 
 __all__ = ["ModernTransport"]
 
@@ -65,6 +66,8 @@ class ModernTransport:
         self.config_length = self._config.length if self._config else 0
         self.config_missing = "" if self._config else why_unusable(capabilities, StructureType.DEVICE)
         self.status_view: View = self._common.u8
+        #: The common configuration, register by register.
+        self.registers = CommonRegisters(self._common)
 
     def _open(self, structure: Structure, space: str, registers: RegisterMap | None) -> Region:
         region = self._function.bar(structure.bar).window(structure.offset, structure.length)

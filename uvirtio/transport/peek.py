@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ..access.view import Region
 from ..spec.features import Feature
-from ..spec.registers import COMMON, LEGACY, LEGACY_MSIX, NO_VECTOR
+from ..spec.registers import LEGACY, LEGACY_MSIX, NO_VECTOR
 from ..spec.status import GONE
+from .registers import CommonRegisters
 
 __all__ = ["QUEUE_LIMIT", "QueueRegisters", "Registers", "peek_legacy", "peek_modern"]
 
@@ -61,76 +62,63 @@ def _vector(value: int) -> int | None:
     return None if value == NO_VECTOR else value
 
 
-class _Common:
-    """The registers of struct virtio_pci_common_cfg, and what went wrong with reading them."""
+class _Look:
+    """One look at the registers, and what went wrong with it."""
 
-    def __init__(self, region: Region) -> None:
-        self._region = region
+    def __init__(self, common: CommonRegisters) -> None:
+        self._common = common
         self.problems: list[str] = []
-
-    def get(self, name: str) -> int:
-        """A register's value; 0 where the structure ends before it."""
-        register = COMMON[name]
-        if register.offset + register.width > self._region.length:
-            return 0
-        return self._region.read(register.offset, register.width)
-
-    def select(self, name: str, value: int) -> bool:
-        """Writes a selector, and tells whether the device has taken it."""
-        self.put(name, value)
-        return self.get(name) == value
-
-    def put(self, name: str, value: int) -> None:
-        self._region.write(COMMON[name].offset, COMMON[name].width, value)
 
     def features(self, who: str) -> int | None:
         """All feature bits of the ``device`` or the ``driver``; the selector is left as it was."""
-        before, mask = self.get(f"{who}_feature_select"), 0
+        common, mask = self._common, 0
+        before = common.get(f"{who}_feature_select")
         try:
             for word in range(4):
-                if not self.select(f"{who}_feature_select", word):
+                if not common.select(f"{who}_feature_select", word):
                     self.problems.append(
                         f"{who}_feature_select does not keep what is written, so {who} features cannot be read; "
                         "a suspended device may ignore writes"
                     )
                     return None
-                mask |= self.get(f"{who}_feature") << 32 * word
+                mask |= common.get(f"{who}_feature") << 32 * word
         finally:
-            self.put(f"{who}_feature_select", before)
+            common.put(f"{who}_feature_select", before)
         return mask
 
     def queues(self, count: int, config_data: bool) -> Iterator[QueueRegisters]:
         """The registers of the first `count` queues; queue_select is left as it was."""
-        selected = self.get("queue_select")
+        get, selected = self._common.get, self._common.get("queue_select")
         for index in range(count):
-            if not self.select("queue_select", index):
+            if not self._common.select("queue_select", index):
                 self.problems.append("queue_select does not keep what is written; a suspended device may ignore writes")
                 break
             yield QueueRegisters(
                 index,
-                self.get("queue_size"),
-                self.get("queue_enable") == 1,
-                _vector(self.get("queue_msix_vector")),
-                self.get("queue_notify_off"),
-                self.get("queue_notif_config_data") if config_data else None,
-                *(self.get(f"queue_{area}_lo") | self.get(f"queue_{area}_hi") << 32 for area in _AREAS),
+                get("queue_size"),
+                get("queue_enable") == 1,
+                _vector(get("queue_msix_vector")),
+                get("queue_notify_off"),
+                get("queue_notif_config_data") if config_data else None,
+                *(get(f"queue_{area}_lo") | get(f"queue_{area}_hi") << 32 for area in _AREAS),
             )
-        self.put("queue_select", selected)
+        self._common.put("queue_select", selected)
 
 
 def peek_modern(common: Region) -> Registers:
     """Read struct virtio_pci_common_cfg (4.1.4.3). ``common`` is the structure's region."""
-    registers = _Common(common)
+    registers = CommonRegisters(common)
+    look = _Look(registers)
     status = registers.get("device_status")
     if status == GONE:
         problem = "status reads 0xff: the device is gone, busy, or its memory is not decoded"
         return Registers(status, 0, 0, None, None, None, (), 0, 0, (problem,))
     generation, count = registers.get("config_generation"), registers.get("num_queues")
-    offered, accepted = registers.features("device"), registers.features("driver")
+    offered, accepted = look.features("device"), look.features("driver")
     if count > QUEUE_LIMIT:
-        registers.problems.append(f"num_queues is {count}; only the first {QUEUE_LIMIT} were looked at")
+        look.problems.append(f"num_queues is {count}; only the first {QUEUE_LIMIT} were looked at")
     config_data = bool((offered or 0) >> Feature.NOTIF_CONFIG_DATA & 1)
-    queues = tuple(registers.queues(min(count, QUEUE_LIMIT), config_data))
+    queues = tuple(look.queues(min(count, QUEUE_LIMIT), config_data))
     admin = bool((offered or 0) >> Feature.ADMIN_VQ & 1)
     return Registers(
         status,
@@ -142,7 +130,7 @@ def peek_modern(common: Region) -> Registers:
         queues,
         registers.get("admin_queue_index") if admin else 0,
         registers.get("admin_queue_num") if admin else 0,
-        tuple(registers.problems),
+        tuple(look.problems),
     )
 
 

@@ -47,8 +47,10 @@ def column(what: str, kind: str = TYPE) -> dict[str, str]:
 @cache
 def shown(locator: str, fault: str = "") -> dict[str, str]:
     """id -> verdict of everything but suspend on a device without suspend, or with one fault that is not one of it."""
-    with_fault = f"{locator}{'&' if '?' in locator else '?'}profile=qemu-store{f'&fault={fault}' if fault else ''}"
-    return words(judge(with_fault, provoke=True))
+    without = locator.replace("features=", "features=-SUSPEND,")
+    if without == locator:
+        without += f"{'&' if '?' in locator else '?'}features=-SUSPEND"
+    return words(judge(f"{without}{f'&fault={fault}' if fault else ''}", provoke=True))
 
 
 def chapter_of(id_: str) -> str:

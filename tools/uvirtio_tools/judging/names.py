@@ -6,11 +6,11 @@ They are part of the file format of histories.
 from __future__ import annotations
 
 __all__ = [
-    "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CONFIGURATION_ASLEEP",
-    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FINISHED",
-    "GENERATION", "HOW", "IN_RESET", "ISR_SEEN", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PLAN", "POKED",
-    "PROVES", "QUIET", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
-    "SHORTEST", "SHOWS", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "WAITED", "WOKEN",
+    "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP",
+    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED",
+    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAYOUT", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
+    "PROVES", "QUIET", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
+    "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WINDOW", "WINDOW_WRITE", "WOKEN",
     "WRITTEN", "WRITTEN_ASLEEP",
 ]  # fmt: skip
 
@@ -74,6 +74,22 @@ THEN = "status after the queue reset"
 HOW = "how the device failed"
 NEEDS_RESET = "status that first shows DEVICE_NEEDS_RESET"
 TOLD = "the failure"
+
+# -- configuration space and registers
+LAYOUT = "layout of configuration space"
+WINDOW = "through the window and in the BAR: "
+WINDOW_WRITE = "written through the window, then read: "
+VECTOR = "mapped and read: "
+NO_SUCH_VECTOR = "mapped to no vector and read: "
+VECTOR_RESET = "vector after the reset: "
+PAGE = "feature page"
+ABSENT = "queue that is not there"
+SIZE = "size of queue "
+SET = "set of features"
+REFUSED = "set that is not offered"
+FIELD_READ = "configuration field "
+HALVES = "halves of "
+CLEARED = "after a reset of the running device: "
 
 # -- in the end
 OFFER = "what the device offers"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uvirtio.access.trace import Access, Published
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
-from uvirtio.spec.statements import STATEMENTS, Statement
+from uvirtio.spec.statements import CHAPTERS, STATEMENTS, Statement
 from uvirtio.suspend import Transition
 
 from .. import exits
@@ -77,6 +77,10 @@ class CheckResult:
         }
 
 
+#: Chapters whose statements can be judged without data being moved.
+_STILL = ("pci", "basic")
+
+
 @dataclass(slots=True)
 class CheckRun:
     """A run: who was judged, how, and what came out."""
@@ -141,8 +145,16 @@ class CheckRun:
             return Verdict.ERROR
         for word in (Verdict.WARN, Verdict.PASS, Verdict.INFO):
             if word in seen:
-                return Verdict.WARN if word is Verdict.PASS and not self.workload else word
+                return Verdict.WARN if word is Verdict.PASS and self._moved_nothing else word
         return Verdict.SKIP
+
+    @property
+    def _moved_nothing(self) -> bool:
+        """Whether statements that are about a working device are kept by one on which no data was moved."""
+        still = {id_ for chapter in _STILL for id_ in CHAPTERS.get(chapter, ())}
+        return not self.workload and any(
+            result.verdict is Verdict.PASS and result.statement.id not in still for result in self.results
+        )
 
     def to_json(self) -> dict[str, object]:
         """The document of ``--format json``."""

@@ -8,7 +8,7 @@ from functools import partial
 from uvirtio.access.wait import YES, poll
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceMisbehaved, DriverMisuse
+from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DriverMisuse
 from uvirtio.spec.devices import queue_name
 from uvirtio.spec.features import Features
 from uvirtio_drivers.workload import Workload
@@ -109,7 +109,7 @@ class TrafficSource:
 
     def note(self, doing: str, error: Exception) -> None:
         """Put what went wrong into the history."""
-        rule = error.rule if isinstance(error, DeviceMisbehaved) else ""
+        rule = error.rule if isinstance(error, DeviceError) else ""
         self._history.add(Trouble(self._history.now(), doing, type(error).__name__, str(error), rule))
 
     def drain(self, doing: str) -> int:

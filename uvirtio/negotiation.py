@@ -76,6 +76,7 @@ def choose(
     if lacking:
         raise NegotiationFailed(
             f"the device does not give what is needed: bits {', '.join(map(str, lacking))} are required; "
-            f"offered {offered}, wanted {wanted}"
+            f"offered {offered}, wanted {wanted}",
+            rule="VERSION_1" if Feature.VERSION_1 in lacking - offered else "",
         )
     return Negotiated(offered, accepted, tuple(remarks))

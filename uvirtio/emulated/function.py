@@ -41,6 +41,10 @@ class EmulatedFunction:
             pin=options.intx,
             device_config=bool(model.config),
         )
+        for number in range(options.regions):
+            self.pci.add_region(number)
+        if options.vendor_data:
+            self.pci.add_vendor_data()
         self.device = parts.device(
             model, options, clock, GatedMemory(memory, lambda: self.pci.bus_master), log, self.interrupts
         )

@@ -10,6 +10,8 @@ __all__ = [
     "MSIX_TABLE",
     "NOTIFY_MULTIPLIER",
     "PBA",
+    "REGION",
+    "REGIONS",
     "STRUCTURES",
     "STRUCTURE_BAR",
     "STRUCTURE_BAR_SIZE",
@@ -19,6 +21,8 @@ __all__ = [
 MSIX_BAR = 1
 MSIX_TABLE = 0x000
 PBA = 0x800
+#: Shared memory regions lie behind them: where the first one starts, and their length.
+REGIONS, REGION = 0xC00, 0x200
 #: Everything of virtio: a 64-bit prefetchable memory BAR, which takes two base address registers.
 STRUCTURE_BAR = 4
 STRUCTURE_BAR_SIZE = 0x4000

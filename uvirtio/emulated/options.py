@@ -28,6 +28,8 @@ COMMON_PARAMETERS = {
     "queue_size": "largest queue, a power of 2 (default 256)",
     "features": "+NAME, -NAME, +MASK, -MASK, comma-separated: offered bits to add or to leave out",
     "intx": "off: no interrupt pin",
+    "shm": "shared memory regions, up to 2 (default none); they read as zeros",
+    "vendor_data": "on: a capability of vendor data",
     "both_isr": "on: a configuration change sets both ISR bits",
     "instant": "on: requests are completed within the kick",
 }
@@ -54,6 +56,8 @@ class Options:
     queue_size: int = 256
     intx: bool = True
     both_isr: bool = False
+    regions: int = 0
+    vendor_data: bool = False
     add_features: int = 0
     drop_features: int = 0
     given: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +120,8 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
         queue_size=entries,
         intx=flag(parameters, "intx", True),
         both_isr=flag(parameters, "both_isr", False),
+        regions=number(parameters, "shm", 0, 0, 2),
+        vendor_data=flag(parameters, "vendor_data", False),
         add_features=add,
         drop_features=drop,
         given=dict(parameters),

@@ -16,12 +16,14 @@ from ..spec.pci import (
     StructureType,
 )
 from .interrupts import Interrupts
-from .layout import BARS, MSIX_BAR, MSIX_TABLE, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
+from .layout import BARS, MSIX_BAR, MSIX_TABLE, NOTIFY_MULTIPLIER, PBA, REGION, REGIONS, STRUCTURE_BAR, STRUCTURES
 
 __all__ = ["ConfigSpace"]
 
 #: Command bits that exist: I/O, memory, bus master, SERR and interrupt disable. The kernel tests that the last sticks.
 _COMMAND_MASK = 0x0507
+#: A vendor id that the PCI-SIG gives to nobody.
+_NOBODY = 0x0001
 _SUBSYSTEM = 0x1100
 
 _Read = Callable[[int, int, int], int]
@@ -102,8 +104,20 @@ class ConfigSpace:
         self._put(offset + MsixControl.OFFSET, 2, vectors - 1, MsixControl.ENABLE | MsixControl.FUNCTION_MASK)
         return offset
 
-    def _add_structure(self, kind: int, bar: int, offset: int, length: int, extra: bytes) -> int:
-        body = bytes((StructureCap.SIZE + len(extra), kind, bar, 0, 0, 0))
+    def add_region(self, number: int) -> None:
+        """A shared memory region (4.1.4.7)."""
+        self._add_structure(StructureType.SHARED_MEMORY, MSIX_BAR, REGIONS + REGION * number, REGION, bytes(8), number)
+
+    def add_vendor_data(self) -> None:
+        """Vendor data (4.1.4.8): an id that is nobody's, and 6 bytes."""
+        self._add_vendor_data(_NOBODY, bytes(6))
+
+    def _add_vendor_data(self, vendor: int, data: bytes) -> None:
+        head = bytes((StructureCap.VENDOR_ID + 2 + len(data), StructureType.VENDOR))
+        self._link(CapabilityId.VENDOR, head + vendor.to_bytes(2, "little") + data)
+
+    def _add_structure(self, kind: int, bar: int, offset: int, length: int, extra: bytes, number: int = 0) -> int:
+        body = bytes((StructureCap.SIZE + len(extra), kind, bar, number, 0, 0))
         body += offset.to_bytes(4, "little") + length.to_bytes(4, "little") + extra
         return self._link(CapabilityId.VENDOR, body)
 

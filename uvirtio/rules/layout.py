@@ -171,9 +171,8 @@ def _sr_iov(layout: Layout) -> _Found:
     if layout.offered is None:
         return
     capable, says = ExtendedCapabilityId.SR_IOV in layout.extended, Feature.SR_IOV in layout.offered
-    if capable or says:
-        there = "an" if capable else "no"
-        yield capable != says, f"SR_IOV is {'' if says else 'not '}offered, with {there} SR-IOV capability"
+    there = "an" if capable else "no"
+    yield capable != says, f"SR_IOV is {'' if says else 'not '}offered, with {there} SR-IOV capability"
 
 
 _RULES: dict[str, Callable[[Layout], _Found]] = {

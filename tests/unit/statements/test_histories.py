@@ -14,21 +14,23 @@ from uvirtio.spec.statements import STATEMENTS, Level
 from uvirtio_tools.judging.observation import Observation
 from uvirtio_tools.statements import (
     asleep,
+    basic,
     configuration,
     drafts,
     draining,
     driver,
     endings,
     initial,
+    pci,
     transitions,
     unsaid,
     whole,
 )
 
-from .table import BROKEN, KEPT, MOOT, TOLD, Case, broken_by, judged, words
+from .table import BROKEN, KEPT, MOOT, NOTED, TOLD, Case, broken_by, judged, words
 from .told import CASES
 
-CHAPTERS = (asleep, configuration, drafts, draining, driver, endings, initial, transitions, unsaid, whole)
+CHAPTERS = (asleep, basic, configuration, drafts, draining, driver, endings, initial, pci, transitions, unsaid, whole)
 #: What a statement speaks with.
 SPEAKING = ("kept", "broken", "moot", "noted", "told")
 
@@ -45,7 +47,9 @@ def test_a_history_is_judged_as_the_specification_has_it(case: Case) -> None:
 @pytest.mark.parametrize("id_", STATEMENTS)
 def test_every_statement_has_a_history_that_keeps_it_one_that_breaks_it_and_one_without_an_occasion(id_: str) -> None:
     wanted = {TOLD, MOOT} if STATEMENTS[id_].level is Level.UNSAID else {KEPT, BROKEN, MOOT}
-    assert wanted <= {case.kind for case in CASES if case.id == id_}
+    # What is worth a warning and no more, whatever the level, is noted.
+    found = {BROKEN if case.kind is NOTED else case.kind for case in CASES if case.id == id_}
+    assert wanted <= found
 
 
 def _sentences(module: ModuleType) -> Iterator[int]:

@@ -20,8 +20,11 @@ __all__ = ["DANGEROUS", "LAST", "NORMAL", "STRESS", "Scenario", "every_scenario"
 #: Values of ``order``: the harmless first, those that may leave a device in a bad state late.
 NORMAL, STRESS, DANGEROUS, LAST = 0, 1, 2, 3
 
-#: In the order in which they run: whether the device suspends and resumes at all comes first.
+#: In the order in which they run: what needs no data to move comes first, and then whether the device suspends and resumes.
 _MODULES = (
+    "pci",
+    "identity",
+    "basic",
     "suspend",
     "configuration",
     "initial",
@@ -29,11 +32,8 @@ _MODULES = (
     "unsaid",
     "stress",
     "failure",
-    "identity",
-    "basic",
     "queues",
     "notifications",
-    "pci",
     "rng",
     "blk",
     "net",

@@ -7,13 +7,28 @@ from .model import Level, Side, Statement, Unjudged
 __all__ = ["ROWS", "UNJUDGED"]
 
 
-def _row(number: int, level: Level, text: str, section: str, *sentences: str, **more: str) -> Statement:
+def _row(number: int, level: Level, text: str, section: str, *sentences: str, **more: object) -> Statement:
     return Statement(f"P{number}", level, Side.DEVICE, text, section, (), sentences=sentences, **more)  # type: ignore[arg-type]
 
 
 ROWS: tuple[Statement, ...] = (
-    _row(1, Level.MUST, "The PCI ids are those of a virtio device of its type.", "4.1.2.1", "4.1.2.1#1", "4.1.2.1#2"),
-    _row(2, Level.SHOULD, "Without a legacy interface the PCI device id is 0x1040 or higher.", "4.1.2.1", "4.1.2.1#4"),
+    _row(
+        1,
+        Level.MUST,
+        "The PCI ids are those of a virtio device of its type.",
+        "4.1.2.1",
+        "4.1.2.1#1",
+        "4.1.2.1#2",
+        implies=("P2", "P4"),
+    ),
+    _row(
+        2,
+        Level.SHOULD,
+        "Without a legacy interface the PCI device id is 0x1040 or higher.",
+        "4.1.2.1",
+        "4.1.2.1#4",
+        implies=("P4",),
+    ),
     _row(3, Level.SHOULD, "Without a legacy interface the revision is 1 or higher.", "4.1.2.1", "4.1.2.1#5"),
     _row(4, Level.SHOULD, "Without a legacy interface the subsystem id is 0x40 or higher.", "4.1.2.1", "4.1.2.1#6"),
     _row(5, Level.MUST, "cap_len counts everything that a capability has.", "4.1.4.2.1", "4.1.4.2#1"),

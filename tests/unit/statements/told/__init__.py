@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..table import CASES
-from . import asleep, configuration, drafts, draining, driver, endings, initial, transitions, unsaid, whole
+from . import asleep, basic, configuration, drafts, draining, driver, endings, initial, pci, transitions, unsaid, whole
 
 __all__ = [
-    "CASES", "asleep", "configuration", "drafts", "draining", "driver", "endings", "initial", "transitions", "unsaid", "whole",
+    "CASES", "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "pci", "transitions", "unsaid", "whole",
 ]  # fmt: skip

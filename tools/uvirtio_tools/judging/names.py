@@ -6,11 +6,11 @@ They are part of the file format of histories.
 from __future__ import annotations
 
 __all__ = [
-    "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP",
-    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED",
-    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAYOUT", "LEFT", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
-    "PROVES", "QUIET", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
-    "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WINDOW", "WINDOW_WRITE", "WOKEN",
+    "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AFTER_EMPTY", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP",
+    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "EMPTY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED",
+    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAYOUT", "LEFT", "LINE_STATUS", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
+    "PROVES", "QUEUE_AGAIN", "QUEUE_RESET", "QUIET", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
+    "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "UNWANTED", "USED_SEEN", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WANTED", "WINDOW", "WINDOW_WRITE", "WOKEN",
     "WRITTEN", "WRITTEN_ASLEEP",
 ]  # fmt: skip
 
@@ -91,9 +91,20 @@ FIELD_READ = "configuration field "
 HALVES = "halves of "
 CLEARED = "after a reset of the running device: "
 
+# -- queues and notifications
+EMPTY = "notifications of nothing, for each queue"
+AFTER_EMPTY = "traffic after notifications of nothing"
+QUEUE_RESET = "queue, its queue_reset and queue_enable after its reset"
+QUEUE_AGAIN = "traffic on a queue that was reset"
+WANTED = "a request whose notification is wanted"
+UNWANTED = "a request whose notification is not wanted"
+LINE_STATUS = "Interrupt Status, ISR, and both again"
+CHANGE = "a change of the configuration while running"
+
 # -- in the end
 OFFER = "what the device offers"
 ISR_SEEN = "what ISR has shown in this run"
+USED_SEEN = "reads of ISR that have shown bit 0 alone in this run"
 
 # -- stress
 STRESS = "suspend at random points"

@@ -13,7 +13,7 @@ from ..judging.looks import read_configuration
 from ..judging.stage import Stage
 from . import scenario
 
-__all__: list[str] = []
+__all__ = ["Changer"]
 
 #: Triggers that change a device's configuration, best first, with arguments that make each call a change.
 _CHANGES: dict[str, Callable[[int], dict[str, object]]] = {
@@ -69,7 +69,7 @@ def write_asleep(stage: Stage) -> None:
         stage.read(names.AFTERWARDS, configuration.read(offset, width))
 
 
-class _Changer:
+class Changer:
     """Has the host side change the configuration, again and again. ``name``: the trigger, empty where there is none."""
 
     def __init__(self, stage: Stage) -> None:
@@ -127,7 +127,7 @@ def change_asleep(stage: Stage) -> None:
     """The host side changes the configuration while the device is suspended, after it has shown that this can be seen."""
     stage.start()
     device, sleeper = stage.device, stage.sleeper
-    changer = _Changer(stage)
+    changer = Changer(stage)
     stage.read(names.TRIGGER, changer.name)
     if changer.name:
         changer.prove()

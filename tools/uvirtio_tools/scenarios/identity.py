@@ -76,9 +76,10 @@ def own(stage: Stage) -> None:
     stage.read(names.OFFER, json.dumps({"features": found.features.mask, "fields": fields, "queues": found.queues}))
 
 
-@scenario("the device in the end", "S2", order=LAST)
+@scenario("the device in the end", "S2", "N1", dialects=(), order=LAST)
 def last(stage: Stage) -> None:
     """As :func:`portray` saw it in the beginning?"""
     told = stage.device.notifications
     stage.read(names.ISR_SEEN, "config" if told.config else "used" if told.used else "nothing")
+    stage.read(names.USED_SEEN, told.used)
     portray(stage, "last")

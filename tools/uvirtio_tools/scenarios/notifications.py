@@ -1,5 +1,97 @@
-"""Notifications in both directions, and ISR (2.7.7, 2.7.10, 2.8.10, 4.1.4.5)."""
+"""Notifications by a running device: wanted and unwanted, of its configuration, and on its interrupt line."""
 
 from __future__ import annotations
 
+import json
+
+from uvirtio.access.wait import YES, poll
+from uvirtio.errors import ConfigurationUnstable
+from uvirtio.spec.features import Feature, Features
+from uvirtio.spec.pci import Header, PciStatus
+
+from ..driving.notified import SETTLE, isr_count
+from ..judging import names
+from ..judging.ends import Skip
+from ..judging.looks import read_configuration
+from ..judging.stage import Stage
+from . import scenario
+from .configuration import Changer
+
 __all__: list[str] = []
+
+#: Changes of the configuration that are asked for.
+_CHANGES = 3
+
+
+@scenario("use buffers that are not to be notified", "N2", dialects=())
+def unwanted(stage: Stage) -> None:
+    """A request whose notification the driver does not want, between two that it does: by flags, and by event index."""
+    for without in (Features(), Features.of(Feature.EVENT_IDX)):
+        if without and Feature.EVENT_IDX not in stage.device.offered:
+            break
+        stage.start(suspend=False, without=without)
+        device, traffic, told = stage.device, stage.traffic, stage.device.notifications
+        workload = traffic.need()
+        if not traffic.notified(names.WANTED):
+            return
+        told.collect()
+        since = isr_count(device)
+        for queue in device.queues.values():
+            queue.interrupts(False)
+        workload.submit(1)
+        workload.kick()
+        traffic.drain(names.UNWANTED)
+        stage.sleeper.sleep(SETTLE)
+        told.collect()
+        traffic.heard("used", names.UNWANTED, 0, isr_count(device) > since, SETTLE)
+        for queue in device.queues.values():
+            queue.interrupts(True)
+        traffic.notified(names.WANTED)
+
+
+@scenario("watch the interrupt status", "N5", "N6", dialects=())
+def status(stage: Stage) -> None:
+    """The Interrupt Status bit of the PCI header before and after ISR is read, a few times."""
+    stage.start(suspend=False)
+    device, traffic, told = stage.device, stage.traffic, stage.device.notifications
+    workload = traffic.need()
+    if not device.identity.interrupt_pin:
+        raise Skip("the function has no interrupt pin")
+    config = device.function.config
+
+    def pending() -> int:
+        return int(bool(config.u16[Header.STATUS // 2] & PciStatus.INTERRUPT))
+
+    def used() -> bool:
+        return any(queue.ready for queue in device.queues.values())
+
+    for _ in range(_CHANGES):
+        told.collect()
+        quiet = pending()
+        workload.submit(1)
+        workload.kick()
+        poll(used, YES, device.clock, stage.deadline.limit())
+        stage.sleeper.sleep(SETTLE)
+        during, bits = pending(), told.collect()
+        stage.read(names.LINE_STATUS, json.dumps([quiet, during, bits, pending(), told.collect()]))
+        traffic.drain(names.WANTED)
+
+
+@scenario("change the configuration of a running device", "N3", "N4", dialects=())
+def changed(stage: Stage) -> None:
+    """The host side changes the configuration a few times: the fields, the generation, and the notification."""
+    stage.start(suspend=False)
+    device, changer = stage.device, Changer(stage)
+    if not changer.name:
+        raise Skip("the host side cannot be asked to change the configuration here (no trigger)")
+    for _ in range(_CHANGES):
+        try:
+            device.notifications.collect()
+            seen, before, old = device.notifications.config, read_configuration(device), device.transport.generation()
+            changer.change()
+            came = stage.traffic.config_notified(seen, names.CHANGE)
+            after = read_configuration(device)
+        except ConfigurationUnstable:
+            raise Skip("the configuration keeps changing while the device runs") from None
+        new = device.transport.generation()
+        stage.read(names.CHANGE, json.dumps([int(before != after), old, new, int(came)]))

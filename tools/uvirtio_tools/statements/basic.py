@@ -21,22 +21,9 @@ from ..judging.looks import changed, moved_indices
 from ..judging.observation import Observation, broken, kept, moot, noted
 from ..wording import times
 from . import judges
-from .common import number, values
+from .common import number, records, values
 
 __all__: list[str] = []
-
-
-def _records(window: Window, what: str, length: int) -> list[list[Any]]:
-    """Lists of so many entries that were read under this name, as they were written."""
-    found = []
-    for text in values(window, what):
-        try:
-            record = json.loads(text)
-        except (ValueError, RecursionError):
-            continue  # a history that somebody has changed
-        if isinstance(record, list) and len(record) == length and all(isinstance(each, int) for each in record):
-            found.append(record)
-    return found
 
 
 def _wrong(id_: str, summary: str, observed: list[str]) -> Observation:
@@ -62,6 +49,8 @@ def _register(id_: str) -> None:
             yield _wrong(id_, "the offered features do not fit together", wrong)
         elif of_it:
             yield kept(of_it[0].text)
+        elif id_ == "B1" and _offered(window):
+            yield moot("no offered feature requires another")
 
 
 for _id in IDS:
@@ -71,7 +60,7 @@ for _id in IDS:
 @judges("B8")
 def shows_the_page(window: Window) -> Iterator[Observation]:
     """Each page reads the same every time; page 0 shows in no other, and far ones have no bits."""
-    pages = _records(window, names.PAGE, 4)
+    pages = records(window, names.PAGE, 4)
     if not pages:
         return
     first: dict[int, int] = {}
@@ -100,7 +89,7 @@ def shows_the_page(window: Window) -> Iterator[Observation]:
 @judges("B2")
 def accepts_subsets(window: Window) -> Iterator[Observation]:
     """FEATURES_OK stays set for every set that is a valid part of the offered ones."""
-    sets = _records(window, names.SET, 5)
+    sets = records(window, names.SET, 5)
     refused = [str(Features(mask)) for mask, accepted, *_ in sets if not accepted]
     if refused:
         yield _wrong("B2", f"{len(refused)} of {len(sets)} valid sets of features were refused", refused)
@@ -115,7 +104,7 @@ def accepts_again(window: Window) -> Iterator[Observation]:
     """A set that was accepted before is accepted after every later reset."""
     before: set[int] = set()
     again, wrong = 0, []
-    for mask, accepted, _, _, _ in _records(window, names.SET, 5):
+    for mask, accepted, _, _, _ in records(window, names.SET, 5):
         if mask in before:
             again += 1
             if not accepted:
@@ -131,7 +120,7 @@ def accepts_again(window: Window) -> Iterator[Observation]:
 @judges("B9")
 def shows_what_was_accepted(window: Window) -> Iterator[Observation]:
     """Every offered bit that was written reads back from driver_feature."""
-    wrong, sets = [], _records(window, names.SET, 5)
+    wrong, sets = [], records(window, names.SET, 5)
     for mask, accepted, before, after, offered in sets:
         written = mask & offered
         shown = [("before FEATURES_OK", before)] + ([("after FEATURES_OK", after)] if accepted else [])
@@ -149,7 +138,7 @@ def shows_what_was_accepted(window: Window) -> Iterator[Observation]:
 @judges("B3")
 def refuses_what_is_not_offered(window: Window) -> Iterator[Observation]:
     """FEATURES_OK does not stay set with a bit that was not offered."""
-    for bit, status, shown in _records(window, names.REFUSED, 3):
+    for bit, status, shown in records(window, names.REFUSED, 3):
         if status == GONE or not status & Status.FEATURES_OK:
             yield kept(f"with feature {bit}, which is not offered, FEATURES_OK read 0")
         else:
@@ -185,6 +174,8 @@ def can_be_read_early(window: Window) -> Iterator[Observation]:
     ]
     if wrong:
         yield _wrong("B7", "configuration fields cannot be read before FEATURES_OK", wrong)
+    elif not early and values(window, names.SET):
+        yield moot("the device has no configuration fields")
     elif any(_says_something(after) for _, _, after in early):
         yield kept(f"{len(early)} configuration fields were read before FEATURES_OK")
 
@@ -210,6 +201,8 @@ def halves_are_independent(window: Window) -> Iterator[Observation]:
             wrong.append(f"{name}: {forwards} low half first, {backwards} high half first, {alone} high half twice")
     if wrong:
         yield _wrong("B14", "halves of a 64-bit field depend on the order in which they are read", wrong)
+    elif not seen and values(window, names.SET):
+        yield moot("the device has no 64-bit field")
     elif seen:
         yield kept(f"{', '.join(dict.fromkeys(seen))}: the halves read the same in both orders")
 
@@ -220,7 +213,7 @@ def halves_are_independent(window: Window) -> Iterator[Observation]:
 @judges("B11")
 def has_no_more_queues(window: Window) -> Iterator[Observation]:
     """queue_size reads 0 for every index that is no queue's; a selector that is not taken shows another queue."""
-    absent = _records(window, names.ABSENT, 3)
+    absent = records(window, names.ABSENT, 3)
     taken = [(index, size) for index, kept_, size in absent if kept_]
     wrong = [f"queue {index:#x}: queue_size reads {size}" for index, size in taken if size]
     if wrong:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from ..judging.looks import changed, moved_indices
 from ..judging.suspends import Suspend
 
 __all__ = [
-    "Touched", "awake", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "seconds_of", "served",
+    "Touched", "awake", "dialect_of", "came_back", "milliseconds", "nothing_waiting", "number", "numbers", "records", "seconds_of", "served",
     "silent_isr", "touched", "unsettled", "values",
 ]  # fmt: skip
 
@@ -55,6 +56,19 @@ def seconds_of(window: Window, what: str) -> float | None:
         with suppress(ValueError):
             return float(text)
     return None
+
+
+def records(window: Window, what: str, length: int) -> list[list[int]]:
+    """Lists of so many numbers that were read under this name, in order."""
+    found = []
+    for text in values(window, what):
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError):
+            continue  # a history that somebody has changed
+        if isinstance(record, list) and len(record) == length and all(isinstance(each, int) for each in record):
+            found.append(record)
+    return found
 
 
 def silent_isr(window: Window) -> str:

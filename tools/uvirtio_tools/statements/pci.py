@@ -13,7 +13,7 @@ from ..judging import names
 from ..judging.events import Read
 from ..judging.history import Window
 from ..judging.layouts import layout_from
-from ..judging.observation import Observation, broken, kept, noted
+from ..judging.observation import Observation, broken, kept, moot, noted
 from . import judges
 from .common import values
 
@@ -29,6 +29,15 @@ def _rulings(window: Window) -> list[Ruling]:
     return found
 
 
+#: Why there is nothing to judge on a device without it.
+_WITHOUT = {
+    "P2": "the device has a legacy interface", "P3": "the device has a legacy interface",
+    "P4": "the device has a legacy interface", "P8": "the registers of queues were not read",
+    "P9": "the device has no shared memory region", "P10": "the device has fewer than two shared memory regions",
+    "P11": "the device has no vendor data", "P12": "the device has no vendor data", "P14": "the device has no MSI-X",
+}  # fmt: skip
+
+
 def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
@@ -37,6 +46,8 @@ def _register(id_: str) -> None:
             yield broken("configuration space is not as it has to be", STATEMENTS[id_].text, "; ".join(wrong))
         elif of_it:
             yield kept(of_it[0].text)
+        elif id_ in _WITHOUT and values(window, names.LAYOUT):
+            yield moot(_WITHOUT[id_])
 
 
 for _id in IDS:

@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-WHERE: dict[str, str] = {}
+_SPLIT = "emulated:blk?size=1M&features=-RING_PACKED"
+
+WHERE: dict[str, str] = dict.fromkeys(("N1", "N2", "N3", "N4", "N5", "N6"), _SPLIT) | {
+    "N2-packed": "emulated:blk?size=1M"
+}

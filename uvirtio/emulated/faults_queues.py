@@ -135,13 +135,16 @@ class Q9(Behaviour):
 class Q10(DeviceQueue):
     """Completes what came in last first, whatever was negotiated, and takes its time over the rest."""
 
+    _next = 0.0
+
     def _complete_ready(self) -> None:
-        ready = [request for request in self.in_process if request.ready]
-        if ready:
-            self.in_process.remove(ready[-1])
-            self.finish(ready[-1].chain, self.device.model.request(self, ready[-1].chain))
-        if ready[1:]:
-            self.device.clock.call_at(self.device.clock.now() + 1e-3, self._due)
+        clock, ready = self.device.clock, [request for request in self.in_process if request.ready]
+        if not ready or clock.now() < self._next:
+            return
+        self.in_process.remove(ready[-1])
+        self.finish(ready[-1].chain, self.device.model.request(self, ready[-1].chain))
+        self._next = clock.now() + 1e-3
+        clock.call_at(self._next, self._due)
 
 
 #: Name -> what it changes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 __all__ = [
     "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AFTER_EMPTY", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP",
     "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "EMPTY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED",
-    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAYOUT", "LEFT", "LINE_STATUS", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
+    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAP", "LAYOUT", "LEFT", "LINE_STATUS", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
     "PROVES", "QUEUE_AGAIN", "QUEUE_RESET", "QUIET", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
     "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "UNWANTED", "USED_SEEN", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WANTED", "WINDOW", "WINDOW_WRITE", "WOKEN",
     "WRITTEN", "WRITTEN_ASLEEP",
@@ -92,6 +92,7 @@ HALVES = "halves of "
 CLEARED = "after a reset of the running device: "
 
 # -- queues and notifications
+LAP = "traffic on the running device, once more"
 EMPTY = "notifications of nothing, for each queue"
 AFTER_EMPTY = "traffic after notifications of nothing"
 QUEUE_RESET = "queue, its queue_reset and queue_enable after its reset"

@@ -18,6 +18,21 @@ __all__: list[str] = []
 
 #: Notifications that announce nothing, for each queue.
 _EMPTY = 16
+_ROUNDS = 3
+
+
+@scenario("fill the queues again and again", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q10", dialects=())
+def laps(stage: Stage) -> None:
+    """As many requests at once as the queues take, and then singly: everything that comes back is looked at."""
+    stage.start(suspend=False)
+    workload = stage.traffic.need()
+    for _ in range(_ROUNDS):
+        stage.traffic.run(names.LAP)
+    for _ in range(_ROUNDS):
+        workload.submit(1)
+        workload.kick()
+        stage.traffic.drain(names.LAP)
+    stage.sleeper.look("after the laps")
 
 
 @scenario("notify a device of nothing", "Q9", dialects=())

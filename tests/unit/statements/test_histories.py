@@ -21,7 +21,9 @@ from uvirtio_tools.statements import (
     driver,
     endings,
     initial,
+    notifications,
     pci,
+    queues,
     transitions,
     unsaid,
     whole,
@@ -30,7 +32,22 @@ from uvirtio_tools.statements import (
 from .table import BROKEN, KEPT, MOOT, NOTED, TOLD, Case, broken_by, judged, words
 from .told import CASES
 
-CHAPTERS = (asleep, basic, configuration, drafts, draining, driver, endings, initial, pci, transitions, unsaid, whole)
+CHAPTERS = (
+    asleep,
+    basic,
+    configuration,
+    drafts,
+    draining,
+    driver,
+    endings,
+    initial,
+    notifications,
+    pci,
+    queues,
+    transitions,
+    unsaid,
+    whole,
+)
 #: What a statement speaks with.
 SPEAKING = ("kept", "broken", "moot", "noted", "told")
 

@@ -32,7 +32,7 @@ def _rulings(window: Window) -> list[Ruling]:
 #: Why there is nothing to judge on a device without it.
 _WITHOUT = {
     "P2": "the device has a legacy interface", "P3": "the device has a legacy interface",
-    "P4": "the device has a legacy interface", "P8": "the registers of queues were not read",
+    "P4": "the device has a legacy interface", "P8": "there is no notification structure",
     "P9": "the device has no shared memory region", "P10": "the device has fewer than two shared memory regions",
     "P11": "the device has no vendor data", "P12": "the device has no vendor data", "P14": "the device has no MSI-X",
 }  # fmt: skip

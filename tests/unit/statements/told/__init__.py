@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from ..table import CASES
-from . import asleep, basic, configuration, drafts, draining, driver, endings, initial, pci, transitions, unsaid, whole
+from . import (
+    asleep,
+    basic,
+    configuration,
+    drafts,
+    draining,
+    driver,
+    endings,
+    initial,
+    notifications,
+    pci,
+    queues,
+    transitions,
+    unsaid,
+    whole,
+)
 
 __all__ = [
-    "CASES", "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "pci", "transitions", "unsaid", "whole",
+    "CASES", "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "notifications", "pci", "queues", "transitions", "unsaid", "whole",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ reading(
     "feature 18 (NET_F_CTRL_RX) is offered without 17",
     layout(identity=_NETWORK, offered=1 << 32 | 1 << 18),
 )
-reading("B1", MOOT, "there was no occasion to see it", layout())
+reading("B1", MOOT, "no offered feature requires another", layout())
 reading("B13", KEPT, "VERSION_1 (bit 32) is offered", layout())
 reading("B13", BROKEN, "VERSION_1 (bit 32) is not offered", layout(offered=0))
 reading("B13", MOOT, "there was no occasion to see it", (names.LAYOUT, "{"))

@@ -83,25 +83,20 @@ for _id, _kept, _broken in (
     reading(_id, BROKEN, "", _broken, breaks=_also)
 
 reading("P9", MOOT, "", layout(region(1), bars={2: "it cannot be mapped", 4: 0x4000}))
-for _id in (
-    "P1",
-    "P2",
-    "P3",
-    "P4",
-    "P5",
-    "P6",
-    "P7",
-    "P8",
-    "P10",
-    "P11",
-    "P12",
-    "P13",
-    "P14",
-    "P15",
-    "P16",
-    "P17",
-    "P18",
+_LEGACY = layout(identity=_TRANSITIONAL, legacy=True)
+for _id, _why, _read in (
+    ("P2", "the device has a legacy interface", _LEGACY),
+    ("P3", "the device has a legacy interface", _LEGACY),
+    ("P4", "the device has a legacy interface", _LEGACY),
+    ("P8", "there is no notification structure", layout(required=(COMMON, ISR, DEVICE, WINDOW))),
+    ("P9", "the device has no shared memory region", layout()),
+    ("P10", "fewer than two shared memory regions", layout(region(1))),
+    ("P11", "the device has no vendor data", layout()),
+    ("P12", "the device has no vendor data", layout()),
+    ("P14", "the device has no MSI-X", layout()),
 ):
+    reading(_id, MOOT, _why, _read, breaks="P6" if _id == "P8" else "")
+for _id in ("P1", "P5", "P6", "P7", "P13", "P15", "P16", "P17", "P18"):
     reading(_id, MOOT, "there was no occasion to see it", (names.LAYOUT, "{}"), (f"{names.VECTOR}queue 0", "one"))
 
 _STATUS, _SELECT = f"{names.WINDOW}device_status", f"{names.WINDOW_WRITE}queue_select"

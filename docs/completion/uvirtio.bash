@@ -61,7 +61,7 @@ _uvirtio() {
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
         check:--timeout) : ;;
         check:--hold) : ;;
-        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3" ;;
+        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18" ;;
         check:--cycles) : ;;
         check:--seed) : ;;
         check:--trigger-command) : ;;
@@ -71,14 +71,14 @@ _uvirtio() {
         check:--history) _uvirtio_files ;;
         check:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         check:--output|check:-o) _uvirtio_files ;;
-        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3" ;;
+        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18" ;;
         judge:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         judge:--output|judge:-o) _uvirtio_files ;;
         report:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         report:--output|report:-o) _uvirtio_files ;;
         serve:--socket) _uvirtio_files ;;
         serve:--profile) _uvirtio_words "virtio-1.4 rfc crosvm qemu-store qemu-rfc-2025 qemu-rfc-2025-fixed slow refuses refuses-resume stuck stuck-resume" ;;
-        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3" ;;
+        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q1-enabled N1 N2 N3 N4 N5 N6 N2-packed P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18" ;;
         serve:--latency) : ;;
         serve:--delay) : ;;
         serve:--seed) : ;;

@@ -48,10 +48,10 @@ ROOMS = (
     ("uvirtio.transport",),
     ("uvirtio.bus",),
     ("uvirtio.emulated",),
+    ("uvirtio.rules",),
     ("uvirtio.pci",),
     ("uvirtio.access",),
     ("uvirtio.vfio_user",),
-    ("uvirtio.rules",),
     ("uvirtio.spec",),
     # For everybody.
     ("uvirtio", "uvirtio.errors", "uvirtio.plugins", "uvirtio.programs"),

@@ -13,7 +13,7 @@ from ..spec.features import Feature, Features
 from ..spec.pci import StructureType
 from ..spec.registers import COMMON, ISR, RegisterMap, features_beyond
 from . import Notifier, OneOwner
-from .registers import CommonRegisters
+from .common_registers import CommonRegisters
 
 __all__ = ["ModernTransport"]
 

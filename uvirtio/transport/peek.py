@@ -12,7 +12,7 @@ from ..access.view import Region
 from ..spec.features import Feature
 from ..spec.registers import LEGACY, LEGACY_MSIX, NO_VECTOR
 from ..spec.status import GONE
-from .registers import CommonRegisters
+from .common_registers import CommonRegisters
 
 __all__ = ["QUEUE_LIMIT", "QueueRegisters", "Registers", "peek_legacy", "peek_modern"]
 

@@ -11,10 +11,10 @@ from uvirtio.access.view import Region
 from uvirtio.device import Device
 from uvirtio.pci.capabilities import decode
 from uvirtio.pci.header import Identity, read_bars
-from uvirtio.rules.layout import Layout
+from uvirtio.rules.structures import Layout
 from uvirtio.spec.features import Features
 from uvirtio.spec.pci import ExtendedCapabilityId, Header
-from uvirtio.transport.registers import CommonRegisters
+from uvirtio.transport.common_registers import CommonRegisters
 
 __all__ = ["layout_from", "layout_of"]
 

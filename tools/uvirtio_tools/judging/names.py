@@ -105,7 +105,7 @@ CHANGE = "a change of the configuration while running"
 # -- in the end
 OFFER = "what the device offers"
 ISR_SEEN = "what ISR has shown in this run"
-USED_SEEN = "reads of ISR that have shown bit 0 alone in this run"
+USED_SEEN = "reads of ISR that have shown bit 0 in this run"
 
 # -- stress
 STRESS = "suspend at random points"

@@ -10,7 +10,7 @@ from uvirtio.rules.offered import described, valid
 from uvirtio.spec.devices import device_spec
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.status import Status
-from uvirtio.transport.registers import CommonRegisters
+from uvirtio.transport.common_registers import CommonRegisters
 
 from ..judging import names
 from ..judging.stage import Stage

@@ -81,5 +81,5 @@ def last(stage: Stage) -> None:
     """As :func:`portray` saw it in the beginning?"""
     told = stage.device.notifications
     stage.read(names.ISR_SEEN, "config" if told.config else "used" if told.used else "nothing")
-    stage.read(names.USED_SEEN, told.used)
+    stage.read(names.USED_SEEN, told.used_or_both)
     portray(stage, "last")

@@ -23,13 +23,13 @@ def notifies_used_buffers(window: Window) -> Iterator[Observation]:
     """ISR shows traffic as bit 0. That it never does is worth a warning: where it is due is the device's and the driver's race."""
     traffic = window.of(Traffic)
     window.memory[_REQUESTS] = window.memory.get(_REQUESTS, 0) + sum(event.completed for event in traffic)
-    if any(event.used for event in traffic):
-        yield kept("traffic on the running device showed as ISR bit 0")
+    if any(event.notified for event in traffic):
+        yield kept("traffic on the running device showed in ISR")
     seen = numbers(window, names.USED_SEEN)
     if seen and not seen[-1] and (count := window.memory[_REQUESTS]):
         yield noted(
             "used buffers were never notified", STATEMENTS["N1"].text,
-            f"{count} requests came back in this run, and ISR never showed bit 0 alone", strict=False,
+            f"{count} requests came back in this run, and ISR never showed bit 0", strict=False,
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from uvirtio.rules import Ruling
-from uvirtio.rules.layout import IDS, rulings
+from uvirtio.rules.structures import IDS, rulings
 from uvirtio.spec.registers import NO_VECTOR
 from uvirtio.spec.statements import STATEMENTS
 

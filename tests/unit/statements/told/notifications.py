@@ -18,12 +18,12 @@ def traffic(tale: Tale, *, used: bool, seen: int) -> None:
         tale.reads(names.USED_SEEN, seen)
 
 
-@tells("N1", KEPT, "traffic on the running device showed as ISR bit 0")
+@tells("N1", KEPT, "traffic on the running device showed in ISR")
 def traffic_is_notified(tale: Tale) -> None:
     traffic(tale, used=True, seen=1)
 
 
-@tells("N1", NOTED, "ISR never showed bit 0 alone")
+@tells("N1", NOTED, "ISR never showed bit 0")
 def traffic_is_never_notified(tale: Tale) -> None:
     traffic(tale, used=False, seen=0)
 

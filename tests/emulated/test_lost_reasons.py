@@ -109,7 +109,13 @@ def with_size(function: EmulatedFunction, index: int, size: int) -> None:
     """Lets a queue say that it has a size."""
     queue = function.device.queues[index]
     queue.maximum = queue.size = size
-    queue.reset = lambda: None  # type: ignore[method-assign]
+    reset = queue.reset
+
+    def with_that_size() -> None:
+        reset()
+        queue.size = size
+
+    queue.reset = with_that_size  # type: ignore[method-assign]
 
 
 def _unused(function: EmulatedFunction) -> None:

@@ -35,6 +35,9 @@ ALL_ONES = "ISR reads all-ones while the device is suspended"
 
 _STATUS = "device_status"
 
+#: Rules of rings that a request which is done again after a suspend breaks as well.
+_TWICE = ("used id", "used index")
+
 
 @dataclass(slots=True)
 class Suspend:
@@ -211,7 +214,11 @@ class Suspend:
     @property
     def troubles(self) -> list[Trouble]:
         """What a driver or a workload found wrong after the resume, where no other statement is to blame."""
-        return [event for event in self.after if isinstance(event, Trouble) and event.rule not in BLAMED]
+        return [
+            event
+            for event in self.after
+            if isinstance(event, Trouble) and (event.rule not in BLAMED or event.rule in _TWICE)
+        ]
 
     @property
     def traffic(self) -> list[Traffic]:

@@ -10,6 +10,7 @@ from uvirtio.errors import DeviceTimeout, WorkloadFailed
 
 from .console import Console
 from .console_port import Port
+from .workload import discard
 
 __all__ = ["ConsoleWorkload", "stream"]
 
@@ -92,6 +93,8 @@ class ConsoleWorkload:
 
     def reap(self) -> int:
         """Take back transmit buffers, and compare what has come back. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
+        if not self.echoed:
+            discard(self._console.device)
         self._console.service()
         done = len(self._port.sending.returned_of(self._flying))
         self.completed += done

@@ -13,6 +13,7 @@ from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
 
 from .net import Net
 from .net_pair import Pair
+from .workload import discard
 
 __all__ = ["NetWorkload"]
 
@@ -113,6 +114,8 @@ class NetWorkload:
 
     def reap(self) -> int:
         """Take back transmit buffers, and look at what was received. Raises :class:`WorkloadFailed`, :class:`DeviceMisbehaved`."""
+        if not self.echoed:
+            discard(self._net.device)
         done = 0
         for pair, flying in zip(self._net.pairs, self._flying, strict=True):
             done += len(pair.sending.returned_of(flying))

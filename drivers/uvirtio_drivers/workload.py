@@ -6,6 +6,8 @@ thread, so that a suspend can fall at any chosen point of it.
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -14,10 +16,24 @@ from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, RequestFailed, Workl
 from uvirtio.spec.devices import Field, device_spec
 from uvirtio.spec.features import Features
 
-__all__ = ["WritableField", "Driver", "Workload", "drain"]
+__all__ = ["WritableField", "Driver", "Workload", "discard", "drain"]
 
 #: Seconds within which a device that was only asleep goes on.
 _AWAKE = 1.0
+#: Bytes of what nobody wants that are taken at once.
+_AT_ONCE = 1 << 16
+
+
+def discard(device: Device) -> None:
+    """Take what the device has sent to this process's end of it, where there is one: nobody else does.
+
+    Once nothing more fits there, a host side that drops nothing lets the buffers wait.
+    """
+    peer = device.function.surroundings.peer
+    if peer is not None:
+        with suppress(OSError):
+            while peer.recv(_AT_ONCE, socket.MSG_DONTWAIT):
+                pass
 
 
 class Workload(Protocol):

@@ -20,7 +20,7 @@ from .bulk import Bulk
 from .fields import Fields
 from .workload import WritableField
 
-__all__ = ["Blk"]
+__all__ = ["Blk", "Call"]
 
 #: Most request queues that are used, and most requests that one call keeps in flight.
 QUEUES = 4
@@ -30,10 +30,10 @@ _LARGEST_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
     """A request to be made when its turn comes, so that memory is bounded by what is in flight."""
 
-    kind: RequestType
+    kind: int
     sector: int = 0
     data: bytes | None = None
     length: int = 0
@@ -138,7 +138,7 @@ class Blk:
         """
         self.check_sectors(sector, length)
         pieces = split(sector, length, self.requests.limits.request)
-        calls = [_Call(RequestType.IN, at, length=size) for at, size in pieces]
+        calls = [Call(RequestType.IN, at, length=size) for at, size in pieces]
         return b"".join(self.carry_out(calls, timeout, f"reading {length} bytes at sector {sector}"))
 
     def read_many(self, sectors: Sequence[int], length: int, timeout: float | None = None) -> list[bytes]:
@@ -168,7 +168,7 @@ class Blk:
         self.check_sectors(sector, len(data), writing=True)
         view = memoryview(data)
         calls = [
-            _Call(RequestType.OUT, at, bytes(view[(at - sector) * SECTOR :][:size]))
+            Call(RequestType.OUT, at, bytes(view[(at - sector) * SECTOR :][:size]))
             for at, size in split(sector, len(data), self.requests.limits.request)
         ]
         self.carry_out(calls, timeout, f"writing {len(data)} bytes at sector {sector}")
@@ -176,7 +176,7 @@ class Blk:
     def flush(self, timeout: float | None = None) -> None:
         """Have completed writes made stable. Raises :class:`NotOffered` without FLUSH: every write is stable there."""
         self._need(spec.FLUSH, "flush")
-        self.carry_out([_Call(RequestType.FLUSH)], timeout, "flushing")
+        self.carry_out([Call(RequestType.FLUSH)], timeout, "flushing")
 
     def discard(self, sector: int, sectors: int, timeout: float | None = None) -> None:
         """Tell the device that sectors are not needed any more; what they read as afterwards is not said.
@@ -193,7 +193,7 @@ class Blk:
 
     def get_id(self, timeout: float | None = None) -> str:
         """The device id string, up to 20 characters. Raises :class:`RequestUnsupported` where the device has none."""
-        answer = self.carry_out([_Call(RequestType.GET_ID, length=ID_LENGTH)], timeout, "asking for the id")[0]
+        answer = self.carry_out([Call(RequestType.GET_ID, length=ID_LENGTH)], timeout, "asking for the id")[0]
         return answer.split(b"\0", 1)[0].decode("ascii", errors="replace")
 
     def take_back(self) -> None:
@@ -219,12 +219,11 @@ class Blk:
             SEGMENT.pack(at, size // SECTOR, flags) for at, size in split(sector, sectors * SECTOR, most * SECTOR)
         ]
         calls = [
-            _Call(kind, data=b"".join(segments[first : first + together]))
-            for first in range(0, len(segments), together)
+            Call(kind, data=b"".join(segments[first : first + together])) for first in range(0, len(segments), together)
         ]
         self.carry_out(calls, timeout, f"{name.replace('_', ' ')} of {sectors} sectors at {sector}")
 
-    def carry_out(self, calls: Iterable[_Call], timeout: float | None, doing: str) -> list[bytes]:
+    def carry_out(self, calls: Iterable[Call], timeout: float | None, doing: str) -> list[bytes]:
         """Make requests, at most :data:`DEPTH` in flight, and wait for all; the data of each, in order.
 
         Raises the first error that a request came back with, when none is in flight any more.

@@ -19,7 +19,7 @@ UNTOUCHED = 0xA5
 LONGEST = 1 << 18
 _FILL = memoryview(bytes((UNTOUCHED,)) * LONGEST)
 
-_WORDS = {
+_WORDS: dict[int, str] = {
     RequestType.IN: "read",
     RequestType.OUT: "write",
     RequestType.FLUSH: "flush",
@@ -69,7 +69,7 @@ def split(sector: int, length: int, most: int) -> Iterator[tuple[int, int]]:
         yield sector + offset // SECTOR, min(most, length - offset)
 
 
-def describe(kind: RequestType, sector: int, length: int) -> str:
+def describe(kind: int, sector: int, length: int) -> str:
     """A request in words, for a message."""
     text = _WORDS.get(kind, f"request type {kind}")
     return f"{text} of {length} bytes at sector {sector}" if kind in (RequestType.IN, RequestType.OUT) else text
@@ -132,14 +132,14 @@ class Request:
         self._data = self._block.part(0, capacity)
         self._header = self._block.part(room, HEADER.size)
         self._status = self._block.part(room + HEADER.size, STATUS_SIZE)
-        self.kind = RequestType.IN
+        self.kind: int = RequestType.IN
         self.sector = 0
         self.length = 0
         self.done = True
         self.abandoned = False
         self.error: DeviceError | None = None
 
-    def prepare(self, kind: RequestType, sector: int = 0, data: bytes | None = None, length: int = 0) -> Request:
+    def prepare(self, kind: int, sector: int = 0, data: bytes | None = None, length: int = 0) -> Request:
         """Fill in a request: ``data`` for the device to read, or room for ``length`` bytes for it to write."""
         assert self.done, "the request is in flight"
         self.kind, self.sector = kind, sector

@@ -134,7 +134,8 @@ class Net:
         mtu = self.fields.number("mtu")
         if mtu < MTU_MINIMUM:
             raise DeviceMisbehaved(
-                f"{self.device.function.locator}: the device advises an MTU of {mtu}; at least {MTU_MINIMUM} is specified (5.1.4.1)"
+                f"{self.device.function.locator}: the device advises an MTU of {mtu}; at least {MTU_MINIMUM} is specified (5.1.4.1)",
+                rule="mtu",
             )
         return mtu + ETHERNET_HEADER
 

@@ -29,7 +29,8 @@ def pairs_there(device: Device) -> int:
     if not 1 <= pairs <= PAIRS_MAXIMUM or 2 * pairs + 1 > there:
         raise DeviceMisbehaved(
             f"{device.function.locator}: max_virtqueue_pairs says {pairs} with {there} virtqueues; 1 to {PAIRS_MAXIMUM:#x} pairs "
-            "and a control queue behind them are possible (virtio 1.4, 5.1.2 and 5.1.4.1)"
+            "and a control queue behind them are possible (virtio 1.4, 5.1.2 and 5.1.4.1)",
+            rule="max_virtqueue_pairs" if not 1 <= pairs <= PAIRS_MAXIMUM else "",
         )
     return pairs
 

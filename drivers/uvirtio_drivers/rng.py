@@ -111,15 +111,19 @@ class Freshness:
         length = len(data)
         if length == 0:
             raise WorkloadFailed(
-                f"the device used buffer {token} with length 0; it must write at least one byte (virtio 1.4, 5.4.6.2)"
+                f"the device used buffer {token} with length 0; it must write at least one byte (virtio 1.4, 5.4.6.2)",
+                rule="random bytes",
             )
         if length >= TELLING:
             # The end tells: a device that says too much may have written the beginning.
             if data[-TELLING:] == pattern[length - TELLING : length]:
                 raise WorkloadFailed(
-                    f"the device reported {length} bytes in buffer {token} but did not write them all (virtio 1.4, 2.7.8.2)"
+                    f"the device reported {length} bytes in buffer {token} but did not write them all (virtio 1.4, 2.7.8.2)",
+                    rule="used length",
                 )
             head = data[:TELLING]
             if head in self._seen:
-                raise WorkloadFailed(f"the device delivered the same {TELLING} bytes twice: {head.hex()}")
+                raise WorkloadFailed(
+                    f"the device delivered the same {TELLING} bytes twice: {head.hex()}", rule="random bytes"
+                )
             self._seen.add(head)

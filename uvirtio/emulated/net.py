@@ -77,6 +77,8 @@ class Net(DeviceModel):
         self.put("mtu", mtu)
         self.put("speed", 1000)
         self.put("duplex", 1)
+        self.put("rss_max_key_size", 40)
+        self.put("rss_max_indirection_table_length", 128)
         #: Frames for each receive queue that wait for its buffers.
         self.backlog: list[deque[bytes]] = [deque() for _ in range(pairs)]
         self._steering = Steering()

@@ -18,7 +18,7 @@ from ..spec.features import Features
 __all__ = ["Offer", "Ruling", "ids", "rulings"]
 
 #: Types whose values have rules.
-_MODULES: tuple[str, ...] = ()
+_MODULES: tuple[str, ...] = ("blk", "net")
 
 
 class Ruling(NamedTuple):

@@ -6,12 +6,7 @@ They are part of the file format of histories.
 from __future__ import annotations
 
 __all__ = [
-    "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AFTER_EMPTY", "AGAIN", "AROUND", "ASLEEP", "BEFORE", "CHANGE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP",
-    "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DRIVER_FEATURE", "EARLY", "EMPTY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED",
-    "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAP", "LAYOUT", "LEFT", "LINE_STATUS", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED",
-    "PROVES", "QUEUE_AGAIN", "QUEUE_RESET", "QUIET", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE",
-    "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNSTABLE", "UNWANTED", "USED_SEEN", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WANTED", "WINDOW", "WINDOW_WRITE", "WOKEN",
-    "WRITTEN", "WRITTEN_ASLEEP",
+    "ABSENT", "ACCEPTED", "AFTER", "AFTERWARDS", "AFTER_EMERGENCY", "AFTER_EMPTY", "AGAIN", "ANSWER", "AROUND", "ASLEEP", "BEFORE", "CHANGE", "CHANGED", "CLEARED", "CONFIGURATION_ASLEEP", "CONFIGURATION_BEFORE", "CONTROL", "CONTROL_BIT", "CYCLE", "DISCARD_FLAG", "DRIVER_FEATURE", "EARLY", "EMERGENCY", "EMPTY", "ENABLE", "ENABLED", "FIELD", "FIELD_READ", "FINISHED", "GENERATION", "HALVES", "HOW", "IN_RESET", "ISR_SEEN", "LAP", "LAYOUT", "LEFT", "LINE_STATUS", "MAC", "MASTERING", "NEEDS_RESET", "NO_RESET", "NO_SUCH_VECTOR", "ODD", "OFFER", "ON_THE_WAY_BIT", "OUTSTANDING", "PAGE", "PLAN", "POKED", "PROVES", "QUERY", "QUEUE_AGAIN", "QUEUE_RESET", "QUIET", "READ_ONLY", "REFUSED", "REFUSED_LATER", "RESET", "RESETTING", "RESUMED", "RESUMED_BIT", "SECOND", "SECOND_STATUS", "SET", "SETTLED", "SET_UP_AFTER", "SET_UP_BEFORE", "SHORTEST", "SHOWS", "SIZE", "STARTING", "STRESS", "SUM", "SUSPENDED", "THEN", "TOLD", "TRIGGER", "UNCHANGED", "UNMAP", "UNSTABLE", "UNWANTED", "USED_SEEN", "VALUE", "VECTOR", "VECTOR_RESET", "WAITED", "WANTED", "WINDOW", "WINDOW_WRITE", "WOKEN", "WRITTEN", "WRITTEN_ASLEEP", "ZEROES", "ZEROES_FLAG", "ZONE",
 ]  # fmt: skip
 
 # -- traffic, and what is waited for
@@ -101,6 +96,20 @@ WANTED = "a request whose notification is wanted"
 UNWANTED = "a request whose notification is not wanted"
 LINE_STATUS = "Interrupt Status, ISR, and both again"
 CHANGE = "a change of the configuration while running"
+
+# -- types of devices
+ANSWER = "answer to "
+READ_ONLY = "a write to a read-only disk"
+UNCHANGED = "the sector is as it was"
+ZEROES_FLAG = "write zeroes with flag 2"
+DISCARD_FLAG = "a discard with flag 2"
+UNMAP = "a discard with unmap"
+ZONE = "a zone request"
+ZEROES = "bytes other than 0 after zeroes were written"
+MAC = "address that was set, and mac"
+EMERGENCY = "status after an emergency write"
+AFTER_EMERGENCY = "traffic after emergency writes"
+QUERY = "query, size of the name, size of its answer"
 
 # -- in the end
 OFFER = "what the device offers"

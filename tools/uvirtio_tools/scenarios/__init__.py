@@ -75,7 +75,11 @@ _ALL = ("1.4", "chromium", "rfc")
 
 
 def scenario(
-    name: str, *shows: str, also: tuple[str, ...] = (), dialects: tuple[str, ...] = _ALL, order: int = NORMAL
+    name: str,
+    *shows: str,
+    also: tuple[str, ...] = (),
+    dialects: tuple[str, ...] = _ALL,
+    order: int = NORMAL,
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Register a scenario. Raises :class:`ValueError` for a name that there is already."""
 

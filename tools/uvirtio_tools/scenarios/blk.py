@@ -1,5 +1,101 @@
-"""Block devices (5.2)."""
+"""Requests to a block device that are answered with an error, or with zeros. Nothing is written to a disk that is somebody's."""
 
 from __future__ import annotations
 
+import json
+
+from uvirtio.errors import DeviceMisbehaved, RequestFailed, RequestUnsupported
+from uvirtio.spec.devices.blk import DISCARD, RO, WRITE_ZEROES, ZONED
+from uvirtio.spec.formats.blk import SECTOR, SEGMENT, RequestType
+from uvirtio_drivers.blk import Blk, Call
+
+from ..judging import names
+from ..judging.ends import Skip
+from ..judging.stage import Stage
+from . import scenario
+
 __all__: list[str] = []
+
+#: VIRTIO_BLK_T_ZONE_OPEN: a zone request without data.
+_ZONE_OPEN = 18
+_UNMAP, _UNDEFINED = 1, 2
+#: Sectors that are written with zeroes.
+_SECTORS = 8
+
+
+def started(stage: Stage) -> Blk:
+    """The driver of a running device. Raises :class:`Skip` where there is none."""
+    stage.start(suspend=False)
+    stage.traffic.need()
+    driver = stage.bring_up.driver
+    if not isinstance(driver, Blk):
+        raise Skip("there is no driver for block devices")
+    return driver
+
+
+def _disposable(stage: Stage) -> None:
+    if not stage.device.function.surroundings.disposable:
+        raise Skip("the disk is somebody's, and this could write to it")
+
+
+def _answer(stage: Stage, driver: Blk, what: str, call: Call) -> None:
+    """Make a request, and read what it is answered with."""
+    try:
+        driver.carry_out([call], stage.deadline.limit(), what)
+        answer = "OK"
+    except RequestUnsupported:
+        answer = "UNSUPP"
+    except RequestFailed:
+        answer = "IOERR"
+    except DeviceMisbehaved as error:
+        answer = str(error)
+    stage.read(f"{names.ANSWER}{what}", answer)
+
+
+@scenario("write to a read-only disk", "BLK3", dialects=())
+def read_only(stage: Stage) -> None:
+    """What is there is read before and after."""
+    if RO not in stage.device.offered:
+        raise Skip("the device is not read-only")
+    _disposable(stage)
+    driver = started(stage)
+    before = driver.read(0, SECTOR)
+    with stage.device.deviating("5.2.6.1", "a write to a read-only device has to fail"):
+        _answer(stage, driver, names.READ_ONLY, Call(RequestType.OUT, 0, bytes(byte ^ 0xFF for byte in before)))
+    stage.read(names.UNCHANGED, int(driver.read(0, SECTOR) == before))
+
+
+@scenario("ask for what a disk does not know", "BLK4", "BLK5", "BLK7", dialects=())
+def unknown(stage: Stage) -> None:
+    """Flags that are not defined, unmap where it may not be, a zone request to a disk without zones."""
+    driver = started(stage)
+    assert stage.device.negotiated is not None, "the device was started"
+    accepted = stage.device.negotiated.accepted
+    with stage.device.deviating("5.2.6.1", "what is not defined has to be answered with UNSUPP"):
+        if stage.device.function.surroundings.disposable:
+            if WRITE_ZEROES in accepted:
+                call = Call(RequestType.WRITE_ZEROES, 0, SEGMENT.pack(0, 1, _UNDEFINED))
+                _answer(stage, driver, names.ZEROES_FLAG, call)
+            if DISCARD in accepted:
+                _answer(stage, driver, names.DISCARD_FLAG, Call(RequestType.DISCARD, 0, SEGMENT.pack(0, 1, _UNDEFINED)))
+                _answer(stage, driver, names.UNMAP, Call(RequestType.DISCARD, 0, SEGMENT.pack(0, 1, _UNMAP)))
+        if ZONED not in accepted:
+            _answer(stage, driver, names.ZONE, Call(_ZONE_OPEN))
+
+
+@scenario("write zeroes to a disk", "BLK6", dialects=())
+def zeroes(stage: Stage) -> None:
+    """A pattern is written, then zeroes without unmap and with it, and read each time."""
+    _disposable(stage)
+    if WRITE_ZEROES not in stage.device.offered:
+        raise Skip("the device does not offer WRITE_ZEROES")
+    driver = started(stage)
+    if driver.read_only:
+        raise Skip("the device is read-only")
+    kept = driver.read(0, _SECTORS * SECTOR)
+    for unmap in (False, True):
+        driver.write(0, b"\xa5" * _SECTORS * SECTOR)
+        driver.write_zeroes(0, _SECTORS, unmap=unmap)
+        read = driver.read(0, _SECTORS * SECTOR)
+        stage.read(names.ZEROES, json.dumps([int(unmap), len(read) - read.count(0)]))
+    driver.write(0, kept)

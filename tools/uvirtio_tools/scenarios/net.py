@@ -1,5 +1,41 @@
-"""Network devices (5.1)."""
+"""What a network device is told through its control queue."""
 
 from __future__ import annotations
 
+import json
+
+from uvirtio.errors import DeviceError
+from uvirtio.spec.devices.net import CTRL_MAC_ADDR, CTRL_RX
+from uvirtio_drivers.net import Net
+
+from ..judging import names
+from ..judging.ends import Skip
+from ..judging.stage import Stage
+from . import scenario
+
 __all__: list[str] = []
+
+
+@scenario("tell a network device what to receive", "NET10", "NET11", dialects=())
+def control(stage: Stage) -> None:
+    """Promiscuous mode and all multicast on and off; another MAC address, and the one before."""
+    stage.start(suspend=False)
+    driver = stage.bring_up.driver
+    if not isinstance(driver, Net):
+        raise Skip("there is no driver for network devices")
+    assert stage.device.negotiated is not None, "the device was started"
+    accepted = stage.device.negotiated.accepted
+    if CTRL_RX in accepted:
+        for switch in (driver.promiscuous, driver.all_multicast):
+            for on in (True, False):
+                try:
+                    switch(on)
+                    answer = "OK"
+                except DeviceError as error:
+                    answer = str(error)
+                stage.read(f"{names.ANSWER}{switch.__name__}", answer)
+    if CTRL_MAC_ADDR in accepted:
+        before = driver.mac
+        for mac in (bytes((before[0] & 0xFE | 2, *before[1:5], before[5] ^ 1)), before):
+            driver.set_mac(mac)
+            stage.read(names.MAC, json.dumps([mac.hex(), driver.fields.data("mac").hex()]))

@@ -2,10 +2,305 @@
 
 from __future__ import annotations
 
-from .model import Statement, Unjudged
+from ..ids import DeviceType
+from .model import Level, Side, Statement, Unjudged
 
 __all__ = ["ROWS", "UNJUDGED"]
 
-ROWS: tuple[Statement, ...] = ()
 
-UNJUDGED: tuple[Unjudged, ...] = ()
+def _row(
+    number: int,
+    level: Level,
+    text: str,
+    section: str,
+    *sentences: str,
+    implies: tuple[str, ...] = (),
+    deviates: tuple[str, ...] = (),
+    rule: str = "",
+) -> Statement:
+    return Statement(
+        f"BLK{number}", level, Side.DEVICE, text, section, (), (), implies, deviates, (DeviceType.BLK,), rule, sentences
+    )
+
+
+ROWS: tuple[Statement, ...] = (
+    _row(1, Level.SHOULD, "FLUSH is offered.", "5.2.5.2", "5.2.5.2#1"),
+    _row(2, Level.MUST, "FLUSH is offered where CONFIG_WCE is.", "5.2.5.2", "5.2.5.2#1", implies=("BLK1",)),
+    _row(
+        3,
+        Level.MUST,
+        "A write to a device that is read-only is answered with IOERR and writes nothing.",
+        "5.2.6.2",
+        "5.2.6.2#3",
+        deviates=("5.2.6.1",),
+    ),
+    _row(
+        4,
+        Level.MUST,
+        "Discard and write zeroes with a flag that is not defined are answered with UNSUPP.",
+        "5.2.6.2",
+        "5.2.6.2#4",
+        deviates=("5.2.6.1",),
+    ),
+    _row(
+        5,
+        Level.MUST,
+        "A discard with unmap set is answered with UNSUPP.",
+        "5.2.6.2",
+        "5.2.6.2#5",
+        deviates=("5.2.6.1",),
+    ),
+    _row(6, Level.MUST, "Sectors that were written with zeroes read as zeros.", "5.2.6.2", "5.2.6.2#8"),
+    _row(
+        7,
+        Level.MUST,
+        "Without ZONED every zone request is answered with UNSUPP.",
+        "5.2.6.2",
+        "5.2.6.2#17",
+        deviates=("5.2.6.1",),
+    ),
+)
+
+UNJUDGED: tuple[Unjudged, ...] = (
+    Unjudged(
+        "5.2.5.2#2",
+        Level.MUST,
+        "The device starts with writeback 0 when CONFIG_WCE was accepted without FLUSH.",
+        "not judged yet",
+    ),
+    Unjudged("5.2.5.2#3", Level.MUST, "The device keeps the padding bytes unused0 and unused1 at 0.", "not judged yet"),
+    Unjudged(
+        "5.2.5.2#4",
+        Level.SHOULD_NOT,
+        "A device without zones does not offer ZONED.",
+        "a drive-managed zoned disk offers ZONED with model NONE lawfully, and looks exactly like a disk without zones",
+    ),
+    Unjudged("5.2.5.2#5", Level.MUST_NOT, "A legacy device does not offer ZONED.", "not judged yet"),
+    Unjudged(
+        "5.2.5.2#6",
+        Level.SHOULD,
+        "A device with zones that are no must shows zeros in zoned when ZONED was not accepted.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.5.2#7",
+        Level.MUST,
+        "A host-managed device refuses FEATURES_OK when ZONED is not accepted.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.5.2#8", Level.MUST, "A device with ZONED negotiated tells by model what kind it is.", "not judged yet"
+    ),
+    Unjudged("5.2.5.2#9", Level.MUST, "The device tells the size of a zone in zone_sectors.", "not judged yet"),
+    Unjudged(
+        "5.2.5.2#10",
+        Level.MAY,
+        "The last zone may be smaller than the others.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.5.2#11", Level.MUST, "The device tells in max_open_zones how many zones can be open.", "not judged yet"
+    ),
+    Unjudged(
+        "5.2.5.2#12", Level.MUST, "The device tells in max_active_zones how many zones can be active.", "not judged yet"
+    ),
+    Unjudged(
+        "5.2.5.2#13",
+        Level.MUST,
+        "The device tells in max_append_sectors how much a ZONE_APPEND may carry.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.5.2#14",
+        Level.MUST_NOT,
+        "The device keeps max_append_sectors within what seg_max and size_max allow.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.5.2#15",
+        Level.MAY,
+        "A device without ZONE_APPEND may show max_append_sectors 0.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.5.2#16",
+        Level.MUST,
+        "The device tells in write_granularity how writes have to be aligned.",
+        "not judged yet",
+    ),
+    Unjudged("5.2.5.2#17", Level.MUST, "The device keeps the padding bytes unused2 at 0.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#1",
+        Level.MAY,
+        "The device may change its capacity while it runs.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged("5.2.6.2#2", Level.SHOULD, "The device notifies when its capacity changes.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#6",
+        Level.MAY,
+        "The device may deallocate what is discarded.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.6.2#7",
+        Level.MAY,
+        "The device may deallocate what is zeroed with unmap.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.6.2#9",
+        Level.SHOULD,
+        "The device clears write_zeroes_may_unmap if and only if write zeroes deallocates nothing.",
+        "deallocation happens in the host's storage and does not show in the guest",
+    ),
+    Unjudged(
+        "5.2.6.2#10",
+        Level.MAY,
+        "The device may change write_zeroes_may_unmap while it runs.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged("5.2.6.2#11", Level.SHOULD, "The device notifies when write_zeroes_may_unmap changes.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#12",
+        Level.MUST,
+        "The device has stable writes in its persistent storage before it reports the write, or the flush, complete.",
+        "persistence shows only by a crash of the host (or of its storage) at the right moment; a guest that is only watched sees the same either way",
+    ),
+    Unjudged(
+        "5.2.6.2#13",
+        Level.MAY,
+        "A device without FLUSH may still commit writes before it reports them.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.6.2#14",
+        Level.SHOULD,
+        "The device offers LIFETIME where its storage tells its lifetime.",
+        "what the host's storage can tell does not show in the guest",
+    ),
+    Unjudged(
+        "5.2.6.2#15",
+        Level.MUST_NOT,
+        "The device offers LIFETIME only where the numbers mean something.",
+        "what the host's storage can tell does not show in the guest",
+    ),
+    Unjudged(
+        "5.2.6.2#16", Level.MUST_NOT, "The device sends no reserved values in a lifetime answer.", "not judged yet"
+    ),
+    Unjudged(
+        "5.2.6.2#18",
+        Level.MUST,
+        "The device answers INVALID_CMD to zone management of a conventional zone.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#19",
+        Level.MUST,
+        'The device answers INVALID_CMD to an append to a zone that is not of the type "sequential write required".',
+        "not judged yet",
+    ),
+    Unjudged("5.2.6.2#20", Level.MUST, "The device answers INVALID_CMD to an OPEN that cannot be.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#21",
+        Level.MUST,
+        "The device answers an OPEN beyond its resources with OPEN_RESOURCE or ACTIVE_RESOURCE and leaves the zone.",
+        "not judged yet",
+    ),
+    Unjudged("5.2.6.2#22", Level.MUST, "The device answers INVALID_CMD to a CLOSE that cannot be.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#23",
+        Level.MUST,
+        "The device answers INVALID_CMD to a FINISH that cannot be, and leaves the zone.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#24",
+        Level.MUST,
+        "The device answers INVALID_CMD to a RESET that cannot be, and leaves the zone.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#25",
+        Level.MUST,
+        "The device answers a write or append for which no zone can be opened with OPEN_RESOURCE or ACTIVE_RESOURCE.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#26",
+        Level.MUST,
+        "The device answers INVALID_CMD to an append whose sector is not a zone's first.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#27",
+        Level.MUST,
+        "The device answers INVALID_CMD to a write or append beyond what the zone can still take.",
+        "not judged yet",
+    ),
+    Unjudged("5.2.6.2#28", Level.MUST, "The device tells where an append went in append_sector.", "not judged yet"),
+    Unjudged(
+        "5.2.6.2#29",
+        Level.MUST,
+        "The device answers UNSUPP to appends where max_append_sectors is 0.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#30",
+        Level.MUST,
+        "The device answers INVALID_CMD to an append longer than max_append_sectors.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#31",
+        Level.MUST,
+        "The device answers INVALID_CMD to a read, write or append over a zone's border.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#32",
+        Level.MUST,
+        "The device answers UNALIGNED_WP to a write that is not at the write pointer.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#33",
+        Level.MAY,
+        "The device may close implicitly open zones to make room.",
+        "a permission: nothing that a device does can break it",
+    ),
+    Unjudged(
+        "5.2.6.2#34",
+        Level.MUST,
+        "The device answers INVALID_CMD to writes and appends to a READ-ONLY zone.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#35",
+        Level.MUST,
+        "The device answers INVALID_CMD to every request for an OFFLINE zone.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#36", Level.MUST, "The device treats sectors beyond the write pointer as unwritten.", "not judged yet"
+    ),
+    Unjudged(
+        "5.2.6.2#37",
+        Level.MUST,
+        "The device answers a read of unwritten sectors with a pattern of its own or an error.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#38",
+        Level.MUST,
+        "The device keeps secure_erase_sector_alignment a multiple of zone_sectors.",
+        "not judged yet",
+    ),
+    Unjudged(
+        "5.2.6.2#39",
+        Level.MUST,
+        "Secure erase requests carry whole zones.",
+        "it binds what the driver sends, although it stands among the device's duties; a device cannot break it",
+    ),
+    Unjudged("5.2.6.2#40", Level.MUST, "The device treats a secure erase as a reset of its zones.", "not judged yet"),
+)

@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-WHERE: dict[str, str] = {}
+_DISK = "emulated:blk?size=1M"
+
+WHERE: dict[str, str] = dict.fromkeys(("BLK1", "BLK2", "BLK4", "BLK5", "BLK6", "BLK7"), _DISK) | {
+    "BLK3": "emulated:blk?size=1M&readonly=on"
+}

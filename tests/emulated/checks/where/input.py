@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-WHERE: dict[str, str] = {}
+WHERE: dict[str, str] = {"INP1": "emulated:input"}

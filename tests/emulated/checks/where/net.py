@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
-WHERE: dict[str, str] = {}
+_RSS = "emulated:net?queues=2&features=+RSS,+SPEED_DUPLEX"
+
+WHERE: dict[str, str] = dict.fromkeys((f"NET{number}" for number in range(1, 8)), _RSS) | {
+    "NET8": "emulated:net?features=+HASH_REPORT",
+    "NET9": "emulated:net?features=+CTRL_RX_EXTRA",
+    "NET10": "emulated:net",
+    "NET11": "emulated:net",
+}

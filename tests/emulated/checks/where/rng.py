@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-WHERE: dict[str, str] = {}
+WHERE: dict[str, str] = {"RNG1": "emulated:rng"}

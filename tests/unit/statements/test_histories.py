@@ -15,15 +15,20 @@ from uvirtio_tools.judging.observation import Observation
 from uvirtio_tools.statements import (
     asleep,
     basic,
+    blk,
     configuration,
+    console,
     drafts,
     draining,
     driver,
     endings,
     initial,
+    input,
+    net,
     notifications,
     pci,
     queues,
+    rng,
     transitions,
     unsaid,
     whole,
@@ -33,21 +38,9 @@ from .table import BROKEN, KEPT, MOOT, NOTED, TOLD, Case, broken_by, judged, wor
 from .told import CASES
 
 CHAPTERS = (
-    asleep,
-    basic,
-    configuration,
-    drafts,
-    draining,
-    driver,
-    endings,
-    initial,
-    notifications,
-    pci,
-    queues,
-    transitions,
-    unsaid,
-    whole,
-)
+    asleep, basic, blk, configuration, console, drafts, draining, driver, endings, initial, input, net, notifications, pci,
+    queues, rng, transitions, unsaid, whole,
+)  # fmt: skip
 #: What a statement speaks with.
 SPEAKING = ("kept", "broken", "moot", "noted", "told")
 

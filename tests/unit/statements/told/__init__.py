@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from ..table import CASES
-from . import (
-    asleep,
-    basic,
-    configuration,
-    drafts,
-    draining,
-    driver,
-    endings,
-    initial,
-    notifications,
-    pci,
-    queues,
-    transitions,
-    unsaid,
-    whole,
-)
+from importlib import import_module
 
-__all__ = [
-    "CASES", "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "notifications", "pci", "queues", "transitions", "unsaid", "whole",
-]  # fmt: skip
+from ..table import CASES
+
+__all__ = ["CASES"]
+
+for _name in (
+    "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "notifications", "pci", "queues",
+    "transitions", "types", "unsaid", "whole",
+):  # fmt: skip
+    import_module(f".{_name}", __name__)

@@ -107,4 +107,10 @@ UNJUDGED: tuple[Unjudged, ...] = (
         "A device may show bits that the driver was not offered.",
         "a permission: nothing that a device does can break it",
     ),
+    Unjudged(
+        "4.1.4.3.1#16",
+        Level.MUST,
+        "Administration queues have indices from num_queues on, and all of them fit below 65,536.",
+        "the administration queue is not driven",
+    ),
 )

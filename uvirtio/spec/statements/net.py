@@ -106,23 +106,17 @@ UNJUDGED: tuple[Unjudged, ...] = (
     Unjudged(
         "5.1.9.2.2#10",
         Level.MUST_NOT,
-        "The device refuses a tunnelled frame without NEEDS_CSUM, with DATA_VALID, or without a segmentation type.",
+        "The device refuses a tunnelled frame without NEEDS_CSUM, with DATA_VALID, or without a segmentation type; the device refuses a frame with UDP_TUNNEL_CSUM and no tunnel bit.",
         "not judged yet",
     ),
     Unjudged(
         "5.1.9.2.2#11",
         Level.MUST_NOT,
-        "The device refuses a frame with UDP_TUNNEL_CSUM and no tunnel bit.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.2.2#12",
-        Level.MUST_NOT,
         "The device does not rely on the packet's checksum without NEEDS_CSUM.",
         "to rely on something is no deed: a device that passes the frame on as it is relies on nothing, and one that drops frames with bad sums cannot be told from a wire that does",
     ),
     Unjudged(
-        "5.1.9.2.2#13",
+        "5.1.9.2.2#12",
         Level.MUST_NOT,
         "The device does not use resource_id and resource_type without SECURITY.",
         "no device is known to offer what it takes",

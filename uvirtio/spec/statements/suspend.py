@@ -7,6 +7,8 @@ show. V13 and V14 are demanded of every device.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..dialects import CHROMIUM, RFC, V1_4
 from .model import Level, Need, Side, Statement
 
@@ -27,7 +29,7 @@ def _d(id_: str, level: Level, text: str, section: str = _S341) -> Statement:
     return Statement(id_, level, _DRIVER, text, section, _14)
 
 
-ROWS = (
+_ROWS: tuple[Statement, ...] = (
     _d("D1", _SHOULD_NOT, "The driver sets SUSPEND only with DRIVER_OK set and the feature negotiated."),
     _d("D2", _MUST, "After setting SUSPEND the driver re-reads the status until it shows SUSPEND=1 and DRIVER_OK=0."),
     _d("D3", _MUST_NOT, "The driver makes no buffers available once it has set SUSPEND."),
@@ -151,3 +153,12 @@ ROWS = (
         "3.4.2 (resume normal operation)", _ALL,
     ),
 )  # fmt: skip
+
+#: The sentences of the specification that these stand for; those of the drafts stand for none of it.
+_SENTENCES: dict[str, tuple[str, ...]] = {
+    "V1": ("3.4.2#1",), "V2": ("3.4.2#2",), "V3": ("3.4.2#3",), "V4": ("3.4.2#3",), "V5": ("3.4.2#3",), "V6": ("3.4.2#4",),
+    "V7": ("3.4.2#5",), "V8": ("3.4.2#6",), "V9": ("3.4.2#7",), "V10": ("3.4.2#8",), "V11": ("3.4.2#8",), "V12": ("3.4.2#8",),
+    "V13": ("2.1.2#1",), "V14": ("2.1.2#3",), "V15": ("2.4.1#1", "2.4.1#2"), "V16": ("3.4.2#7",),
+}  # fmt: skip
+
+ROWS: tuple[Statement, ...] = tuple(replace(row, sentences=_SENTENCES.get(row.id, ())) for row in _ROWS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from types import TracebackType
 
 from .access.dma import DmaMemory
@@ -14,7 +15,7 @@ from .access.guards import GuardedMemory
 from .access.notifications import Notifications
 from .access.trace import Recorder
 from .access.wait import YES, Polled, poll
-from .bus import Function
+from .bus import Function, bar_length
 from .configuration import Configuration
 from .deviations import Deviations
 from .errors import (
@@ -69,7 +70,7 @@ class Device:
         #: Where drivers get memory: between guard zones where somebody watches.
         self.dma: DmaMemory = function.dma if recorder is None else GuardedMemory(function.dma)
         self.identity = read_identity(function.config, locator)
-        self.capabilities, self._list_problems = walk(function.config, self.bar_length)
+        self.capabilities, self._list_problems = walk(function.config, partial(bar_length, function))
         self.transport: Transport = choose_transport(function, self.identity, self.capabilities, recorder)
         self.deviations = Deviations(recorder)
         self.status = StatusByte(self.transport, function.config, clock, locator, self.deviations)
@@ -80,15 +81,6 @@ class Device:
         self.queues: dict[int, Queue] = {}
         self.offered = Features()
         self.negotiated: Negotiated | None = None
-
-    def bar_length(self, number: int) -> int | str | None:
-        """The size of a BAR in bytes, None where there is none, a sentence where it cannot be reached."""
-        try:
-            return self.function.bar(number).length
-        except DeviceMisbehaved:
-            return None
-        except CannotRun as error:
-            return str(error)
 
     @property
     def problems(self) -> list[str]:

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "restore": "give devices back to their drivers",
     "suspend": "suspend and resume a device under load, and prove that nothing was lost",
     "check": "the conformance checks: a verdict per statement",
+    "explain": "what a statement demands, how it is judged, and what breaks it",
     "judge": "judge what check or suspend has recorded, without the device",
     "report": "render results again, compare several",
     "serve": "an emulated device for QEMU, over vfio-user",

@@ -12,8 +12,9 @@ from ..access.clock import Clock
 from ..access.dma import DmaMemory
 from ..access.interrupt import InterruptLine
 from ..access.view import Region
+from ..errors import CannotRun, DeviceMisbehaved
 
-__all__ = ["Function", "Surroundings", "Triggers"]
+__all__ = ["Function", "Surroundings", "Triggers", "bar_length"]
 
 
 class Triggers(Protocol):
@@ -110,3 +111,13 @@ class Function(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
+
+
+def bar_length(function: Function, number: int) -> int | str | None:
+    """The size of a BAR in bytes, None where there is none, a sentence where it cannot be reached."""
+    try:
+        return function.bar(number).length
+    except DeviceMisbehaved:
+        return None
+    except CannotRun as error:
+        return str(error)

@@ -161,11 +161,18 @@ def add_history(parser: argparse.ArgumentParser) -> None:
 
 
 def add_statements(parser: argparse.ArgumentParser) -> None:
-    """``--only`` and ``--strict``; :func:`statements_of` takes the first."""
+    """``--only``, ``--skip`` and ``--strict``; :func:`statements_of` takes the first two."""
     parser.add_argument(
         "--only", metavar="IDS", action="append", default=[],
-        help="judge these statements only: V1,V4 or a whole family such as V (repeatable)",
+        help="judge these statements only: V1,V4, a whole family such as V, or a chapter: suspend, pci, blk, core ... (repeatable)",
     )  # fmt: skip
+    parser.add_argument(
+        "--skip",
+        metavar="IDS",
+        action="append",
+        default=[],
+        help="leave these out, named in the same ways (repeatable)",
+    )
     parser.add_argument("--strict", action="store_true", help="a SHOULD that is broken is a FAIL, not a WARN")
 
 
@@ -176,8 +183,11 @@ def statements_of(args: argparse.Namespace) -> list[str]:
     only = [word for words in args.only for word in words.split(",") if word.strip()]
     if args.only and not only:
         raise UsageError("--only names no statement")
-    select(only)
-    return only
+    skip = [word for words in args.skip for word in words.split(",") if word.strip()]
+    found = select(only, skip)
+    if not found:
+        raise UsageError("--skip leaves no statement to judge")
+    return found if skip else only
 
 
 def add_from(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from uvirtio.errors import UsageError, UvirtioError
+from uvirtio.bus.locator import parse
+from uvirtio.bus.opening import open_function
+from uvirtio.errors import NotVirtio, UsageError, UvirtioError
 
 from .. import exits
 from ..driving.opening import open_device
@@ -17,6 +19,7 @@ from ..reports.catalogue import catalogue
 from ..reports.progress import CheckProgress
 from ..reports.writing import emit, show
 from ..scenarios.running import run_checks
+from ..scenarios.undriven import judge_undriven
 from .arguments import (
     add_common,
     add_device,
@@ -97,6 +100,9 @@ def run(args: argparse.Namespace) -> int:
             run_checks(result, device, options, triggers=triggers, progress=progress.result)
     except KeyboardInterrupt:
         result.interrupted = True
+    except NotVirtio as error:
+        if not _judged_undriven(result, error, force=args.force):
+            raise
     except UvirtioError as error:
         if not result.results:
             raise
@@ -112,3 +118,9 @@ def run(args: argparse.Namespace) -> int:
     elif result.stopped:
         print(f"uvirtio: {result.stopped}", file=sys.stderr)
     return result.status
+
+
+def _judged_undriven(result: CheckRun, error: NotVirtio, *, force: bool) -> bool:
+    """Whether a device that cannot be driven, because of this error, can be judged by what it shows all the same."""
+    with open_function(parse(result.locator), force=force) as function:
+        return judge_undriven(result, function, str(error))

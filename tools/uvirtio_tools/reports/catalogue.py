@@ -19,7 +19,7 @@ def catalogue(*, as_json: bool) -> str:
     if as_json:
         rows = [
             {
-                "id": row.id, "level": row.level.value, "side": row.side.value, "text": row.text, "section": row.section,
+                "id": row.id, "level": row.level.value, "side": row.side.value, "text": row.text, "section": row.section, "sentences": list(row.sentences),
                 "dialects": list(row.dialects), "needs": [need.value for need in row.needs], "implies": list(row.implies),
                 "deviates": list(row.deviates), "dangerous": row.id in dangerous,
             }
@@ -29,7 +29,7 @@ def catalogue(*, as_json: bool) -> str:
     lines = []
     for row in STATEMENTS.values():
         lines.append(f"{row.id:4} {row.level.value:10} {row.side.value:6}  {row.text}")
-        details = [f"{row.section}; dialect {', '.join(row.dialects)}"]
+        details = [f"{row.section}; {'dialect ' + ', '.join(row.dialects) if row.dialects else 'every device'}"]
         if row.needs:
             details.append(f"needs {', '.join(need.value for need in row.needs)}")
         if row.implies:

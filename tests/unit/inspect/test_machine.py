@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.uio.fake import RNG, FakeMachine
+from tests.unit.uio.fake import ISR_AT, RNG, FakeMachine
 from uvirtio.bus.uio.discovery import describe
 from uvirtio.bus.uio.lock import FunctionLock
 from uvirtio.errors import NoSuchDevice
@@ -35,7 +35,13 @@ def test_a_device_of_the_kernel_is_told_from_sysfs_alone(machine: FakeMachine) -
     assert [row.name for row in device.features] == ["F_EVENT_IDX", "F_VERSION_1"]
     assert all(row.offered is None and row.accepted for row in device.features)
     assert any("--intrusive" in note for note in device.notes)
-    assert [entry.structure or entry.name for entry in device.capabilities] == ["COMMON", "MSI-X"]
+    assert [entry.structure or entry.name for entry in device.capabilities] == [
+        "COMMON",
+        "MSI-X",
+        "NOTIFY",
+        "ISR",
+        "PCI_CFG",
+    ]
     assert device.interrupt is not None
     assert (device.interrupt.pin, device.interrupt.linux_irq, device.interrupt.msix_vectors) == (1, 21, 2)
 
@@ -69,7 +75,10 @@ def test_a_function_that_vanishes_while_it_is_read_is_an_error_and_the_others_ar
 
 
 def test_the_window_behind_a_driver_needs_its_capability(machine: FakeMachine, tmp_path: Path) -> None:
-    machine.add()
+    at = machine.add()
+    config = bytearray((at / "config").read_bytes())
+    config[ISR_AT + 1] = 0  # the list ends before the window
+    (at / "config").write_bytes(config)
     device = describe_sysfs(describe(machine, RNG), machine, intrusive=True, run=tmp_path / "run")
     assert device.source == "sysfs"
     assert any("no PCI_CFG capability" in note for note in device.notes)

@@ -9,12 +9,13 @@ from pathlib import Path
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
 from uvirtio.spec.pci import BarFlag, Command, Header
 
-__all__ = ["COMMON_AT", "MSIX_AT", "RNG", "Crash", "FakeMachine"]
+__all__ = ["COMMON_AT", "ISR_AT", "MSIX_AT", "RNG", "Crash", "FakeMachine"]
 
 RNG = "0000:00:05.0"
 #: Where the fake function has its MSI-X capability, and its common configuration in BAR 4.
 MSIX_AT = 0x60
 COMMON_AT = 0x1000
+_NOTIFY_AT, ISR_AT, _WINDOW_AT = 0x70, 0x84, 0x94
 
 _IO = 0x40101
 _MEM32 = 0x40200
@@ -120,7 +121,16 @@ class FakeMachine(Sysfs):
         config[0x40:0x50] = (
             bytes([9, MSIX_AT, 16, 1, 4, 0, 0, 0]) + COMMON_AT.to_bytes(4, "little") + bytes([0x40, 0, 0, 0])
         )
-        config[MSIX_AT : MSIX_AT + 12] = bytes([0x11, 0, 1, 0x80, 1, 0, 0, 0, 1, 8, 0, 0])
+        config[MSIX_AT : MSIX_AT + 12] = bytes([0x11, _NOTIFY_AT, 1, 0x80, 1, 0, 0, 0, 1, 8, 0, 0])
+        for where, following, kind, size, place, length in (
+            (_NOTIFY_AT, ISR_AT, 2, 20, 0x3000, 0x1000), (ISR_AT, _WINDOW_AT, 3, 16, 0x2000, 1), (_WINDOW_AT, 0, 5, 20, 0, 0),
+        ):  # fmt: skip
+            head = (
+                bytes([9, following, size, kind, 4, 0, 0, 0])
+                + place.to_bytes(4, "little")
+                + length.to_bytes(4, "little")
+            )
+            config[where : where + size] = head.ljust(size, b"\0")
         (at / "config").write_bytes(config)
         if driver is not None:
             self._bind(bdf, driver)

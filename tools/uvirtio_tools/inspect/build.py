@@ -27,10 +27,12 @@ from .configuration import read_configuration
 from .findings import feature_rows, offered_dialects
 from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
 from .pciids import device_name
+from .rulings import broken_rules
 
 if TYPE_CHECKING:
     from uvirtio.bus.uio.discovery import PciFunction
     from uvirtio.queue import QueueState
+
 
 __all__ = ["Place", "describe_place", "ring_of"]
 
@@ -134,6 +136,7 @@ def describe_place(place: Place) -> Description:
             problems += [f"feature {row.bit} {row.name}: {problem}" for problem in row.problems]
         for queue in description.queues:
             problems += [f"queue {queue.index}: {problem}" for problem in queue.problems]
+    problems += broken_rules(description, identity, capabilities, bar_length)
     return replace(description, problems=tuple(dict.fromkeys(problems)), notes=tuple(notes))
 
 

@@ -44,6 +44,7 @@ def _offered(window: Window) -> list[Ruling]:
 def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
+        """The offered features are held against the rule."""
         of_it = [ruling for ruling in _offered(window) if ruling.id == id_]
         if wrong := [ruling.text for ruling in of_it if ruling.broken]:
             yield _wrong(id_, "the offered features do not fit together", wrong)

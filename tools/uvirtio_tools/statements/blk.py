@@ -30,6 +30,7 @@ def refuses_to_write(window: Window) -> Iterator[Observation]:
 def _unsupported(id_: str, *whats: str) -> None:
     @judges(id_)
     def answers(window: Window) -> Iterator[Observation]:
+        """The status byte is UNSUPP."""
         found = [(what, answer) for what in whats for answer in values(window, f"{names.ANSWER}{what}")]
         wrong = [f"{what} was answered with {answer}" for what, answer in found if answer != "UNSUPP"]
         if wrong:

@@ -36,6 +36,7 @@ def _rulings(window: Window) -> list[Ruling]:
 def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
+        """What the device offers, features and fields, is held against the rule."""
         for ruling in _rulings(window):
             if ruling.id == id_ and ruling.broken:
                 yield broken("the device offers what it may not", "", ruling.text)

@@ -41,6 +41,7 @@ _WITHOUT = {
 def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
+        """What configuration space shows is held against the rule."""
         of_it = [ruling for ruling in _rulings(window) if ruling.id == id_]
         if wrong := [ruling.text for ruling in of_it if ruling.broken]:
             yield broken("configuration space is not as it has to be", STATEMENTS[id_].text, "; ".join(wrong))

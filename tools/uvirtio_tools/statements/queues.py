@@ -65,6 +65,7 @@ def _where(stray: Strayed) -> str:
 def _judge_writes(id_: str, mine: Callable[[Strayed], bool], occasion: Callable[[_Rings], bool], summary: str) -> None:
     @judges(id_)
     def writes(window: Window) -> Iterator[Observation]:
+        """Every buffer, ring and table lies between guard zones, and they are looked at as buffers come back."""
         rings = _rings(window)
         if strays := [_where(stray) for stray in rings.strays if mine(stray)]:
             yield broken(summary, STATEMENTS[id_].text, "; ".join(dict.fromkeys(strays[:4])))
@@ -89,6 +90,7 @@ _judge_writes(
 def _judge_entries(id_: str, rules: tuple[str, ...]) -> None:
     @judges(id_)
     def entries(window: Window) -> Iterator[Observation]:
+        """The queue looks at all that the device puts into its ring, in every scenario."""
         rings = _rings(window)
         if wrong := [text for rule in rules for text in rings.wrong.get(rule, ())]:
             yield broken("the device did to a ring what it may not", STATEMENTS[id_].text, "; ".join(wrong[:4]))

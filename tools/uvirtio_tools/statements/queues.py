@@ -36,12 +36,13 @@ class _Rings:
 def _rings(window: Window) -> _Rings:
     found: _Rings | None = window.answers.get(_Rings)
     if found is None:
-        found = _Rings()
+        found, with_readable = _Rings(), set[tuple[int, int]]()
         for event in window.events:
             if type(event) is Used:
                 found.used += 1
+                found.readable |= (event.queue, event.token) in with_readable
             elif type(event) is Added:
-                found.readable |= bool(event.readable)
+                (with_readable.add if event.readable else with_readable.discard)((event.queue, event.token))
             elif type(event) is Wrong or (type(event) is Trouble and event.rule):
                 texts = found.wrong.setdefault(event.rule, [])
                 if event.text not in texts:

@@ -1,4 +1,4 @@
-"""What a block device offers (5.2.5.2)."""
+"""What a block device offers (5.2.4, 5.2.5.2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from . import Offer, Ruling
 __all__ = ["IDS", "rulings"]
 
 #: The statements that these rules know.
-IDS = ("BLK1", "BLK2")
+IDS = ("BLK1", "BLK2", "BLK9")
+
+#: Fields that limit requests: with 0 in one of them, taken by its words, there are none that keep it.
+_LIMITS = (
+    "size_max", "seg_max", "blk_size", "num_queues", "max_discard_sectors", "max_discard_seg", "max_write_zeroes_sectors",
+    "max_write_zeroes_seg", "max_secure_erase_sectors", "max_secure_erase_seg",
+)  # fmt: skip
 
 
 def rulings(offer: Offer) -> Iterator[Ruling]:
@@ -19,3 +25,8 @@ def rulings(offer: Offer) -> Iterator[Ruling]:
     yield Ruling("BLK1", not flush, f"FLUSH is {'' if flush else 'not '}offered")
     if CONFIG_WCE in offer.features:
         yield Ruling("BLK2", not flush, f"CONFIG_WCE is offered {'with' if flush else 'without'} FLUSH")
+    limits = {name: value for name in _LIMITS if (value := offer.number(name)) is not None}
+    for name in (zero := [name for name, value in limits.items() if not value]):
+        yield Ruling("BLK9", True, f"{name} is 0: no request keeps that, if it is meant as a limit")
+    if limits and not zero:
+        yield Ruling("BLK9", False, ", ".join(f"{name} {value}" for name, value in limits.items()))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
-from uvirtio.errors import DeviceMisbehaved, RequestFailed, RequestUnsupported
-from uvirtio.spec.devices.blk import DISCARD, RO, WRITE_ZEROES, ZONED
+from uvirtio.errors import DeviceMisbehaved, NegotiationFailed, RequestFailed, RequestUnsupported
+from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices.blk import CONFIG_WCE, DISCARD, FLUSH, RO, WRITE_ZEROES, ZONED
+from uvirtio.spec.features import Features
 from uvirtio.spec.formats.blk import SECTOR, SEGMENT, RequestType
+from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers.blk import Blk, Call
 
 from ..judging import names
@@ -21,6 +24,7 @@ _ZONE_OPEN = 18
 _UNMAP, _UNDEFINED = 1, 2
 #: Sectors that are written with zeroes.
 _SECTORS = 8
+_WRITEBACK = next(field for field in device_spec(DeviceType.BLK).fields if field.name == "writeback")
 
 
 def started(stage: Stage) -> Blk:
@@ -99,3 +103,25 @@ def zeroes(stage: Stage) -> None:
         read = driver.read(0, _SECTORS * SECTOR)
         stage.read(names.ZEROES, json.dumps([int(unmap), len(read) - read.count(0)]))
     driver.write(0, kept)
+
+
+@scenario("start a disk without FLUSH", "BLK8", dialects=())
+def cache_mode(stage: Stage) -> None:
+    """The field writeback of a device that has just been started: with FLUSH, which is the control, and without."""
+    device = stage.device
+    if not {FLUSH, CONFIG_WCE} <= set(device.begin()):
+        raise Skip("the device does not offer both FLUSH and CONFIG_WCE")
+    found = []
+    for without in (Features(), Features.of(FLUSH)):
+        device.begin()
+        stage.bring_up.forget()
+        try:
+            accepted = stage.bring_up.accept(suspend=False, without=without).accepted
+        except NegotiationFailed as error:
+            raise Skip(f"the device does not go without FLUSH: {error}") from error
+        if CONFIG_WCE not in accepted or (FLUSH in accepted) == bool(without):
+            raise Skip("FLUSH or CONFIG_WCE was not negotiated as it takes")
+        stage.bring_up.set_up_queues()
+        device.driver_ok()
+        found.append(device.configuration.read(_WRITEBACK.offset, _WRITEBACK.size))
+    stage.read(names.WRITEBACK, json.dumps(found))

@@ -59,15 +59,11 @@ ROWS: tuple[Statement, ...] = (
         "5.2.6.2#16",
         deviates=("5.2.6.1",),
     ),
+    _row(8, Level.MUST, "Where CONFIG_WCE is accepted without FLUSH, writeback starts at 0.", "5.2.5.2", "5.2.5.2#2"),
+    _row(9, Level.UNSAID, "What a limit of 0 in the configuration means.", "5.2.4"),
 )
 
 UNJUDGED: tuple[Unjudged, ...] = (
-    Unjudged(
-        "5.2.5.2#2",
-        Level.MUST,
-        "The device starts with writeback 0 when CONFIG_WCE was accepted without FLUSH.",
-        "not judged yet",
-    ),
     Unjudged("5.2.5.2#3", Level.MUST, "The device keeps the padding bytes unused0 and unused1 at 0.", "not judged yet"),
     Unjudged(
         "5.2.5.2#4",

@@ -86,7 +86,15 @@ class BLK8(Blk):
         """See :class:`Blk`."""
 
 
+class BLK10(Blk):
+    """Has something in the byte before num_queues."""
+
+    def __init__(self, *parts: Any, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self.config[33] = 0xA5
+
+
 #: Name -> what it changes.
 FAULTS: dict[str, tuple[type, ...]] = {
-    fault.__name__: (fault,) for fault in (BLK1, BLK2, BLK3, BLK4, BLK5, BLK6, BLK7, BLK8)
+    fault.__name__: (fault,) for fault in (BLK1, BLK2, BLK3, BLK4, BLK5, BLK6, BLK7, BLK8, BLK10)
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from uvirtio.rules import Offer, rulings
+from uvirtio.rules import Offer, padding, rulings
 from uvirtio.spec.features import Features
 from uvirtio.spec.statements import STATEMENTS
 
@@ -23,8 +23,9 @@ def offer_problems(type_: int, offered: int, fields: Iterable[ConfigField], raw:
         for field in fields
         if field.valid and field.value is not None
     }
-    found = []
-    for ruling in rulings(Offer(type_, Features(offered), values, queues)):
+    found, features = [], Features(offered)
+    between = {at: raw[at] for at in padding(type_, features) if at < len(raw)}
+    for ruling in rulings(Offer(type_, features, values, queues, between)):
         if ruling.broken and ruling.id not in _IN_THE_ROWS:
             verdict = "FAIL" if STATEMENTS[ruling.id].level.binding else "WARN"
             found.append(f"{ruling.text} ({verdict} of {ruling.id})")

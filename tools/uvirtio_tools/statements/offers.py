@@ -26,7 +26,8 @@ def _rulings(window: Window) -> list[Ruling]:
             try:
                 read = json.loads(text)
                 fields = {str(name): bytes.fromhex(data) for name, data in read["fields"].items()}
-                offer = Offer(window.setting.device_type, Features(read["features"]), fields, read["queues"])
+                between = {int(at): int(value) for at, value in read.get("padding", ())}
+                offer = Offer(window.setting.device_type, Features(read["features"]), fields, read["queues"], between)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # a history that somebody has changed
             found += rulings(offer)

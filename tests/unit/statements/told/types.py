@@ -97,6 +97,13 @@ of_type(DeviceType.BLK, "BLK9", (TOLD, "size_max 512, seg_max 1"), offers(1 << _
 of_type(DeviceType.BLK, "BLK9", (NOTED, "seg_max is 0"), offers(1 << _FLUSH, size_max=512, seg_max=0))
 of_type(DeviceType.BLK, "BLK9", (NOTED, "size_max is 0"), offers(1 << _FLUSH, size_max=0))
 of_type(DeviceType.BLK, "BLK9", (MOOT, "there was no occasion to see it"), offers(1 << _FLUSH))
+_BETWEEN = {"features": 1 << 32, "fields": {}, "queues": 1}
+of_type(DeviceType.BLK, "BLK10", (KEPT, "byte 33"), (names.OFFER, _BETWEEN | {"padding": [[33, 0]]}), breaks="BLK1")
+of_type(
+    DeviceType.BLK, "BLK10", (BROKEN, "byte 57 of the configuration, which is padding, is 0xff"),
+    (names.OFFER, _BETWEEN | {"padding": [[33, 0], [57, 255]]}), breaks="BLK1 BLK10",
+)  # fmt: skip
+of_type(DeviceType.BLK, "BLK10", (MOOT, "there was no occasion to see it"), (names.OFFER, _BETWEEN), breaks="BLK1")
 
 # -- net
 for _id, _field, _good, _bad, _breaks in (

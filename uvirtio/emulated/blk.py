@@ -23,7 +23,7 @@ _DEFAULT_SIZE = 16 << 20
 _SEG_MAX = 126
 _LARGEST_BLOCK = 1 << 16
 _MAX_SECTORS = 1 << 16
-#: What a host grows a disk by when nothing else is said (sectors).
+#: What a host grows a disk by when nothing else is said (sectors), or a whole block.
 _GROWTH = 8
 
 
@@ -205,7 +205,7 @@ class Blk(DeviceModel):
 
     def change(self) -> Mapping[str, int]:
         """See :class:`DeviceModel`: the disk grows."""
-        return {"capacity": self.get("capacity") + _GROWTH}
+        return {"capacity": self.get("capacity") + max(_GROWTH, self._block // SECTOR)}
 
     def disturb(self) -> Mapping[str, int]:
         """See :class:`DeviceModel`."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.emulated.checks import proof
 
-_DISKS = ("emulated:blk?size=1M&block=4096", "emulated:blk?size=1M&block=4096&features=-RING_PACKED")
+_DISKS = ("emulated:blk?size=1M&block=4096", "emulated:blk?size=1M&block=65536&features=-RING_PACKED")
 
 
 @pytest.mark.parametrize("locator", _DISKS)

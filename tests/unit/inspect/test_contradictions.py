@@ -10,7 +10,6 @@ import pytest
 from tests.emulated.tampered import TRANSITIONAL, capability, every_emulated, header, tampered
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio.bus.emulated import EmulatedBus
-from uvirtio.emulated.net import Net
 from uvirtio.emulated.options import parse_options
 from uvirtio.emulated.server import Server
 from uvirtio.spec.pci import Header, StructureCap, StructureType
@@ -25,43 +24,6 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     machine = FakeMachine(tmp_path / "machine")
     monkeypatch.setattr(sources, "Sysfs", lambda: machine)
     return machine
-
-
-@pytest.mark.parametrize(
-    ("limit", "without", "told"),
-    [
-        (126, "", []),
-        (0, "", ["seg_max is 0: no request keeps that, if it is meant as a limit (WARN of BLK9)"]),
-        (126, "?features=-FLUSH,-CONFIG_WCE", ["FLUSH is not offered (WARN of BLK1)"]),
-        (126, "?features=-FLUSH", [
-            "FLUSH is not offered (WARN of BLK1)",
-            "feature 11 BLK_F_CONFIG_WCE: offered without BLK_F_FLUSH, which must be offered with it",
-        ]),
-    ],
-)  # fmt: skip
-def test_what_a_device_offers_is_held_against_the_rules_that_it_is_judged_by(
-    limit: int, without: str, told: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("uvirtio.emulated.blk._SEG_MAX", limit)
-    with tampered(f"emulated:blk{without}") as bus:
-        assert list(describe_open(bus).problems) == told
-
-
-@pytest.mark.parametrize(
-    ("mtu", "told"), [(1500, []), (1279, ["mtu is 1279 (WARN of NET3)"]),
-                      (60, ["mtu is 60 (FAIL of NET2)", "mtu is 60 (WARN of NET3)"])],
-)  # fmt: skip
-def test_a_must_and_a_should_are_told_apart(mtu: int, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    make = Net.make.__func__  # type: ignore[attr-defined]
-
-    def small(cls: type[Net], parameters: dict[str, str]) -> Net:
-        net: Net = make(cls, parameters)
-        net.put("mtu", mtu)
-        return net
-
-    monkeypatch.setattr(Net, "make", classmethod(small))
-    with tampered("emulated:net") as bus:
-        assert list(describe_open(bus).problems) == told
 
 
 def disk_with_a_network_id() -> tuple[tuple[int, int, int], ...]:

@@ -26,7 +26,6 @@ from uvirtio.transport.peek import QueueRegisters, Registers, peek_legacy, peek_
 from .configuration import read_configuration
 from .findings import feature_rows, offered_dialects
 from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
-from .offers import offer_problems
 from .pciids import device_name
 from .rulings import broken_rules
 
@@ -305,10 +304,6 @@ def _modern(
         status=registers.status,
     )
     problems += configuration.problems
-    if registers.offered is not None:
-        problems += offer_problems(
-            description.type, registers.offered, configuration.fields, configuration.raw, len(registers.queues)
-        )
     return replace(
         description, config_length=device.length, config=configuration.fields, config_raw=configuration.raw.hex()
     )

@@ -87,16 +87,17 @@ class Blk:
     def _limits(self) -> Limits:
         fields, where = self.fields, self.device.function.locator
         room = min(queue.size for queue in self.device.queues.values()) - 2
-        # A seg_max of 0 cannot be meant: every request with data has one segment.
+        # A seg_max of 0 cannot be meant: every request with data has one segment. Nor can a size_max of 0, which QEMU's
+        # vhost-user-blk export has: it sets no limit.
         segments = max(fields.number("seg_max"), 1) if "seg_max" in fields else room
-        segment = fields.number("size_max") if "size_max" in fields else LONGEST
+        segment = (fields.number("size_max") or LONGEST) if "size_max" in fields else LONGEST
         unit = fields.number("blk_size") if "blk_size" in fields else SECTOR
         if unit % SECTOR or not SECTOR <= unit <= _LARGEST_BLOCK or unit & (unit - 1):
             raise DeviceMisbehaved(
                 f"{where}: blk_size says {unit}; a power of 2 from {SECTOR} to {_LARGEST_BLOCK} is expected"
             )
         limits = Limits(min(segments, room), segment, unit)
-        if segment < 1 or limits.request < unit:
+        if limits.request < unit:
             raise DeviceMisbehaved(
                 f"{where}: not one block of {unit} bytes fits into a request: size_max {segment}, seg_max {segments}, "
                 f"queues with room for {room} segments"

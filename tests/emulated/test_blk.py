@@ -218,7 +218,19 @@ def test_several_queues_work_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["size=100", "size=0", "size=big", "size=1M&image=x", "serial=" + "x" * 21, "queues=0"]
+    "query",
+    [
+        "size=100",
+        "size=0",
+        "size=big",
+        "size=1M&image=x",
+        "serial=" + "x" * 21,
+        "queues=0",
+        "block=1000",
+        "block=256",
+        "size=1M&block=131072",
+        "size=1536&block=1024",
+    ],
 )
 def test_a_disk_that_makes_no_sense_is_refused(query: str) -> None:
     with pytest.raises(LocatorError):

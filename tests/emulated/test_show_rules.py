@@ -42,3 +42,11 @@ def test_what_is_broken_is_told_with_how_binding_it_is(fault: str, capsys: pytes
 @pytest.mark.parametrize("locator", dict.fromkeys(SHOWN.values()))
 def test_nothing_is_held_against_a_conforming_device(locator: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert not [each for each in problems(capsys, locator) if "MUST" in each]
+
+
+def test_a_limit_of_zero_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems(capsys, "emulated:blk") == []
+    monkeypatch.setattr("uvirtio.emulated.blk._SEG_MAX", 0)
+    assert problems(capsys, "emulated:blk") == [
+        "seg_max is 0: no request keeps that, if it is meant as a limit (BLK9, unsaid)"
+    ]

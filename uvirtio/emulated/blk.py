@@ -21,8 +21,9 @@ __all__ = ["Blk"]
 
 _DEFAULT_SIZE = 16 << 20
 _SEG_MAX = 126
+_LARGEST_BLOCK = 1 << 16
 _MAX_SECTORS = 1 << 16
-#: What a host grows a disk by when nothing else is said (sectors).
+#: What a host grows a disk by when nothing else is said (sectors), or a whole block.
 _GROWTH = 8
 
 
@@ -45,9 +46,18 @@ class Blk(DeviceModel):
         "readonly": "on: the disk cannot be written",
         "serial": "what the device calls itself, at most 20 bytes",
         "queues": "request queues (default 1)",
+        "block": "bytes of a logical block (default 512); requests for less are answered with IOERR",
     }
 
-    def __init__(self, storage: Storage, *, readonly: bool = False, serial: str = "uvirtio-emulated", queues: int = 1):
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        readonly: bool = False,
+        serial: str = "uvirtio-emulated",
+        queues: int = 1,
+        block: int = SECTOR,
+    ):
         super().__init__()
         self.queue_count = queues
         self.features = (bits.SEG_MAX, bits.BLK_SIZE, bits.FLUSH, bits.TOPOLOGY, bits.CONFIG_WCE)
@@ -56,10 +66,11 @@ class Blk(DeviceModel):
             self.features += (bits.MQ,)
         self.storage = storage
         self._readonly = readonly
+        self._block = block
         self._serial = serial.encode()
         self.put("capacity", storage.size // SECTOR)
         self.put("seg_max", _SEG_MAX)
-        self.put("blk_size", SECTOR)
+        self.put("blk_size", block)
         self.put("topology.min_io_size", 1)
         self.put("topology.opt_io_size", 8)
         self.put("writeback", 1)
@@ -82,6 +93,9 @@ class Blk(DeviceModel):
             raise LocatorError(f"serial={parameters['serial']} is longer than {ID_LENGTH} bytes")
         flag(parameters, "readonly", False)
         number(parameters, "queues", 1, 1, 64)
+        block = number(parameters, "block", SECTOR, SECTOR, _LARGEST_BLOCK)
+        if block & (block - 1) or size(parameters, "size", _DEFAULT_SIZE) % block:
+            raise LocatorError(f"block={block} is no power of 2, or the size is no multiple of it")
 
     @classmethod
     def make(cls, parameters: Mapping[str, str]) -> Blk:
@@ -93,7 +107,11 @@ class Blk(DeviceModel):
         else:
             storage = MemoryStorage(size(parameters, "size", _DEFAULT_SIZE))
         serial = parameters.get("serial", "uvirtio-emulated")
-        return cls(storage, readonly=readonly, serial=serial, queues=number(parameters, "queues", 1, 1, 64))
+        queues, block = (
+            number(parameters, "queues", 1, 1, 64),
+            number(parameters, "block", SECTOR, SECTOR, _LARGEST_BLOCK),
+        )
+        return cls(storage, readonly=readonly, serial=serial, queues=queues, block=block)
 
     # Requests (5.2.6)
 
@@ -146,12 +164,12 @@ class Blk(DeviceModel):
         if not data or len(data) % SEGMENT.size or len(data) // SEGMENT.size > 16:
             raise _Failed(RequestStatus.IOERR)
         for sector, count, flags in SEGMENT.iter_unpack(data):
-            # Discard knows no flags, write zeroes only the lowest (5.2.6.2).
-            if flags & ~(0 if kind == RequestType.DISCARD else 1):
-                raise _Failed(RequestStatus.UNSUPP)
             if count > _MAX_SECTORS:
                 raise _Failed(RequestStatus.IOERR)
             self._range(sector, count * SECTOR)
+            # Discard knows no flags, write zeroes only the lowest (5.2.6.2).
+            if flags & ~(0 if kind == RequestType.DISCARD else 1):
+                raise _Failed(RequestStatus.UNSUPP)
             self.storage.write(sector * SECTOR, bytes(count * SECTOR))
 
     def _range(self, sector: int, length: int) -> None:
@@ -159,6 +177,9 @@ class Blk(DeviceModel):
             self.device.log.fault(
                 "queue", "request", f"{length} bytes at sector {sector} are not on the disk (5.2.6.1)"
             )
+            raise _Failed(RequestStatus.IOERR)
+        if length % self._block or sector * SECTOR % self._block:
+            # Sectors stay lawful units of the protocol (5.2.5), but a medium with larger blocks need not take them.
             raise _Failed(RequestStatus.IOERR)
 
     def _writable(self) -> None:
@@ -184,7 +205,7 @@ class Blk(DeviceModel):
 
     def change(self) -> Mapping[str, int]:
         """See :class:`DeviceModel`: the disk grows."""
-        return {"capacity": self.get("capacity") + _GROWTH}
+        return {"capacity": self.get("capacity") + max(_GROWTH, self._block // SECTOR)}
 
     def disturb(self) -> Mapping[str, int]:
         """See :class:`DeviceModel`."""

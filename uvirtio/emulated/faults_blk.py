@@ -79,5 +79,22 @@ class BLK7(Blk):
         return b"" if kind >= _ZONES else super()._carry_out(kind, sector, chain, room)
 
 
+class BLK8(Blk):
+    """Leaves its cache on when FLUSH was not accepted."""
+
+    def live(self) -> None:
+        """See :class:`Blk`."""
+
+
+class BLK10(Blk):
+    """Has something in the byte before num_queues."""
+
+    def __init__(self, *parts: Any, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self.config[33] = 0xA5
+
+
 #: Name -> what it changes.
-FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (BLK1, BLK2, BLK3, BLK4, BLK5, BLK6, BLK7)}
+FAULTS: dict[str, tuple[type, ...]] = {
+    fault.__name__: (fault,) for fault in (BLK1, BLK2, BLK3, BLK4, BLK5, BLK6, BLK7, BLK8, BLK10)
+}

@@ -1,12 +1,13 @@
 """What the values that a device offers have to be: read once, held against the specification by `show` and `check` alike.
 
-One module per device type, named after it, with ``IDS`` (the statements that it knows) and ``rulings``.
+One module per device type, named after it, with ``IDS`` (the statements that it knows) and ``rulings``, and ``PADDING``
+where a rule is about bytes between the fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -15,7 +16,7 @@ from typing import NamedTuple
 from ..spec.devices import TYPES
 from ..spec.features import Features
 
-__all__ = ["Offer", "Ruling", "ids", "rulings"]
+__all__ = ["Offer", "Ruling", "ids", "padding", "rulings"]
 
 #: Types whose values have rules.
 _MODULES: tuple[str, ...] = ("blk", "net")
@@ -33,13 +34,15 @@ class Ruling(NamedTuple):
 class Offer:
     """What a device offers before anybody has accepted anything.
 
-    ``fields``: the configuration fields that exist with these features, little-endian bytes by name; ``queues``: their number.
+    ``fields``: the configuration fields that exist with these features, little-endian bytes by name; ``queues``: their number; ``padding``:
+    bytes between fields, by offset, as :func:`padding` names them.
     """
 
     type: int
     features: Features
     fields: Mapping[str, bytes]
     queues: int
+    padding: Mapping[int, int] = field(default_factory=dict)
 
     def number(self, name: str) -> int | None:
         """A field as a number, None where the device does not have it."""
@@ -55,6 +58,14 @@ def _module(name: str) -> ModuleType:
 def ids() -> tuple[str, ...]:
     """The statements that all of these rules know."""
     return tuple(id_ for name in _MODULES for id_ in _module(name).IDS)
+
+
+def padding(device_type: int, features: Features) -> list[int]:
+    """Offsets of the padding bytes that rules are about and that have a field behind them."""
+    if (name := TYPES.get(device_type)) not in _MODULES:
+        return []
+    known: Mapping[int, tuple[int, ...]] = getattr(_module(name), "PADDING", {})
+    return [at for at, bits in known.items() if any(bit in features for bit in bits)]
 
 
 def rulings(offer: Offer) -> Iterator[Ruling]:

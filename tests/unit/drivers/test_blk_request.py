@@ -251,7 +251,6 @@ def test_nothing_is_submitted_to_a_suspended_device() -> None:
     [
         ({"blk_size": 0}, (spec.BLK_SIZE,), "blk_size says 0"),
         ({"blk_size": 1000}, (spec.BLK_SIZE,), "blk_size says 1000"),
-        ({"size_max": 0}, (spec.SIZE_MAX,), "not one block"),
         ({"size_max": 100, "seg_max": 2}, (spec.SIZE_MAX, spec.SEG_MAX), "not one block"),
         ({"num_queues": 0}, (spec.MQ,), "num_queues says 0"),
         ({"num_queues": 9}, (spec.MQ,), "num_queues says 9 with 1 virtqueues"),
@@ -261,6 +260,16 @@ def test_an_impossible_configuration_is_named(config, features, says) -> None:  
     device_type = blk_type(features=features, config={"capacity": CAPACITY} | config)
     with pytest.raises(DeviceMisbehaved, match=re.escape(says)), running(device_type, Blk):
         pass
+
+
+@pytest.mark.parametrize(
+    "limits", [{"size_max": 0, "seg_max": 8}, {"size_max": 4096, "seg_max": 0}, {"size_max": 0, "seg_max": 0}]
+)
+def test_a_limit_of_zero_is_none(limits: dict[str, int]) -> None:
+    config = {"capacity": CAPACITY} | limits
+    with running(blk_type(features=(spec.SIZE_MAX, spec.SEG_MAX), config=config), Blk) as (blk, _, bus):
+        assert blk.read(9, 4096)[:512] == b"\x09\x00" * 256
+        assert bus.log.faults() == []
 
 
 def test_a_configuration_that_is_too_short_for_its_features_is_named() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from uvirtio.pci.capabilities import BarLength, Capability
 from uvirtio.pci.header import Identity
-from uvirtio.rules import Offer, Ruling, rulings
+from uvirtio.rules import Offer, Ruling, padding, rulings
 from uvirtio.rules import structures as placed
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.pci import Header
@@ -73,4 +73,6 @@ def _of_type(description: Description, offered: Features) -> Iterator[Ruling]:
         for field in description.config
         if field.valid and isinstance(field.value, int)
     }
-    yield from rulings(Offer(description.type, offered, fields, len(description.queues)))
+    raw = bytes.fromhex(description.config_raw)
+    between = {at: raw[at] for at in padding(description.type, offered) if at < len(raw)}
+    yield from rulings(Offer(description.type, offered, fields, len(description.queues), between))

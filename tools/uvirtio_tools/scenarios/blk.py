@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
-from uvirtio.errors import DeviceMisbehaved, RequestFailed, RequestUnsupported
-from uvirtio.spec.devices.blk import DISCARD, RO, WRITE_ZEROES, ZONED
+from uvirtio.errors import DeviceMisbehaved, NegotiationFailed, RequestFailed, RequestUnsupported
+from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices.blk import CONFIG_WCE, DISCARD, FLUSH, RO, WRITE_ZEROES, ZONED
+from uvirtio.spec.features import Features
 from uvirtio.spec.formats.blk import SECTOR, SEGMENT, RequestType
+from uvirtio.spec.ids import DeviceType
 from uvirtio_drivers.blk import Blk, Call
 
 from ..judging import names
@@ -19,8 +22,9 @@ __all__: list[str] = []
 #: VIRTIO_BLK_T_ZONE_OPEN: a zone request without data.
 _ZONE_OPEN = 18
 _UNMAP, _UNDEFINED = 1, 2
-#: Sectors that are written with zeroes.
+#: Sectors that are written with zeroes, at least.
 _SECTORS = 8
+_WRITEBACK = next(field for field in device_spec(DeviceType.BLK).fields if field.name == "writeback")
 
 
 def started(stage: Stage) -> Blk:
@@ -38,18 +42,39 @@ def _disposable(stage: Stage) -> None:
         raise Skip("the disk is somebody's, and this could write to it")
 
 
-def _answer(stage: Stage, driver: Blk, what: str, call: Call) -> None:
-    """Make a request, and read what it is answered with."""
+def _answered(stage: Stage, driver: Blk, what: str, call: Call) -> str:
+    """Make a request. What it is answered with."""
     try:
         driver.carry_out([call], stage.deadline.limit(), what)
-        answer = "OK"
     except RequestUnsupported:
-        answer = "UNSUPP"
+        return "UNSUPP"
     except RequestFailed:
-        answer = "IOERR"
+        return "IOERR"
     except DeviceMisbehaved as error:
-        answer = str(error)
-    stage.read(f"{names.ANSWER}{what}", answer)
+        return str(error)
+    return "OK"
+
+
+def _answer(stage: Stage, driver: Blk, what: str, call: Call) -> None:
+    """Make a request, and read what it is answered with."""
+    stage.read(f"{names.ANSWER}{what}", _answered(stage, driver, what, call))
+
+
+def _ranges(stage: Stage, driver: Blk, accepted: Features) -> None:
+    """Flags beside a range that is taken without them: devices may look at either first."""
+    block = driver.requests.limits.unit
+    before = driver.read(0, block)
+    for feature, kind, odd in (
+        (WRITE_ZEROES, RequestType.WRITE_ZEROES, ((names.ZEROES_FLAG, _UNDEFINED),)),
+        (DISCARD, RequestType.DISCARD, ((names.DISCARD_FLAG, _UNDEFINED), (names.UNMAP, _UNMAP))),
+    ):
+        calls = {flags: Call(kind, 0, SEGMENT.pack(0, block // SECTOR, flags)) for flags in (0, _UNMAP, _UNDEFINED)}
+        if feature not in accepted or _answered(stage, driver, "a range without flags", calls[0]) != "OK":
+            continue
+        with stage.device.deviating("5.2.6.1", "flags that are not defined have to be answered with UNSUPP"):
+            for what, flags in odd:
+                _answer(stage, driver, what, calls[flags])
+    driver.write(0, before)
 
 
 @scenario("write to a read-only disk", "BLK3", dialects=())
@@ -59,10 +84,11 @@ def read_only(stage: Stage) -> None:
         raise Skip("the device is not read-only")
     _disposable(stage)
     driver = started(stage)
-    before = driver.read(0, SECTOR)
+    block = driver.requests.limits.unit
+    before = driver.read(0, block)
     with stage.device.deviating("5.2.6.1", "a write to a read-only device has to fail"):
         _answer(stage, driver, names.READ_ONLY, Call(RequestType.OUT, 0, bytes(byte ^ 0xFF for byte in before)))
-    stage.read(names.UNCHANGED, int(driver.read(0, SECTOR) == before))
+    stage.read(names.UNCHANGED, int(driver.read(0, block) == before))
 
 
 @scenario("ask for what a disk does not know", "BLK4", "BLK5", "BLK7", dialects=())
@@ -71,15 +97,10 @@ def unknown(stage: Stage) -> None:
     driver = started(stage)
     assert stage.device.negotiated is not None, "the device was started"
     accepted = stage.device.negotiated.accepted
-    with stage.device.deviating("5.2.6.1", "what is not defined has to be answered with UNSUPP"):
-        if stage.device.function.surroundings.disposable:
-            if WRITE_ZEROES in accepted:
-                call = Call(RequestType.WRITE_ZEROES, 0, SEGMENT.pack(0, 1, _UNDEFINED))
-                _answer(stage, driver, names.ZEROES_FLAG, call)
-            if DISCARD in accepted:
-                _answer(stage, driver, names.DISCARD_FLAG, Call(RequestType.DISCARD, 0, SEGMENT.pack(0, 1, _UNDEFINED)))
-                _answer(stage, driver, names.UNMAP, Call(RequestType.DISCARD, 0, SEGMENT.pack(0, 1, _UNMAP)))
-        if ZONED not in accepted:
+    if stage.device.function.surroundings.disposable and not driver.read_only:
+        _ranges(stage, driver, accepted)
+    if ZONED not in accepted:
+        with stage.device.deviating("5.2.6.1", "what is not defined has to be answered with UNSUPP"):
             _answer(stage, driver, names.ZONE, Call(_ZONE_OPEN))
 
 
@@ -92,10 +113,33 @@ def zeroes(stage: Stage) -> None:
     driver = started(stage)
     if driver.read_only:
         raise Skip("the device is read-only")
-    kept = driver.read(0, _SECTORS * SECTOR)
+    sectors = max(_SECTORS, driver.requests.limits.unit // SECTOR)
+    kept = driver.read(0, sectors * SECTOR)
     for unmap in (False, True):
-        driver.write(0, b"\xa5" * _SECTORS * SECTOR)
-        driver.write_zeroes(0, _SECTORS, unmap=unmap)
-        read = driver.read(0, _SECTORS * SECTOR)
+        driver.write(0, b"\xa5" * sectors * SECTOR)
+        driver.write_zeroes(0, sectors, unmap=unmap)
+        read = driver.read(0, sectors * SECTOR)
         stage.read(names.ZEROES, json.dumps([int(unmap), len(read) - read.count(0)]))
     driver.write(0, kept)
+
+
+@scenario("start a disk without FLUSH", "BLK8", dialects=())
+def cache_mode(stage: Stage) -> None:
+    """The field writeback of a device that has just been started: with FLUSH, which is the control, and without."""
+    device = stage.device
+    if not {FLUSH, CONFIG_WCE} <= set(device.begin()):
+        raise Skip("the device does not offer both FLUSH and CONFIG_WCE")
+    found = []
+    for without in (Features(), Features.of(FLUSH)):
+        device.begin()
+        stage.bring_up.forget()
+        try:
+            accepted = stage.bring_up.accept(suspend=False, without=without).accepted
+        except NegotiationFailed as error:
+            raise Skip(f"the device does not go without FLUSH: {error}") from error
+        if CONFIG_WCE not in accepted or (FLUSH in accepted) == bool(without):
+            raise Skip("FLUSH or CONFIG_WCE was not negotiated as it takes")
+        stage.bring_up.set_up_queues()
+        device.driver_ok()
+        found.append(device.configuration.read(_WRITEBACK.offset, _WRITEBACK.size))
+    stage.read(names.WRITEBACK, json.dumps(found))

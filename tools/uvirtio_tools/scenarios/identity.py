@@ -7,7 +7,7 @@ import json
 from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
-from uvirtio.rules import Offer, ids
+from uvirtio.rules import Offer, ids, padding
 from uvirtio.spec.devices import device_spec
 from uvirtio.spec.virtqueues import impossible_size
 
@@ -64,7 +64,9 @@ def offer(device: Device) -> Offer:
         inside = field.offset + field.size <= transport.config_length
         if inside and field.exists(features) and not field.negotiated_first and not field.counted_by:
             fields[field.name] = device.configuration.piece(field.offset, field.size)
-    return Offer(device.identity.type, features, fields, transport.queue_count())
+    holes = [at for at in padding(device.identity.type, features) if at < transport.config_length]
+    between = {at: device.configuration.read(at, 1) for at in holes}
+    return Offer(device.identity.type, features, fields, transport.queue_count(), between)
 
 
 @scenario("read what the device offers", *ids(), dialects=())
@@ -73,7 +75,13 @@ def own(stage: Stage) -> None:
     stage.device.begin()
     found = offer(stage.device)
     fields = {name: data.hex() for name, data in found.fields.items()}
-    stage.read(names.OFFER, json.dumps({"features": found.features.mask, "fields": fields, "queues": found.queues}))
+    said = {
+        "features": found.features.mask,
+        "fields": fields,
+        "queues": found.queues,
+        "padding": list(found.padding.items()),
+    }
+    stage.read(names.OFFER, json.dumps(said))
 
 
 @scenario("the device in the end", "S2", "N1", dialects=(), order=LAST)

@@ -54,3 +54,14 @@ def reads_zeros(window: Window) -> Iterator[Observation]:
         yield broken("sectors written with zeroes do not read as zeros", STATEMENTS["BLK6"].text, "; ".join(wrong))
     elif found:
         yield kept(f"sectors written with zeroes read as zeros, {len(found)} times")
+
+
+@judges("BLK8")
+def starts_written_through(window: Window) -> Iterator[Observation]:
+    """There is no request that would empty the cache."""
+    for control, value in records(window, names.WRITEBACK, 2):
+        if value:
+            yield broken("writeback without FLUSH", STATEMENTS["BLK8"].text, f"writeback is {value} after DRIVER_OK")
+        else:
+            remarks = () if control else ("writeback is 0 with FLUSH as well",)
+            yield kept("writeback is 0 after DRIVER_OK without FLUSH", remarks=remarks)

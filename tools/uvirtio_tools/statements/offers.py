@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from uvirtio.rules import Offer, Ruling, ids, rulings
 from uvirtio.spec.features import Features
+from uvirtio.spec.statements import STATEMENTS, Level
 
 from ..judging import names
 from ..judging.history import Window
-from ..judging.observation import Observation, broken, kept
+from ..judging.observation import Observation, broken, kept, noted, told
 from . import judges
 from .common import values
 
@@ -25,7 +26,8 @@ def _rulings(window: Window) -> list[Ruling]:
             try:
                 read = json.loads(text)
                 fields = {str(name): bytes.fromhex(data) for name, data in read["fields"].items()}
-                offer = Offer(window.setting.device_type, Features(read["features"]), fields, read["queues"])
+                between = {int(at): int(value) for at, value in read.get("padding", ())}
+                offer = Offer(window.setting.device_type, Features(read["features"]), fields, read["queues"], between)
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # a history that somebody has changed
             found += rulings(offer)
@@ -37,10 +39,15 @@ def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
         """What the device offers, features and fields, is held against the rule."""
+        unsaid = STATEMENTS[id_].level is Level.UNSAID
         for ruling in _rulings(window):
-            if ruling.id == id_ and ruling.broken:
+            if ruling.id != id_:
+                continue
+            if unsaid:
+                yield noted(ruling.text, strict=False) if ruling.broken else told(ruling.text)
+            elif ruling.broken:
                 yield broken("the device offers what it may not", "", ruling.text)
-            elif ruling.id == id_:
+            else:
                 yield kept(ruling.text)
 
 

@@ -36,6 +36,7 @@ ROWS: tuple[Statement, ...] = (
         "A configuration change is notified, and sets the configuration bit of ISR.",
         "4.1.4.5.1",
         "4.1.4.5.1#2",
+        "5.2.6.2#2",
         needs=(Need.TRIGGER,),
     ),
     _row(

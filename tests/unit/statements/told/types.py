@@ -11,7 +11,7 @@ from uvirtio.spec.ids import DeviceType
 from uvirtio_tools.judging import names
 from uvirtio_tools.judging.observation import Kind
 
-from ..table import BROKEN, KEPT, MOOT, tells
+from ..table import BROKEN, KEPT, MOOT, NOTED, TOLD, tells
 from ..tale import Tale
 from .reads import written
 
@@ -89,6 +89,21 @@ of_type(
 )
 of_type(DeviceType.BLK, "BLK6", (BROKEN, "3 bytes are not 0 without unmap"), (names.ZEROES, [0, 3]))
 of_type(DeviceType.BLK, "BLK6", (MOOT, "there was no occasion to see it"))
+of_type(DeviceType.BLK, "BLK8", (KEPT, "writeback is 0 after DRIVER_OK"), (names.WRITEBACK, [1, 0]))
+of_type(DeviceType.BLK, "BLK8", (KEPT, "with FLUSH as well"), (names.WRITEBACK, [0, 0]))
+of_type(DeviceType.BLK, "BLK8", (BROKEN, "writeback is 1 after DRIVER_OK"), (names.WRITEBACK, [1, 1]))
+of_type(DeviceType.BLK, "BLK8", (MOOT, "there was no occasion to see it"), (names.WRITEBACK, [1]))
+of_type(DeviceType.BLK, "BLK9", (TOLD, "size_max 512, seg_max 1"), offers(1 << _FLUSH, size_max=512, seg_max=1))
+of_type(DeviceType.BLK, "BLK9", (NOTED, "seg_max is 0"), offers(1 << _FLUSH, size_max=512, seg_max=0))
+of_type(DeviceType.BLK, "BLK9", (NOTED, "size_max is 0"), offers(1 << _FLUSH, size_max=0))
+of_type(DeviceType.BLK, "BLK9", (MOOT, "there was no occasion to see it"), offers(1 << _FLUSH))
+_BETWEEN = {"features": 1 << 32, "fields": {}, "queues": 1}
+of_type(DeviceType.BLK, "BLK10", (KEPT, "byte 33"), (names.OFFER, _BETWEEN | {"padding": [[33, 0]]}), breaks="BLK1")
+of_type(
+    DeviceType.BLK, "BLK10", (BROKEN, "byte 57 of the configuration, which is padding, is 0xff"),
+    (names.OFFER, _BETWEEN | {"padding": [[33, 0], [57, 255]]}), breaks="BLK1 BLK10",
+)  # fmt: skip
+of_type(DeviceType.BLK, "BLK10", (MOOT, "there was no occasion to see it"), (names.OFFER, _BETWEEN), breaks="BLK1")
 
 # -- net
 for _id, _field, _good, _bad, _breaks in (

@@ -48,23 +48,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--buffers", metavar="N", type=positive_integer, default=10_000_000,
         help="queue: how many buffers have to pass without the process growing (default: 10000000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--judge", action="store_true",
+        help="judge the rings and the notifications of the device first: figures of one that breaks a rule say little",
+    )  # fmt: skip
     parser.add_argument("--baseline", metavar="FILE", help="compare the ratios with those of this earlier --json")
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, show, compare; 1 if a ratio is clearly worse than the baseline's."""
+    """Measure, show, compare; 1 if a ratio is clearly worse than the baseline's, or the device breaks a rule (``--judge``)."""
     baseline = load(args.baseline) if args.baseline else []
+    broken = _judged(args) if args.judge else []
+    for sentence in broken:
+        print(f"uvirtio: {sentence}", file=sys.stderr)
     rows = _measure(args)
     worse = compare(rows, baseline)
     if args.json:
         document = {"schema": SCHEMA, "version": VERSION, "machine": describe_machine(), "rows": rows, "worse": worse}
+        if args.judge:
+            document["broken"] = broken
         print(json.dumps(document, indent=2))
     else:
         _show(args.bench, rows)
     for sentence in worse:
         print(f"uvirtio: {sentence}", file=sys.stderr)
-    return exits.FAILED if worse else exits.HOLDS
+    return exits.FAILED if worse or broken else exits.HOLDS
+
+
+def _judged(args: argparse.Namespace) -> list[str]:
+    """What the device breaks of the rules for rings and notifications, and why it could not be judged where it could not."""
+    from ..driving.options import RunOptions
+    from ..judging.history import History
+    from ..judging.result import CheckRun
+    from ..scenarios.running import run_checks
+
+    if args.bench in ALONE:
+        raise UsageError(f"--judge is for benches with a device: {', '.join(WITH_DEVICE)}")
+    locator = args.locator or _default(args.bench)
+    result = CheckRun(locator, only=["queues", "notifications"])
+    options = RunOptions(without=feature_bits(args.without))
+    with open_device(locator, recorder=History, force=args.force) as device:
+        run_checks(result, device, options)
+    found = [
+        f"{each.statement.id} {each.verdict.value}: {each.finding.summary}; {each.finding.observed}"
+        for each in result.results
+        if each.verdict.bad
+    ]
+    return found or ([result.stopped] if result.stopped else [])
 
 
 def _measure(args: argparse.Namespace) -> list[Row]:
@@ -102,10 +133,16 @@ def _measure(args: argparse.Namespace) -> list[Row]:
         return [{**row, "locator": device.function.locator} for row in rows]
 
 
+def _default(bench: str) -> str:
+    """The device that is measured where none is named."""
+    return (
+        "emulated:rng?delay=0.001" if bench == "suspend" else "emulated:rng" if bench == "poll" else f"emulated:{bench}"
+    )
+
+
 @contextmanager
 def _device(args: argparse.Namespace) -> Iterator[Device]:
-    default = "emulated:rng?delay=0.001" if args.bench == "suspend" else f"emulated:{args.bench}"
-    with open_device(args.locator or default, force=args.force) as device:
+    with open_device(args.locator or _default(args.bench), force=args.force) as device:
         yield device
 
 

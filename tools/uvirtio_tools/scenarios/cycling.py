@@ -177,7 +177,7 @@ def _about_isr(stage: Stage, warm_up: int) -> list[str]:
     control = stage.traffic.control
     if control is not None and control.sticky:
         return [
-            "reading ISR does not clear it, as virtio 1.4, 4.1.4.5 demands: it is not looked at, completions are found by polling"
+            "reading ISR does not clear it, which breaks N6 (virtio 1.4, 4.1.4.5.1): it is not looked at, completions are found by polling"
         ]
     if control is not None and warm_up and not control.notified:
         line = stage.device.notifications.line.description

@@ -25,6 +25,8 @@ class FrameReader:
         self._pieces: list[bytes] = []
         self._missing = 0
         self.frames: deque[bytes] = deque()
+        #: flags, gso_type and, where the header has it, num_buffers of all frames so far: each combination once.
+        self.heads: set[tuple[int, ...]] = set()
 
     def feed(self, contents: list[bytes]) -> None:
         """Take buffers in the order in which they were used; complete frames go to ``frames``.
@@ -50,15 +52,18 @@ class FrameReader:
                 "bytes, and a frame follows it (virtio 1.4, 5.1.6.4)"
             )
         flags, segmentation, _, _, _, _, *count = self.header.unpack_from(data)
+        self.heads.add((flags, segmentation, *count))
         if flags & HeaderFlag.NEEDS_CSUM:
             raise DeviceMisbehaved(
                 f"{self._where}: a received frame's header says that its checksum is only partial (NEEDS_CSUM), but "
-                "GUEST_CSUM was not negotiated (virtio 1.4, 5.1.6.4.1)"
+                "GUEST_CSUM was not negotiated (virtio 1.4, 5.1.6.4.1)",
+                rule="received flags",
             )
         if segmentation != GsoType.NONE:
             raise DeviceMisbehaved(
                 f"{self._where}: a received frame's header has gso_type {segmentation:#x}, but no large receive was "
-                "negotiated (virtio 1.4, 5.1.6.4.1)"
+                "negotiated (virtio 1.4, 5.1.6.4.1)",
+                rule="received gso_type",
             )
         if not self._merged:
             # num_buffers is not to be relied upon here: devices are known that leave it at 0.

@@ -72,6 +72,11 @@ class Pair:
         self._reader.frames.clear()
         return frames
 
+    @property
+    def heads(self) -> frozenset[tuple[int, ...]]:
+        """What the headers of received frames have said: flags, gso_type and, where there is one, num_buffers."""
+        return frozenset(self._reader.heads)
+
     def close(self) -> None:
         """Give the buffers back, once the device has been reset."""
         self.receiving.close()

@@ -84,13 +84,38 @@ def test_frames_that_come_while_suspended_wait_until_resume() -> None:
     assert raw.isr() == 1
 
 
-def test_a_receive_buffer_that_is_too_small_needs_a_reset() -> None:
+def test_a_frame_longer_than_the_receive_buffer_is_lost_and_the_buffer_stays() -> None:
     raw, receive, transmit, _ = ready("instant=on")
-    receive_into(raw, receive, 20)
-    address, _ = raw.buffer(HEADER + bytes(60))
-    transmit.publish((address, 72, False))
-    transmit.kick()
-    assert raw.status() & 0x40
+    memory = receive_into(raw, receive, 72)
+    transmit_frame(raw, transmit, b"a" * 61)
+    assert raw.status() == 0x0F
+    assert receive.used_index() == 0
+    transmit_frame(raw, transmit, b"b" * 60)
+    assert receive.used_entries() == [(0, 72)]
+    assert bytes(memory[12:72]) == b"b" * 60
+
+
+def test_a_buffer_that_was_kept_is_gone_with_a_reset() -> None:
+    raw, receive, transmit, _ = ready("instant=on")
+    memory = receive_into(raw, receive, 72)
+    transmit_frame(raw, transmit, b"a" * 61)
+    raw.set_status(0)
+    raw.bring_up(*BITS, queues=3)
+    receive, transmit, _ = raw.queues
+    transmit_frame(raw, transmit, b"b" * 60)
+    assert receive.used_index() == 0
+    assert bytes(memory[12:72]) == bytes(60)
+
+
+@pytest.mark.parametrize(("more", "arrives"), [((), True), ((MTU,), False)])
+def test_no_frame_beyond_the_mtu_is_passed_to_a_driver_that_knows_it(more: tuple[int, ...], arrives: bool) -> None:
+    raw, receive, _, _ = ready("mtu=100", *more)
+    receive_into(raw, receive)
+    raw.bus.triggers.fire("send_traffic", count=1, size=119)
+    assert receive.used_index() == arrives
+    raw.bus.triggers.fire("send_traffic", count=1, size=118)
+    receive_into(raw, receive)
+    assert receive.used_index() == arrives + 1
 
 
 def test_the_link_shows_in_the_configuration_and_notifies() -> None:

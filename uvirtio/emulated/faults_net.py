@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..spec.formats.net import CommandClass, RxCommand
+from ..spec.formats.net import HEADER, CommandClass, GsoType, HeaderFlag, RxCommand
 from .device import VirtioDevice
 from .net import Net
 from .ring import Chain
@@ -99,7 +99,26 @@ class NET11(Net):
         return answer
 
 
+class NET12(Net):
+    """Leaves num_buffers at 0."""
+
+    HEAD = HEADER.pack(0, 0, 0, 0, 0, 0, 0)
+
+
+class NET13(Net):
+    """Has seen to the checksum of what comes in, and says so to a driver that does not care."""
+
+    HEAD = HEADER.pack(HeaderFlag.DATA_VALID, 0, 0, 0, 0, 0, 1)
+
+
+class NET14(Net):
+    """Every frame is one of several that were put together."""
+
+    HEAD = HEADER.pack(0, GsoType.TCPV4, 0, 0, 0, 0, 1)
+
+
 #: Name -> what it changes.
 FAULTS: dict[str, tuple[type, ...]] = {
-    fault.__name__: (fault,) for fault in (NET1, NET2, NET3, NET4, NET5, NET6, NET7, NET8, NET9, NET10, NET11)
+    fault.__name__: (fault,)
+    for fault in (NET1, NET2, NET3, NET4, NET5, NET6, NET7, NET8, NET9, NET10, NET11, NET12, NET13, NET14)
 }

@@ -100,6 +100,8 @@ class DeviceQueue:
         self.waits = waits
         self.in_process: list[Request] = []
         self.ring: Ring | None = None
+        #: A buffer that was taken and not needed.
+        self._kept: Chain | None = None
         self._again: _Event | None = None
         self._clear()
 
@@ -121,6 +123,7 @@ class DeviceQueue:
             if request.event is not None:
                 request.event.cancel()
         self.in_process.clear()
+        self._kept = None
         if self._again is not None:
             self._again.cancel()
             self._again = None
@@ -152,6 +155,9 @@ class DeviceQueue:
     def _pop(self) -> Chain | None:
         if not self.enabled or self.ring is None or not self.device.behaviour.may_consume():
             return None
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            return kept
         chain = self.ring.pop()
         if chain is not None:
             self.device.log.event("request consumed", f"queue {self.index}, buffer {chain.id}")
@@ -227,6 +233,10 @@ class DeviceQueue:
     def take(self) -> Chain | None:
         """A buffer for data that has just come in, None when there is none or the device is not running."""
         return self._pop() if self.waits else None
+
+    def keep(self, chain: Chain) -> None:
+        """A buffer that was just taken holds nothing: it is the one that is taken next."""
+        self._kept = chain
 
     def finish(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """Give a buffer back, with those ``skipped`` before it, and tell the driver, if it wants to be told."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from uvirtio.errors import DeviceError
-from uvirtio.spec.devices.net import CTRL_MAC_ADDR, CTRL_RX
+from uvirtio.spec.devices.net import CTRL_MAC_ADDR, CTRL_RX, MRG_RXBUF
+from uvirtio.spec.features import Features
 from uvirtio_drivers.net import Net
 
 from ..judging import names
@@ -16,15 +17,20 @@ from . import scenario
 __all__: list[str] = []
 
 
-@scenario("tell a network device what to receive", "NET10", "NET11", dialects=())
+@scenario("tell a network device what to receive", "NET10", "NET11", "NET12", "NET13", "NET14", dialects=())
 def control(stage: Stage) -> None:
-    """Promiscuous mode and all multicast on and off; another MAC address, and the one before."""
-    stage.start(suspend=False)
+    """Promiscuous mode and all multicast on and off; another MAC address, and the one before.
+
+    Each received frame is in one buffer, and the headers of those of the ordinary traffic are read.
+    """
+    stage.start(suspend=False, without=Features.of(MRG_RXBUF))
     driver = stage.bring_up.driver
     if not isinstance(driver, Net):
         raise Skip("there is no driver for network devices")
     assert stage.device.negotiated is not None, "the device was started"
     accepted = stage.device.negotiated.accepted
+    if heads := sorted({head for pair in driver.pairs for head in pair.heads}):
+        stage.read(names.HEADS, json.dumps(heads))
     if CTRL_RX in accepted:
         for switch in (driver.promiscuous, driver.all_multicast):
             for on in (True, False):

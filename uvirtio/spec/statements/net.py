@@ -37,6 +37,23 @@ ROWS: tuple[Statement, ...] = (
     ),
     _row(10, Level.MUST, "PROMISC and ALLMULTI are taken.", "5.1.9.5.1.1", "5.1.9.5.1.1#1"),
     _row(11, Level.MUST, "mac shows a new address when MAC_ADDR_SET has been used.", "5.1.9.5.2.1", "5.1.9.5.2.1#3"),
+    _row(12, Level.MUST, "num_buffers is 1 without MRG_RXBUF.", "5.1.9.4.1", "5.1.9.4.1#1"),
+    _row(
+        13,
+        Level.MUST,
+        "flags of a received frame are 0 without GUEST_CSUM.",
+        "5.1.9.4.1",
+        "5.1.9.4.1#5",
+        rule="received flags",
+    ),
+    _row(
+        14,
+        Level.MUST,
+        "gso_type of a received frame is 0 without large receive.",
+        "5.1.9.4.1",
+        *(f"5.1.9.4.1#{number}" for number in (6, 7, 8, 9, 10, 21)),
+        rule="received gso_type",
+    ),
 )
 
 UNJUDGED: tuple[Unjudged, ...] = (
@@ -129,12 +146,6 @@ UNJUDGED: tuple[Unjudged, ...] = (
         "not judged yet",
     ),
     Unjudged(
-        "5.1.9.4.1#1",
-        Level.MUST,
-        "The device sets num_buffers to 1 when MRG_RXBUF was not negotiated.",
-        "not judged yet",
-    ),
-    Unjudged(
         "5.1.9.4.1#2",
         Level.MUST,
         "The device sets num_buffers to the number of buffers that the frame takes up with MRG_RXBUF.",
@@ -142,42 +153,6 @@ UNJUDGED: tuple[Unjudged, ...] = (
     ),
     Unjudged("5.1.9.4.1#3", Level.MUST, "The device fills all buffers of a frame but the last.", "not judged yet"),
     Unjudged("5.1.9.4.1#4", Level.MUST, "The device shows all buffers of a frame as used together.", "not judged yet"),
-    Unjudged(
-        "5.1.9.4.1#5",
-        Level.MUST,
-        "The device sets flags to 0 when GUEST_CSUM was not negotiated; the device gives fully checksummed frames when GUEST_CSUM was not negotiated.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#6",
-        Level.MUST_NOT,
-        "The device sends no frame with gso_type 1 (TCPV4) without GUEST_TSO4.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#7",
-        Level.MUST_NOT,
-        "The device sends no frame with gso_type 3 (UDP) without GUEST_UFO.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#8",
-        Level.MUST_NOT,
-        "The device sends no frame with gso_type 4 (TCPV6) without GUEST_TSO6.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#9",
-        Level.MUST_NOT,
-        "The device sends no frame with gso_type 5 (UDP_L4) without GUEST_USO4 or GUEST_USO6.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#10",
-        Level.MUST_NOT,
-        "The device sets no tunnel bit in gso_type without GUEST_UDP_TUNNEL_GSO.",
-        "not judged yet",
-    ),
     Unjudged(
         "5.1.9.4.1#11",
         Level.MUST_NOT,
@@ -236,12 +211,6 @@ UNJUDGED: tuple[Unjudged, ...] = (
         "5.1.9.4.1#20",
         Level.MUST_NOT,
         "The device sends no tunnelled GSO frame with an open outer checksum without GUEST_UDP_TUNNEL_GSO_CSUM.",
-        "not judged yet",
-    ),
-    Unjudged(
-        "5.1.9.4.1#21",
-        Level.MUST,
-        "The device sets gso_type to 0 when no large receive was negotiated.",
         "not judged yet",
     ),
     Unjudged(

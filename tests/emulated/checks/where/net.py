@@ -9,4 +9,7 @@ WHERE: dict[str, str] = dict.fromkeys((f"NET{number}" for number in range(1, 8))
     "NET9": "emulated:net?features=+CTRL_RX_EXTRA",
     "NET10": "emulated:net",
     "NET11": "emulated:net",
+    "NET12": "emulated:net",
+    "NET13": "emulated:net",
+    "NET14": "emulated:net",
 }

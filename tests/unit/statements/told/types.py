@@ -130,6 +130,15 @@ of_type(DeviceType.NET, "NET10", (MOOT, "there was no occasion to see it"))
 of_type(DeviceType.NET, "NET11", (KEPT, "mac read what was set, 1 times"), (names.MAC, ["02", "02"]))
 of_type(DeviceType.NET, "NET11", (BROKEN, "mac reads 02 after 03 was set"), (names.MAC, ["03", "02"]))
 of_type(DeviceType.NET, "NET11", (MOOT, "there was no occasion to see it"), (names.MAC, "3"))
+for _id, _name, _wrong in (
+    ("NET12", "num_buffers", [0, 0, 0]),
+    ("NET13", "flags", [2, 0, 1]),
+    ("NET14", "gso_type", [0, 1, 1]),
+):
+    of_type(DeviceType.NET, _id, (KEPT, f"{_name} of every"), (names.HEADS, [[0, 0, 1]]))
+    of_type(DeviceType.NET, _id, (BROKEN, f"{_name} is 0x"), (names.HEADS, [[0, 0, 1], _wrong]))
+    of_type(DeviceType.NET, _id, (MOOT, "there was no occasion to see it"), (names.HEADS, "3"))
+of_type(DeviceType.NET, "NET12", (MOOT, "there was no occasion to see it"), (names.HEADS, [[0, 0]]))
 
 
 # -- console

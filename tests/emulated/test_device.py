@@ -363,3 +363,20 @@ def test_features_cannot_be_accepted_after_features_ok() -> None:
     raw.bar.write(0x08, 4, 0)
     assert raw.bar.read(0x0C, 4) == 1 << 29
     assert len(raw.faults()) == 2
+
+
+def test_version_1_is_insisted_on_unless_told_otherwise() -> None:
+    for parameter, status in (("", 0x03), ("?insist=on", 0x03), ("?insist=off", 0x0B)):
+        raw = Raw(f"emulated:rng{parameter}")
+        raw.set_status(3)
+        raw.accept(0)
+        raw.set_status(0x0B)
+        assert raw.status() == status, parameter
+
+
+def test_a_device_that_does_not_insist_on_version_1_refuses_what_it_does_not_offer() -> None:
+    raw = Raw("emulated:rng?insist=off")
+    raw.set_status(3)
+    raw.accept(1 << 23)
+    raw.set_status(0x0B)
+    assert raw.status() == 0x03

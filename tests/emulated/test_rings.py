@@ -191,6 +191,18 @@ def test_notif_config_data_names_the_queue() -> None:
     assert queue.used_index() == 1
 
 
+@pytest.mark.parametrize("kind", ["rng", "net", "console"])
+def test_notif_config_data_reads_0_where_it_was_not_negotiated(kind: str) -> None:
+    raw = Raw(f"emulated:{kind}?features=%2bNOTIF_CONFIG_DATA")
+    assert raw.r16(0x38, select=0) == 0
+    raw.negotiate()
+    assert [raw.r16(0x38, select=index) for index in (0, 1)] == [0, 0]
+    raw.negotiate(NOTIF_CONFIG_DATA)
+    assert raw.r16(0x38, select=0) != 0
+    raw.set_status(0)
+    assert raw.r16(0x38, select=0) == 0
+
+
 def test_a_queue_is_reset_and_enabled_again_with_another_size() -> None:
     raw = Raw("emulated:rng?latency=0.01")
     queue = raw.bring_up(RING_RESET)

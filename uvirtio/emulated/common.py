@@ -122,7 +122,7 @@ class CommonConfig:
             case "queue_notify_off":
                 return notify_offset(queue.index)
             case "queue_notif_config_data":
-                return notify_data(queue.index)
+                return notify_data(queue.index) if self._device.negotiated(Feature.NOTIF_CONFIG_DATA) else 0
         return 0  # queue_reset: a reset is done before the next read
 
     # Writing

@@ -68,6 +68,10 @@ class DeviceOptions(Protocol):
     def queue_size(self) -> int:
         """The largest size of a queue."""
 
+    @property
+    def insist(self) -> bool:
+        """Whether features without VERSION_1 are refused, as a device may (6.2)."""
+
     def offered(self, model: DeviceModel) -> int:
         """The feature bits that are offered."""
 
@@ -92,6 +96,7 @@ class VirtioDevice:
         self.interrupts = interrupts
         self.latency = options.latency
         self.depth = options.depth
+        self.insist = options.insist
         self.split_ring = parts.split_ring
         self.packed_ring = parts.packed_ring
         self.behaviour: Behaviour = parts.behaviour(self, options.delay)
@@ -137,7 +142,7 @@ class VirtioDevice:
 
     def features_acceptable(self) -> bool:
         """Whether the accepted features are a valid subset (2.2.2); there is no legacy interface here."""
-        if self.accepted & ~self.offered or not self.negotiated(Feature.VERSION_1):
+        if self.accepted & ~self.offered or (self.insist and not self.negotiated(Feature.VERSION_1)):
             return False
         dependencies = COMMON_DEPENDENCIES | self.model.spec().dependencies
         return all(

@@ -89,6 +89,22 @@ class B6(VirtioDevice):
             self.clock.call_at(self.clock.now() + 0.02, lambda: self.memory.write(address, _LATE))
 
 
+class B6Used(VirtioDevice):
+    """Uses the buffers that were in process at the reset some time after it, without a word to the driver."""
+
+    def reset(self) -> None:
+        """See :class:`VirtioDevice`."""
+        late = [(queue.ring, request.chain) for queue in self.queues for request in queue.in_process]
+        super().reset()
+
+        def use() -> None:
+            for ring, chain in late:
+                if ring is not None:
+                    ring.push(chain, 0, ())
+
+        self.clock.call_at(self.clock.now() + 0.02, use)
+
+
 class B7(VirtioDevice):
     """Shows its configuration once the features are known, and all-ones before."""
 
@@ -164,4 +180,4 @@ class B14(VirtioDevice):
 #: Name -> what it changes.
 FAULTS: dict[str, tuple[type, ...]] = {
     fault.__name__: (fault,) for fault in (B1, B2, B3, B4, B5, B6, B7, B8, B9, B10, B11, B12, B13, B14)
-}
+} | {"B6-used": (B6Used,)}

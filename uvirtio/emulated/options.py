@@ -31,6 +31,7 @@ COMMON_PARAMETERS = {
     "shm": "shared memory regions, up to 2 (default none); they read as zeros",
     "vendor_data": "on: a capability of vendor data",
     "both_isr": "on: a configuration change sets both ISR bits",
+    "insist": "off: features without VERSION_1 are accepted too; nothing else changes",
     "instant": "on: requests are completed within the kick",
 }
 
@@ -56,6 +57,7 @@ class Options:
     queue_size: int = 256
     intx: bool = True
     both_isr: bool = False
+    insist: bool = True
     regions: int = 0
     vendor_data: bool = False
     add_features: int = 0
@@ -120,6 +122,7 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
         queue_size=entries,
         intx=flag(parameters, "intx", True),
         both_isr=flag(parameters, "both_isr", False),
+        insist=flag(parameters, "insist", True),
         regions=number(parameters, "shm", 0, 0, 2),
         vendor_data=flag(parameters, "vendor_data", False),
         add_features=add,

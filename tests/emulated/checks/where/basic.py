@@ -8,6 +8,7 @@ WHERE: dict[str, str] = dict.fromkeys(
     "B1": "emulated:net",
     "B5": "emulated:rng?latency=0.005&depth=4",
     "B6": "emulated:rng?latency=0.005&depth=4",
+    "B6-used": "emulated:rng?latency=0.005&depth=4",
     "B12": "emulated:vsock",
     "B13": "emulated:vsock",
 }  # fmt: skip

@@ -102,7 +102,14 @@ def shows_the_interrupt(window: Window) -> Iterator[Observation]:
 
 @judges("N6")
 def isr_is_cleared(window: Window) -> Iterator[Observation]:
-    """A read of ISR that showed bits is followed by one that shows none."""
+    """A read of ISR that showed bits is followed by one that shows none, and so it is after traffic."""
+    traffic = window.of(Traffic)
+    if traffic and all(event.sticky for event in traffic):
+        yield broken(
+            "reading ISR does not clear it", STATEMENTS["N6"].text,
+            "with nothing outstanding ISR showed bits in several reads in a row",
+        )  # fmt: skip
+        return
     reads = [(bits, left) for _, _, bits, _, left in records(window, names.LINE_STATUS, 5) if bits]
     if reads and all(left for _, left in reads):
         yield broken(

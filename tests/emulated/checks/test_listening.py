@@ -25,9 +25,7 @@ def suspended(locator: str) -> SuspendRun:
     return run
 
 
-@pytest.mark.parametrize(
-    ("fault", "where"), [("Q7", "Q7 (2.7.8.2)"), ("N6", "N6 (4.1.4.5.1)"), ("Q4", "Q4 (2.7.5.1)")]
-)
+@pytest.mark.parametrize(("fault", "where"), [("Q7", "Q7 (2.7.8.2)"), ("N6", "N6 (4.1.4.5.1)"), ("Q4", "Q4 (2.7.5.1)")])
 def test_suspend_names_what_it_was_not_looking_for(fault: str, where: str) -> None:
     run = suspended(f"{_RNG}&fault={fault}")
     assert run.verdict is Verdict.FAIL

@@ -118,3 +118,5 @@ def isr_is_cleared(window: Window) -> Iterator[Observation]:
         )  # fmt: skip
     elif reads:
         yield kept(f"ISR showed bits {len(reads)} times, and none when it was read again")
+    elif any(event.used and not event.sticky for event in traffic):
+        yield kept("ISR showed bits with traffic, and none when it was read again")

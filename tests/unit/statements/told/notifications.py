@@ -65,7 +65,7 @@ def it_never_notifies(tale: Tale) -> None:
     unwanted(tale, wanted=False)
 
 
-@tells("N2", MOOT, "reading ISR does not clear it")
+@tells("N2", MOOT, "reading ISR does not clear it", breaks="N6")
 def its_isr_is_not_cleared(tale: Tale) -> None:
     unwanted(tale, heard=True, sticky=True)
 
@@ -97,3 +97,14 @@ reading("N5", MOOT, "ISR showed nothing", interrupt(during=0, bits=0))
 reading("N6", KEPT, "ISR showed bits 2 times", interrupt(), interrupt())
 reading("N6", BROKEN, "showed 0x1 again right after", interrupt(after=1, left=1), interrupt(quiet=1, after=1, left=1))
 reading("N6", MOOT, "there was no occasion to see it", interrupt(during=0, bits=0))
+
+
+@tells("N6", BROKEN, "several reads in a row")
+def traffic_leaves_its_isr_as_it_is(tale: Tale) -> None:
+    tale.sticky = True
+    traffic(tale, used=True, seen=1)
+
+
+@tells("N6", KEPT, "ISR showed bits with traffic")
+def traffic_is_followed_by_an_empty_isr(tale: Tale) -> None:
+    traffic(tale, used=True, seen=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..spec.pci import Header, PciStatus
+from ..spec.registers import IsrBit
 from .device import VirtioDevice
 from .interrupts import Interrupts
 from .pci import ConfigSpace
@@ -72,7 +73,29 @@ class N6(Interrupts):
         return self.isr
 
 
+class N7(Interrupts):
+    """A configuration change sets its bit of ISR and does not interrupt."""
+
+    def config(self, vector: int) -> None:
+        """See :class:`Interrupts`."""
+        if self.msix:
+            super().config(vector)
+        else:
+            self.isr |= IsrBit.CONFIG
+
+
+class N7Never(Interrupts):
+    """ISR shows everything, and nothing interrupts."""
+
+    def _send(self, bits: int, vector: int) -> None:
+        if self.msix:
+            super()._send(bits, vector)
+        else:
+            self.isr |= bits
+
+
 #: Name -> what it changes.
-FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (N1, N2, N3, N4, N5, N6)} | {
-    "N2-packed": (N2Packed,)
+FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (N1, N2, N3, N4, N5, N6, N7)} | {
+    "N2-packed": (N2Packed,),
+    "N7-never": (N7Never,),
 }

@@ -26,6 +26,7 @@ __all__ = ["TrafficSource"]
 
 #: Requests whose notification may stay away before it is called lost.
 REQUESTS = 3
+_STICKY_LOOKS = 3
 
 
 class TrafficSource:
@@ -82,7 +83,9 @@ class TrafficSource:
         self._device.clock.sleep(SETTLE)
         told.collect()
         shown = told.used > used, told.config > config
-        traffic = Traffic(self._history.now(), doing, completed, *shown, sticky=bool(told.collect()))
+        # One look may meet a late notification; several in a row only what reading does not clear.
+        sticky = all(told.collect() for _ in range(_STICKY_LOOKS))
+        traffic = Traffic(self._history.now(), doing, completed, *shown, sticky=sticky)
         self._history.add(traffic)
         return traffic
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceError, NotOffered
-from uvirtio.spec.statements import STATEMENTS
+from uvirtio.spec.statements import BLAMED, STATEMENTS
 
 from .. import exits
 from ..driving.bring_up import BringUp
@@ -56,7 +56,11 @@ class Cycles:
         stage.history.open("requests before the first suspend", SHOWS)
         stage.deadline.lift()
         stage.note_started()
-        stage.traffic.prove()
+        try:
+            stage.traffic.prove()
+        except DeviceError as error:
+            stage.traffic.note(CONTROL, error)
+            raise
         if stage.traffic.workload is not None:
             self.warm_up = sum(each.completed for each in stage.history.window.of(Traffic) if each.doing == CONTROL)
             control = stage.traffic.control
@@ -72,7 +76,7 @@ class Cycles:
         trouble = ""
         transition = stage.sleeper.suspender.last
         if end is not None:
-            trouble = str(end)
+            trouble = _named(end)
             if transition is not None and not transition.done:
                 trouble = f"{stage.sleeper.suspender.explain(transition)}. The device has been reset"
             try:
@@ -97,19 +101,28 @@ class Cycles:
         broken = [(id_, each) for id_, found in self._heard.items() for each in found if each.kind is Kind.BROKEN]
         # The statement that saw it says best what it was.
         for id_, observation in sorted(broken, key=lambda pair: pair[1].summary == ALSO):
-            section = STATEMENTS[id_].section
             text = f"{observation.summary}: {observation.observed}"
-            where = f"{id_} (virtio 1.4, {section})" if id_[0] in "VS" else f"{id_} ({section})"
             verdict = self.judge.weight(id_, observation)
             if verdict is Verdict.FAIL:
-                result.fail(f"{where}: {text}")
+                result.fail(f"{_where(id_)}: {text}")
             else:
-                result.remarks.append(f"{where}, {verdict.value}: {text}")
+                result.remarks.append(f"{_where(id_)}, {verdict.value}: {text}")
 
     def close(self) -> None:
         """Listen no more."""
         self.stage.history.close()
         self.stage.history.listeners.remove(self._hear)
+
+
+def _where(id_: str) -> str:
+    section = STATEMENTS[id_].section
+    return f"{id_} (virtio 1.4, {section})" if id_[0] in "VS" else f"{id_} ({section})"
+
+
+def _named(error: Exception) -> str:
+    """What went wrong, with the statement that it breaks where that is known."""
+    rule = error.rule if isinstance(error, DeviceError) else ""
+    return f"{_where(BLAMED[rule])}: {error}" if rule in BLAMED else str(error)
 
 
 def run_cycles(
@@ -140,9 +153,15 @@ def run_cycles(
         if bring_up.unmoved and bring_up.driver_class is not None:
             run.workload, run.proves = NO_TRAFFIC, f"nothing was moved: {bring_up.unmoved}"
         cycles = Cycles(stage)
+    except DeviceError as error:
+        run.reason = _named(error)
+        return
+    try:
         cycles.prove()
     except DeviceError as error:
-        run.reason = str(error)
+        run.reason = _named(error)
+        cycles.close()
+        run.results = [each for each in cycles.judge.results(STATEMENTS) if each.verdict is Verdict.FAIL]
         return
     run.warm_up = cycles.warm_up
     if bring_up.workload is not None:
@@ -221,6 +240,12 @@ def _conclude(run: SuspendRun) -> None:
         run.verdict, run.status = Verdict.FAIL, exits.FAILED
         first = failed[0]
         run.reason = f"cycle {first.number} of {run.asked}: {first.reasons[0]}"
+        return
+    if broken := [result for result in run.results if result.verdict is Verdict.FAIL]:
+        # Seen in the requests before the first suspend.
+        finding = broken[0].finding
+        run.verdict, run.status = Verdict.FAIL, exits.FAILED
+        run.reason = f"{_where(broken[0].statement.id)}: {finding.summary}: {finding.observed}"
         return
     # What moves no data passes on any device that gets its status right: that is less than the word PASS promises.
     moving = sum(each.completed for each in run.cycles) > 0

@@ -8,8 +8,9 @@ from uvirtio.access.wait import YES, poll
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.pci import Header, PciStatus
+from uvirtio.spec.registers import IsrBit
 
-from ..driving.notified import SETTLE, isr_count
+from ..driving.notified import SETTLE, isr_count, shows_on_the_line
 from ..judging import names
 from ..judging.ends import Skip
 from ..judging.looks import read_configuration
@@ -49,7 +50,7 @@ def unwanted(stage: Stage) -> None:
         traffic.notified(names.WANTED)
 
 
-@scenario("watch the interrupt status", "N5", "N6", dialects=())
+@scenario("watch the interrupt status", "N5", "N6", "N7", dialects=())
 def status(stage: Stage) -> None:
     """The Interrupt Status bit of the PCI header before and after ISR is read, a few times."""
     stage.start(suspend=False)
@@ -75,9 +76,10 @@ def status(stage: Stage) -> None:
         during, bits = pending(), told.collect()
         stage.read(names.LINE_STATUS, json.dumps([quiet, during, bits, pending(), told.collect()]))
         traffic.drain(names.WANTED)
+    traffic.interrupted(names.ON_THE_LINE)
 
 
-@scenario("change the configuration of a running device", "N3", "N4", dialects=())
+@scenario("change the configuration of a running device", "N3", "N4", "N7", dialects=())
 def changed(stage: Stage) -> None:
     """The host side changes the configuration a few times: the fields, the generation, and the notification."""
     stage.start(suspend=False)
@@ -95,3 +97,8 @@ def changed(stage: Stage) -> None:
             raise Skip("the configuration keeps changing while the device runs") from None
         new = device.transport.generation()
         stage.read(names.CHANGE, json.dumps([int(before != after), old, new, int(came)]))
+    if stage.traffic.workload is not None and stage.traffic.interrupted(names.ON_THE_LINE):
+        limit = stage.deadline.limit()
+        shown = shows_on_the_line(device, changer.change, limit)
+        bit = device.notifications.collect() & IsrBit.CONFIG
+        stage.traffic.heard("line", names.CHANGE, int(bool(bit)), shown, limit)

@@ -102,7 +102,14 @@ def shows_the_interrupt(window: Window) -> Iterator[Observation]:
 
 @judges("N6")
 def isr_is_cleared(window: Window) -> Iterator[Observation]:
-    """A read of ISR that showed bits is followed by one that shows none."""
+    """A read of ISR that showed bits is followed by one that shows none, and so it is after traffic."""
+    traffic = window.of(Traffic)
+    if traffic and all(event.sticky for event in traffic):
+        yield broken(
+            "reading ISR does not clear it", STATEMENTS["N6"].text,
+            "with nothing outstanding ISR showed bits in several reads in a row",
+        )  # fmt: skip
+        return
     reads = [(bits, left) for _, _, bits, _, left in records(window, names.LINE_STATUS, 5) if bits]
     if reads and all(left for _, left in reads):
         yield broken(
@@ -111,3 +118,31 @@ def isr_is_cleared(window: Window) -> Iterator[Observation]:
         )  # fmt: skip
     elif reads:
         yield kept(f"ISR showed bits {len(reads)} times, and none when it was read again")
+    elif any(event.used and not event.sticky for event in traffic):
+        yield kept("ISR showed bits with traffic, and none when it was read again")
+
+
+@judges("N7")
+def interrupts(window: Window) -> Iterator[Observation]:
+    """Nobody reads ISR while the interrupt is waited for.
+
+    One that never comes for buffers may be lost on its way through the machine, so it is a warning; one that comes for buffers and not for the
+    configuration has no such excuse.
+    """
+    heard = [event for event in window.of(Listened) if event.what == "line"]
+    buffers = [event.shown for event in heard if event.about == names.ON_THE_LINE]
+    changes = [event.shown for event in heard if event.about == names.CHANGE and event.expected]
+    if any(buffers) and changes and not all(changes):
+        yield broken(
+            "a configuration change comes without an interrupt", STATEMENTS["N7"].text,
+            "used buffers interrupted, and a change that set ISR bit 1 did not",
+        )  # fmt: skip
+    elif any(buffers):
+        yield kept(f"the interrupt came for used buffers{' and for a configuration change' if changes else ''}")
+    elif buffers and (why := silent_isr(window)):
+        yield moot(why)
+    elif buffers:
+        yield noted(
+            "no interrupt arrives", STATEMENTS["N7"].text,
+            f"ISR shows used buffers, and nothing arrived at {window.setting.line}", strict=False,
+        )  # fmt: skip

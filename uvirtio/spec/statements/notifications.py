@@ -56,6 +56,13 @@ ROWS: tuple[Statement, ...] = (
         needs=(Need.ISR,),
     ),
     _row(6, Level.MUST, "Reading ISR makes it 0.", "4.1.4.5.1", "4.1.4.5.1#5", needs=(Need.ISR,)),
+    _row(
+        7,
+        Level.IMPLIED,
+        "With MSI-X off each notification that ISR shows comes with the PCI interrupt, be it of a buffer or of the configuration.",
+        "4.1.5.4",
+        needs=(Need.ISR,),
+    ),
 )
 
 UNJUDGED: tuple[Unjudged, ...] = (

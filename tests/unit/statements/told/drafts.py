@@ -147,7 +147,7 @@ def an_interrupt_comes_from_one_that_sets_both_bits_for_everything(tale: Tale) -
     in_flight(tale.speaks("chromium"), used=False, config=True, asleep=lambda t: t.isr(3))
 
 
-@tells("C3", MOOT, "reading ISR does not clear it", breaks="V8")
+@tells("C3", MOOT, "reading ISR does not clear it", breaks="V8 N6")
 def its_ISR_is_sticky(tale: Tale) -> None:
     tale.sticky = True
     tale.isr(1)

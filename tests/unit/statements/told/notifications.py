@@ -65,7 +65,7 @@ def it_never_notifies(tale: Tale) -> None:
     unwanted(tale, wanted=False)
 
 
-@tells("N2", MOOT, "reading ISR does not clear it")
+@tells("N2", MOOT, "reading ISR does not clear it", breaks="N6")
 def its_isr_is_not_cleared(tale: Tale) -> None:
     unwanted(tale, heard=True, sticky=True)
 
@@ -97,3 +97,56 @@ reading("N5", MOOT, "ISR showed nothing", interrupt(during=0, bits=0))
 reading("N6", KEPT, "ISR showed bits 2 times", interrupt(), interrupt())
 reading("N6", BROKEN, "showed 0x1 again right after", interrupt(after=1, left=1), interrupt(quiet=1, after=1, left=1))
 reading("N6", MOOT, "there was no occasion to see it", interrupt(during=0, bits=0))
+
+
+@tells("N6", BROKEN, "several reads in a row")
+def traffic_leaves_its_isr_as_it_is(tale: Tale) -> None:
+    tale.sticky = True
+    traffic(tale, used=True, seen=1)
+
+
+@tells("N6", KEPT, "ISR showed bits with traffic")
+def traffic_is_followed_by_an_empty_isr(tale: Tale) -> None:
+    traffic(tale, used=True, seen=1)
+
+
+def line(tale: Tale, *, buffer: bool = True, change: bool | None = None) -> None:
+    """The interrupt for a request, and for a configuration change where one was asked for; it ``shows`` in ISR."""
+    with tale.scenario("watch the interrupt status", "N7"):
+        tale.started()
+        tale.control()
+        for about, shown in ((names.ON_THE_LINE, buffer), (names.CHANGE, change)):
+            if shown is None:
+                continue
+            if not shown:
+                tale.unheard.add(about)
+            tale.hears("line", about, 1)
+            tale.unheard.discard(about)
+
+
+@tells("N7", KEPT, "came for used buffers and for a configuration change")
+def both_interrupt(tale: Tale) -> None:
+    line(tale, change=True)
+
+
+@tells("N7", BROKEN, "a change that set ISR bit 1 did not")
+def a_change_does_not_interrupt(tale: Tale) -> None:
+    line(tale, change=False)
+
+
+@tells("N7", NOTED, "nothing arrived")
+def nothing_interrupts(tale: Tale) -> None:
+    line(tale, buffer=False)
+
+
+@tells("N7", MOOT, "there was no occasion to see it")
+def there_is_no_line(tale: Tale) -> None:
+    with tale.scenario("watch the interrupt status", "N7"):
+        tale.started()
+
+
+@tells("N7", MOOT, "reading ISR does not clear it", breaks="N6")
+def nothing_interrupts_and_its_isr_is_not_cleared(tale: Tale) -> None:
+    tale.sticky = True
+    tale.isr(1)
+    line(tale, buffer=False)

@@ -16,6 +16,9 @@ from . import scenario
 
 __all__: list[str] = []
 
+#: Parts of a command: its head, its data, and the answer.
+_PARTS = 3
+
 
 @scenario("tell a network device what to receive", "NET10", "NET11", "NET12", "NET13", "NET14", dialects=())
 def control(stage: Stage) -> None:
@@ -27,6 +30,8 @@ def control(stage: Stage) -> None:
     driver = stage.bring_up.driver
     if not isinstance(driver, Net):
         raise Skip("there is no driver for network devices")
+    if min(queue.size for queue in stage.device.queues.values()) < _PARTS:
+        raise Skip(f"a queue of fewer than {_PARTS} entries has no room for a command")
     assert stage.device.negotiated is not None, "the device was started"
     accepted = stage.device.negotiated.accepted
     if heads := sorted({head for pair in driver.pairs for head in pair.heads}):

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from uvirtio.errors import LocatorError, UsageError
 
 from ..named_files import STANDARD_OUTPUT, check_writable
+
+if TYPE_CHECKING:
+    from ..reports.known import News
 
 __all__ = [
     "add_common",
@@ -17,6 +22,7 @@ __all__ = [
     "add_from",
     "add_history",
     "add_intrusive",
+    "add_known",
     "add_report_options",
     "add_statements",
     "add_suspend_options",
@@ -24,11 +30,13 @@ __all__ = [
     "add_workload_options",
     "format_of",
     "machine_device",
+    "news_of",
     "output_of",
     "positive_integer",
     "sectors",
     "seconds",
     "statements_of",
+    "tell",
 ]
 
 
@@ -214,6 +222,48 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         "--format", choices=tuple(FORMATS), help="how the result is written (default: rich, or json with --json)"
     )
     parser.add_argument("--output", "-o", metavar="FILE", help="where it is written (default: standard output)")
+
+
+def add_known(parser: argparse.ArgumentParser) -> None:
+    """``--baseline`` and ``--expect``; :func:`news_of` takes these."""
+    parser.add_argument(
+        "--baseline",
+        metavar="RESULT",
+        help="an earlier result: status 1 only for what is worse than then, and what is better is told",
+    )
+    parser.add_argument(
+        "--expect", metavar="FILE",
+        help="known deviations, a line each (V13 FAIL why): status 1 only for others, and one that does not show any more is told",
+    )  # fmt: skip
+
+
+def news_of(args: argparse.Namespace) -> Callable[[Mapping[str, Any]], News] | None:
+    """What a result has that is not known; None where nothing was said to be. Reads the files now, not after the work.
+
+    Raises :class:`UsageError`, :class:`SnapshotError`.
+    """
+    from ..reports import known
+    from ..reports.document import load
+
+    if args.baseline and args.expect:
+        raise UsageError("--baseline and --expect exclude each other")
+    if args.baseline:
+        before = load(args.baseline)
+        return lambda document: known.against_baseline(document, before)
+    if args.expect:
+        try:
+            with open(args.expect, encoding="utf-8") as file:
+                expected = known.read_expected(file.read(), args.expect)
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--expect {args.expect}: cannot be read: {error}") from error
+        return lambda document: known.against_expected(document, expected)
+    return None
+
+
+def tell(news: News) -> None:
+    """On standard error: what is worse, then what is better."""
+    for sentence in (*news.worse, *(f"{sentence} (better)" for sentence in news.better)):
+        print(f"uvirtio: {sentence}", file=sys.stderr)
 
 
 def format_of(args: argparse.Namespace) -> str:

@@ -24,14 +24,17 @@ from .arguments import (
     add_common,
     add_device,
     add_history,
+    add_known,
     add_report_options,
     add_statements,
     add_suspend_options,
     add_workload_options,
     format_of,
+    news_of,
     output_of,
     positive_integer,
     statements_of,
+    tell,
 )
 
 __all__ = ["add_arguments", "run"]
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_history(parser)
     add_report_options(parser)
+    add_known(parser)
     add_common(parser)
 
 
@@ -74,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         return exits.HOLDS
     if args.locator is None:
         raise UsageError("check needs a LOCATOR, or --list")
-    only = statements_of(args)
+    only, known = statements_of(args), news_of(args)
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
         timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
@@ -110,14 +114,19 @@ def run(args: argparse.Namespace) -> int:
         result.stopped = result.stopped or str(error)
     finally:
         progress.close()
-    show([result.to_json()], format_, output)
+    document = result.to_json()
+    show([document], format_, output)
     if result.not_offered:
         print(f"uvirtio: {result.not_offered}", file=sys.stderr)
     elif result.interrupted:
         print("uvirtio: interrupted; the device has been reset and given back", file=sys.stderr)
     elif result.stopped:
         print(f"uvirtio: {result.stopped}", file=sys.stderr)
-    return result.status
+    if known is None or result.status not in (exits.HOLDS, exits.FAILED):
+        return result.status
+    news = known(document)
+    tell(news)
+    return exits.FAILED if news.worse or result.stopped else exits.HOLDS
 
 
 def _judged_undriven(result: CheckRun, error: NotVirtio, *, force: bool) -> bool:

@@ -7,7 +7,7 @@ import argparse
 from .. import exits
 from ..reports import load
 from ..reports.writing import show
-from .arguments import add_common, add_report_options, format_of, output_of
+from .arguments import add_common, add_known, add_report_options, format_of, news_of, output_of, tell
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,12 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "results", metavar="RESULT", nargs="+", help="files that uvirtio check --format json has written"
     )
     add_report_options(parser)
+    add_known(parser)
     add_common(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """The command: 0 whatever the verdicts are, 2 for a file that is none, is damaged, or is newer."""
-    format_ = format_of(args)
+    """The command: 1 where a verdict failed (``--baseline``, ``--expect``: in a way that is not known), else 0.
+
+    2 for a file that is none, is damaged, or is newer.
+    """
+    format_, known = format_of(args), news_of(args)
     documents = [load(path) for path in args.results]
     show(documents, format_, output_of(args))
-    return exits.HOLDS
+    if known is None:
+        return exits.FAILED if any(document["verdict"] in ("FAIL", "ERROR") for document in documents) else exits.HOLDS
+    every = [known(document) for document in documents]
+    for news in every:
+        tell(news)
+    return exits.FAILED if any(news.worse for news in every) else exits.HOLDS

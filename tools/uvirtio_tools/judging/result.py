@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from uvirtio import __version__
 from uvirtio.access.trace import Access, Published
 from uvirtio.spec.dialects import Dialect
 from uvirtio.spec.features import Features
@@ -164,6 +165,7 @@ class CheckRun:
         return {
             "schema": SCHEMA,
             "version": VERSION,
+            "release": __version__,
             "locator": self.locator,
             "started": self.started,
             "verdict": self.verdict.value,

@@ -1,4 +1,4 @@
-"""What `uvirtio check` says of QEMU's own devices: ``python -m docs.make.devices QEMU ...`` writes docs/devices.md.
+"""What `uvirtio check` says of QEMU's own devices: ``python -m docs.make.of_today QEMU ...`` writes docs/devices.md.
 
 Each QEMU is a binary; the devices that it has by itself are checked one after the other, split and packed.
 """
@@ -124,7 +124,7 @@ def main() -> None:
     intro = [
         "# Devices of today", "",
         "What `uvirtio check` says of QEMU's own devices, driven through qtest on one machine. Made by",
-        "`python -m docs.make.devices QEMU ...`; seconds are those of one run of each, start of QEMU included.", "",
+        "`python -m docs.make.of_today QEMU ...`; seconds are those of one run of each, start of QEMU included.", "",
         "No device here offers SUSPEND, so that the statements about it are not judged. A SKIP names what the device lacks.", "",
     ]  # fmt: skip
     known = ["## Where that comes from", ""]

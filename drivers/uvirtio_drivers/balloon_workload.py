@@ -127,6 +127,10 @@ class BalloonWorkload:
             self._balloon.tell_actual(pages)
             self._told = pages
 
+    def visit(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: there is no other queue that the device owes an answer on."""
+        return 0
+
     def verify(self) -> None:
         """Nothing is missing, all pages that are ours hold what they held, and the device has the number that it was told."""
         if self.outstanding:

@@ -121,6 +121,13 @@ class ConsoleWorkload:
         self.bytes_returned += len(data)
         self.sum_returned = crc32(data, self.sum_returned)
 
+    def visit(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: a byte through each other port that somebody has opened."""
+        others = [port for port in self._console.ports.values() if port is not self._port and port.host_open]
+        for port in others:
+            port.write(b"\0")
+        return len(others)
+
     def verify(self) -> None:
         """Every buffer is back; with an echoing peer, wait until every byte is, too, and compare the checksums."""
         if self.outstanding:

@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 from zlib import crc32
 
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
+from uvirtio.spec.devices.net import CTRL_RX
+from uvirtio.spec.features import Features
 from uvirtio.spec.formats.net import ETHERNET_HEADER, MAC_LENGTH
 
 from .net import Net
@@ -123,6 +125,14 @@ class NetWorkload:
         for frame in self._net.received():
             self._look_at(frame)
         return done
+
+    def visit(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: the control queue, told what goes without saying."""
+        accepted = self._net.device.negotiated.accepted if self._net.device.negotiated else Features()
+        if CTRL_RX not in accepted:
+            return 0
+        self._net.all_multicast(False)
+        return 1
 
     def verify(self) -> None:
         """Every buffer is back; with an echoing peer, wait until every frame is, too, unless the link went down meanwhile."""

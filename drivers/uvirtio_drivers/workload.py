@@ -79,6 +79,12 @@ class Workload(Protocol):
     def reap(self) -> int:
         """Take what is completed now, checking each; how many. Raises :class:`WorkloadFailed` or DeviceMisbehaved."""
 
+    def visit(self) -> int:
+        """One harmless request on each queue that :meth:`submit` leaves out, one after the other, each waited for; how many.
+
+        Raises :class:`DeviceTimeout` and whatever else the driver finds wrong.
+        """
+
     def verify(self) -> None:
         """With nothing outstanding: raise :class:`WorkloadFailed` unless everything came back once and undamaged."""
 

@@ -80,6 +80,7 @@ class TrafficSource:
         workload.submit()
         workload.kick()
         completed = self.drain(doing)
+        workload.visit()
         self._device.clock.sleep(SETTLE)
         told.collect()
         shown = told.used > used, told.config > config

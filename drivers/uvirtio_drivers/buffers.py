@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uvirtio.access.dma import Dma
 from uvirtio.device import Device
-from uvirtio.errors import QueueFull, UsageError
+from uvirtio.errors import DeviceMisbehaved, QueueFull, UsageError
 from uvirtio.queue import Queue
 from uvirtio.status import Phase
 
@@ -12,6 +12,8 @@ __all__ = ["FILL", "ReceiveBuffers", "SendBuffers"]
 
 #: What a receive buffer holds before the device gets it, so that what was not written shows.
 FILL = 0xA5
+#: Rounds of all buffers after which one that has not come back is lost: a device takes them in order.
+_LAPS = 2
 
 
 def _cut(block: Dma, count: int, size: int) -> list[Dma]:
@@ -41,7 +43,11 @@ class ReceiveBuffers:
         self._idle: list[tuple[Dma, ...]] = [
             (part.part(0, head), part.part(head, size - head)) if head else (part,) for part in whole
         ]
+        #: In the order of posting.
         self._posted: dict[int, tuple[Dma, ...]] = {}
+        #: Buffers that have come back so far, and how many had when each was posted.
+        self._taken = 0
+        self._since: dict[int, int] = {}
 
     @property
     def posted(self) -> int:
@@ -57,21 +63,34 @@ class ReceiveBuffers:
             parts = self._idle.pop()
             for part in parts:
                 part.memory[:] = bytes((FILL,)) * part.size
-            self._posted[self.queue.add((), parts)] = parts
+            token = self.queue.add((), parts)
+            self._posted[token], self._since[token] = parts, self._taken
         self.queue.publish(notify)
         return count
 
     def take(self) -> list[bytes]:
         """Contents of the buffers that the device has used, in its order; the buffers are idle then.
 
-        Raises :class:`DeviceMisbehaved`, as :meth:`Queue.completed` does.
+        Raises :class:`DeviceMisbehaved`, as :meth:`Queue.completed` does, and for a buffer that was passed over: others
+        that were posted after it have come back, more than two laps of them.
         """
         contents = []
         for token, length in self.queue.completed():
             parts = self._posted.pop(token)
             contents.append(b"".join(bytes(part.memory) for part in parts)[:length])
             self._idle.append(parts)
+            self._taken += 1
+            del self._since[token]
+        self._check_order()
         return contents
+
+    def _check_order(self) -> None:
+        oldest = next(iter(self._posted), None)
+        if oldest is not None and (passed := self._taken - self._since[oldest]) > _LAPS * self.count:
+            raise DeviceMisbehaved(
+                f"queue {self.queue.index}: buffer {oldest} has not come back, and {passed} buffers have since it was made "
+                f"available, with {self.count} in flight at most: it is lost"
+            )
 
     def close(self) -> None:
         """Give the memory back, once the device has been reset; before that, what it has stays the device's."""

@@ -33,6 +33,27 @@ def test_a_queue_that_is_dead_after_a_resume_is_found(kind: str) -> None:
     assert words(run)["V9"] == "FAIL"
 
 
+#: Device -> its receive queue.
+RECEIVE = {"net": 0, "net?features=-RING_PACKED": 0, "console": 0, "console?features=-RING_PACKED": 0}
+
+
+def loses_a_buffer_per_resume(queue: int) -> type[Behaviour]:
+    """A device that takes a receive buffer at each resume, and never gives it back."""
+
+    class Loses(Behaviour):
+        def finish_resume(self) -> None:
+            super().finish_resume()
+            self.device.queues[queue].take()
+
+    return Loses
+
+
+@pytest.mark.parametrize("kind", RECEIVE)
+def test_a_receive_buffer_that_is_lost_at_each_resume_is_found(kind: str) -> None:
+    run = judge(f"emulated:{kind}", behaviour=loses_a_buffer_per_resume(RECEIVE[kind]), only="V9,V16,S1")
+    assert "FAIL" in words(run).values()
+
+
 @pytest.mark.parametrize("kind", LEFT_OUT)
 def test_one_that_is_not_is_none_of_it(kind: str) -> None:
     assert set(words(judge(f"emulated:{kind}", only="V9,V16")).values()) == {"PASS"}

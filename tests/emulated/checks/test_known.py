@@ -91,5 +91,22 @@ def test_the_two_exclude_each_other_and_a_missing_file_is_named(
     assert "/nowhere/known: cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("a.json", "{"),
+        ("a.xml", "<?xml"),
+        ("a.tap", "KTAP"),
+        ("a.md", "#"),
+        ("a.html", "<!DOCTYPE html>"),
+        ("a.txt", "device"),
+    ],
+)
+def test_the_ending_of_a_file_says_the_format(name: str, begins: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    assert main(["check", "emulated:vsock", *ONLY, "-o", str(path)]) == 0
+    assert path.read_text().lstrip().lower().startswith(begins.lower())
+
+
 def test_a_result_names_the_release(results: dict[str, str]) -> None:
     assert json.loads(Path(results[""]).read_text())["release"] == uvirtio.__version__

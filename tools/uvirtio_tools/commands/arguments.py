@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+#: How the file of a result ends, and the format that this asks for.
+_ENDINGS = {".json": "json", ".xml": "junit", ".tap": "tap", ".ktap": "tap", ".md": "markdown", ".html": "html"}
+
+
 def positive_integer(text: str) -> int:
     """An integer of at least 1."""
     try:
@@ -219,7 +223,9 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     from ..reports import FORMATS
 
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), help="how the result is written (default: rich, or json with --json)"
+        "--format",
+        choices=tuple(FORMATS),
+        help="how the result is written (default: as the ending of --output says, json with --json, else rich)",
     )
     parser.add_argument("--output", "-o", metavar="FILE", help="where it is written (default: standard output)")
 
@@ -267,10 +273,12 @@ def tell(news: News) -> None:
 
 
 def format_of(args: argparse.Namespace) -> str:
-    """The format that was asked for. Raises :class:`UsageError` for two different ones."""
+    """The format that was asked for, if only by the ending of the file. Raises :class:`UsageError` for two different ones."""
     if args.json and args.format not in (None, "json"):
         raise UsageError(f"--json and --format {args.format} exclude each other")
-    return args.format or ("json" if args.json else "rich")
+    if args.format or args.json or not args.output:
+        return args.format or ("json" if args.json else "rich")
+    return next((name for ending, name in _ENDINGS.items() if args.output.endswith(ending)), "rich")
 
 
 def output_of(args: argparse.Namespace) -> str | None:

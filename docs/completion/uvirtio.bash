@@ -13,8 +13,7 @@ _uvirtio_words() {
 }
 
 _uvirtio_files() {
-    local IFS=$'
-'
+    local IFS=$'\n'
     compopt -o filenames
     COMPREPLY+=($(compgen -f -- "$cur"))
 }

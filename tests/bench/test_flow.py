@@ -10,7 +10,7 @@ from uvirtio.device import Device
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Feature, Features
-from uvirtio_tools.benches.flow import flow, make_pool
+from uvirtio_tools.benches.flow import Pace, flow, make_pool
 from uvirtio_tools.driving.opening import open_device
 
 
@@ -44,7 +44,7 @@ def test_every_buffer_is_prepared_once_each_time_before_the_device_gets_it(
         ready.difference_update(numbers)
         returned += len(numbers)
 
-    moved = flow(device, pool, 0.02, depth=depth, batch=batch, prepare=prepare, check=check)
+    moved = flow(device, pool, 0.02, Pace(depth, batch), prepare=prepare, check=check)
     assert moved.buffers == returned > 2 * pool.count
 
 
@@ -63,7 +63,7 @@ def test_no_more_are_in_flight_and_no_fewer_are_published_than_was_asked_for(
         return notified
 
     monkeypatch.setattr(Pool, "publish", watched)
-    flow(device, pool, 0.02, depth=16, batch=5)
+    flow(device, pool, 0.02, Pace(16, 5))
     assert min(batches) >= 5
     assert max(flying) == 16
 
@@ -73,7 +73,7 @@ def test_an_answer_that_is_wrong_ends_the_run(device: Device) -> None:
         raise WorkloadFailed(f"buffer {numbers[0]}")
 
     with pytest.raises(WorkloadFailed, match="buffer"):
-        flow(device, make_pool(device, 0, (), (64,)), 1.0, depth=4, check=check)
+        flow(device, make_pool(device, 0, (), (64,)), 1.0, Pace(4), check=check)
 
 
 def test_a_device_that_gives_nothing_back_is_kicked_and_then_told(device: Device) -> None:
@@ -81,5 +81,5 @@ def test_a_device_that_gives_nothing_back_is_kicked_and_then_told(device: Device
     kicks: list[int] = []
     queue.notifier = kicks.append
     with pytest.raises(DeviceTimeout, match="nothing came back"):
-        flow(device, make_pool(device, 0, (), (64,)), 1.0, depth=4)
+        flow(device, make_pool(device, 0, (), (64,)), 1.0, Pace(4))
     assert len(kicks) == 2, "once for the buffers, once more to make sure"

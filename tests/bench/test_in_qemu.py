@@ -11,7 +11,7 @@ from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Features
-from uvirtio_tools.benches.flow import flow, make_pool
+from uvirtio_tools.benches.flow import Pace, flow, make_pool
 from uvirtio_tools.cli import main
 
 pytestmark = pytest.mark.needs("qemu")
@@ -45,7 +45,7 @@ def test_a_pool_goes_round_its_queue_several_times_however_slow_the_machine(feat
     with Device(open_function(f"qemu:rng?{features}"), timeout=60) as device:
         device.initialise(Features(), {0: 32})
         pool = make_pool(device, 0, (), (64,))
-        moved = flow(device, pool, 0.0, depth=pool.count, least=4 * pool.count + 1)
+        moved = flow(device, pool, 0.0, Pace(pool.count, least=4 * pool.count + 1))
         assert moved.buffers > 4 * pool.count
         drain_pool(device, pool)
         assert device.queue(0).outstanding == 0

@@ -6,9 +6,11 @@ included. It could be done elsewhere or later: CANNOT_RUN, a full disk included.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from uvirtio.errors import CannotRun, NotOffered, UsageError, UvirtioError
 
-__all__ = ["CANNOT_RUN", "FAILED", "HOLDS", "INTERRUPTED", "NOT_OFFERED", "USAGE", "status_of"]
+__all__ = ["CANNOT_RUN", "FAILED", "HOLDS", "INTERRUPTED", "NOT_OFFERED", "USAGE", "status_of", "worst"]
 
 HOLDS = 0
 FAILED = 1
@@ -16,6 +18,15 @@ USAGE = 2
 CANNOT_RUN = 3
 NOT_OFFERED = 4
 INTERRUPTED = 130
+
+#: Of several statuses the first of these is the whole's.
+_WORST = (INTERRUPTED, USAGE, FAILED, CANNOT_RUN, NOT_OFFERED, HOLDS)
+
+
+def worst(statuses: Iterable[int]) -> int:
+    """The exit status of a command that did several things."""
+    there = set(statuses)
+    return next(status for status in _WORST if status in there)
 
 
 def status_of(error: BaseException) -> int:

@@ -32,14 +32,12 @@ class EmulatedFunction:
         self.vectors = model.queue_count + 1
         self.interrupts = parts.interrupts(log, both=options.both_isr)
         self.pci = parts.space(
-            model.TYPE,
-            model.CLASS,
+            model,
             self.vectors,
             self.interrupts,
             self.bar_read,
             self.bar_write,
             pin=options.intx,
-            device_config=bool(model.config),
         )
         for number in range(options.regions):
             self.pci.add_region(number)

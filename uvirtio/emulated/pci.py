@@ -17,6 +17,7 @@ from ..spec.pci import (
 )
 from .interrupts import Interrupts
 from .layout import BARS, MSIX_BAR, MSIX_TABLE, NOTIFY_MULTIPLIER, PBA, REGION, REGIONS, STRUCTURE_BAR, STRUCTURES
+from .model import DeviceModel
 
 __all__ = ["ConfigSpace"]
 
@@ -38,15 +39,13 @@ class ConfigSpace:
 
     def __init__(
         self,
-        device_type: int,
-        class_code: int,
+        model: DeviceModel,
         vectors: int,
         interrupts: Interrupts,
         bar_read: _Read,
         bar_write: _Write,
         *,
         pin: bool,
-        device_config: bool,
     ) -> None:
         self._data = bytearray(Header.SIZE)
         self._mask = bytearray(Header.SIZE)
@@ -57,10 +56,10 @@ class ConfigSpace:
         self._next = Header.FIRST_CAPABILITY
         self._last = Header.CAPABILITIES
         self._put(Header.VENDOR, 2, VENDOR)
-        self._put(Header.DEVICE, 2, MODERN_BASE + device_type)
+        self._put(Header.DEVICE, 2, MODERN_BASE + model.TYPE)
         self._put(Header.COMMAND, 2, 0, _COMMAND_MASK)
         self._put(Header.STATUS, 2, PciStatus.CAPABILITIES)
-        self._put(Header.CLASS, 4, class_code << 8 | 1)  # revision 1: not transitional (4.1.2.1)
+        self._put(Header.CLASS, 4, model.CLASS << 8 | 1)  # revision 1: not transitional (4.1.2.1)
         self._put(Header.SUBSYSTEM_VENDOR, 2, VENDOR)
         self._put(Header.SUBSYSTEM, 2, _SUBSYSTEM)
         self._put(Header.INTERRUPT_LINE, 1, 0, 0xFF)
@@ -72,7 +71,7 @@ class ConfigSpace:
                 self._put(Header.BAR0 + 4 * bar + 4, 4, 0, 0xFFFFFFFF)
         self._msix = self._add_msix(vectors)
         for kind, (offset, length) in STRUCTURES.items():
-            if kind is StructureType.DEVICE and not device_config:
+            if kind is StructureType.DEVICE and not model.config:
                 continue
             extra = NOTIFY_MULTIPLIER.to_bytes(4, "little") if kind is StructureType.NOTIFY else b""
             self._add_structure(kind, STRUCTURE_BAR, offset, length, extra)

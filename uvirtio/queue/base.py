@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..access.dma import Dma, DmaMemory
 from ..access.fence import store_load_fence
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
+from ..spec.features import Features
 
 __all__ = ["CHAIN_LIMIT", "OwningPool", "QueueBase", "check_parts"]
 
@@ -33,6 +34,10 @@ def check_parts(readable: Sequence[Dma], writable: Sequence[Dma], longest: int, 
         raise DriverMisuse(f"{where}: a part of a buffer is empty; leave it out")
     if (total := sum(sizes)) > CHAIN_LIMIT:
         raise DriverMisuse(f"{where}: a buffer of {total:#x} bytes; it must be shorter than 2^32 (virtio 1.4, 2.7.5.2)")
+
+
+#: What a queue goes by to which no feature was negotiated.
+NOTHING = Features()
 
 
 class OwningPool(Protocol):

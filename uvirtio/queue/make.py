@@ -24,15 +24,12 @@ def make_queue(
 ) -> Queue:
     """A queue of ``size`` descriptors in the negotiated format (virtio 1.4, 2.6); with a ``recorder`` one that is watched."""
     queue: SplitQueue | PackedQueue
-    event_idx = Feature.EVENT_IDX in accepted
-    indirect = Feature.INDIRECT_DESC in accepted
-    in_order = Feature.IN_ORDER in accepted
     if Feature.RING_PACKED in accepted:
         packed = PackedQueue if recorder is None else ObservedPackedQueue
-        queue = packed(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order)
+        queue = packed(index, size, dma, accepted)
     else:
         split = SplitQueue if recorder is None else ObservedSplitQueue
-        queue = split(index, size, dma, event_idx=event_idx, indirect=indirect, in_order=in_order, legacy=legacy)
+        queue = split(index, size, dma, accepted, legacy=legacy)
     if recorder is not None:
         assert isinstance(queue, Observed)
         queue.watch(recorder)

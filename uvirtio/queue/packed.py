@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from ..access.dma import Dma, DmaMemory
 from ..spec import packed as spec
-from .base import CHAIN_LIMIT, check_parts
+from ..spec.features import Feature, Features
+from .base import CHAIN_LIMIT, NOTHING, check_parts
 from .packed_pool import PackedPool
 from .packed_ring import AVAILABLE, FLAGS_SHIFT, ID_SHIFT, USED, USED_MASK, PackedRing
 
@@ -33,7 +34,7 @@ _Chain = tuple[int, int]
 class PackedQueue(PackedRing):
     """A packed virtqueue of ``size`` descriptors in ``dma``. See :class:`~uvirtio.queue.Queue`; a token is a buffer id.
 
-    ``event_idx``, ``indirect`` and ``in_order`` say that these features were negotiated. ``fence`` keeps the store of the
+    Of the ``accepted`` features EVENT_IDX, INDIRECT_DESC and IN_ORDER matter here. ``fence`` keeps the store of the
     flags before the load of the device's event structure.
     """
 
@@ -47,15 +48,13 @@ class PackedQueue(PackedRing):
         index: int,
         size: int,
         dma: DmaMemory,
+        accepted: Features = NOTHING,
         *,
-        event_idx: bool = False,
-        indirect: bool = False,
-        in_order: bool = False,
         fence: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(index, size, dma, event_idx=event_idx, fence=fence)
-        self.indirect = indirect
-        self.in_order = in_order
+        super().__init__(index, size, dma, event_idx=Feature.EVENT_IDX in accepted, fence=fence)
+        self.indirect = Feature.INDIRECT_DESC in accepted
+        self.in_order = Feature.IN_ORDER in accepted
         self._forget()
 
     _pool: PackedPool | None

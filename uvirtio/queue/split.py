@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from ..access.dma import Dma, DmaMemory
 from ..spec import split as spec
-from .base import CHAIN_LIMIT, check_parts
+from ..spec.features import Feature, Features
+from .base import CHAIN_LIMIT, NOTHING, check_parts
 from .split_pool import SplitPool
 from .split_ring import FLAGS_SHIFT, NEXT_SHIFT, RING, SplitRing
 
@@ -34,7 +35,7 @@ _Chain = tuple[Sequence[int], Sequence[_Written], int]
 class SplitQueue(SplitRing):
     """A split virtqueue of ``size`` descriptors in ``dma``. See :class:`~uvirtio.queue.Queue`; a token is a head descriptor.
 
-    ``event_idx``, ``indirect`` and ``in_order`` say that these features were negotiated. ``legacy`` lays the parts out in one
+    Of the ``accepted`` features EVENT_IDX, INDIRECT_DESC and IN_ORDER matter here. ``legacy`` lays the parts out in one
     block with the used ring on the next page (2.7.2), and cuts lengths that are too long instead of refusing them
     (2.7.8.1). ``fence`` keeps the store of the available index before the load of the suppression field.
     """
@@ -49,16 +50,14 @@ class SplitQueue(SplitRing):
         index: int,
         size: int,
         dma: DmaMemory,
+        accepted: Features = NOTHING,
         *,
-        event_idx: bool = False,
-        indirect: bool = False,
-        in_order: bool = False,
         legacy: bool = False,
         fence: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(index, size, dma, event_idx=event_idx, legacy=legacy, fence=fence)
-        self.indirect = indirect
-        self.in_order = in_order
+        super().__init__(index, size, dma, event_idx=Feature.EVENT_IDX in accepted, legacy=legacy, fence=fence)
+        self.indirect = Feature.INDIRECT_DESC in accepted
+        self.in_order = Feature.IN_ORDER in accepted
         self.lenient = legacy
         self._forget()
 

@@ -60,7 +60,7 @@ def test_the_json_follows_the_schema_and_comes_back_unchanged(document: dict[str
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     path = tmp_path / "result.json"
     path.write_text(render([document], "json"))
-    assert load(str(path)) == document
+    assert load(str(path)) == [document]
     assert [(result["id"], result["verdict"]) for result in document["results"]][:2] == [("V1", "PASS"), ("V2", "WARN")]
 
 

@@ -25,7 +25,7 @@ from uvirtio_tools.cli import main
 from uvirtio_tools.inspect import sources
 from uvirtio_tools.inspect.columns import Columns, empty_table
 from uvirtio_tools.inspect.model import Description
-from uvirtio_tools.inspect.sources import describe_all, describe_locator
+from uvirtio_tools.inspect.sources import Look, describe_all, describe_locator
 
 WINDOW_AT = 0x70
 #: bar, id, padding, offset, length of a window that firmware has left on a byte of BAR 4.
@@ -76,7 +76,7 @@ def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
 def list_all(machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, *, used: bool) -> Counter[str]:
     with watching(monkeypatch) as seen:
-        found = list(describe_all(machine, raw=False, used=used))
+        found = list(describe_all(machine, Look(raw=False, used=used)))
     assert all(isinstance(item, Description) for item in found)
     return seen
 

@@ -13,7 +13,7 @@ from uvirtio.bus.uio.lock import FunctionLock
 from uvirtio.errors import NoSuchDevice
 from uvirtio.spec.devices import device_spec
 from uvirtio_tools.inspect.pciids import device_name
-from uvirtio_tools.inspect.sources import describe_all, describe_locator, describe_sysfs
+from uvirtio_tools.inspect.sources import Look, describe_all, describe_locator, describe_sysfs
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_window_behind_a_driver_needs_its_capability(machine: FakeMachine, t
     config = bytearray((at / "config").read_bytes())
     config[ISR_AT + 1] = 0  # the list ends before the window
     (at / "config").write_bytes(config)
-    device = describe_sysfs(describe(machine, RNG), machine, intrusive=True, run=tmp_path / "run")
+    device = describe_sysfs(describe(machine, RNG), machine, Look(intrusive=True), run=tmp_path / "run")
     assert device.source == "sysfs"
     assert any("no PCI_CFG capability" in note for note in device.notes)
 

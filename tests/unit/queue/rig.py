@@ -12,6 +12,7 @@ from uvirtio.errors import QueueFull
 from uvirtio.queue.observed import ObservedPackedQueue, ObservedSplitQueue
 from uvirtio.queue.packed import PackedQueue
 from uvirtio.queue.split import SplitQueue
+from uvirtio.spec.features import Feature, Features
 
 from .model import Buffer, Memory, PackedDevice, SplitDevice
 
@@ -22,10 +23,15 @@ PART = 32
 SLOT, SLOTS = 128, 256
 
 
-def queue_of(format_: str, size: int, memory: Memory, recorder: Recorder | None = None, **features: bool) -> Any:
+_BITS = {"event_idx": Feature.EVENT_IDX, "indirect": Feature.INDIRECT_DESC, "in_order": Feature.IN_ORDER}
+
+
+def queue_of(format_: str, size: int, memory: Memory, recorder: Recorder | None = None, **options: Any) -> Any:
+    """A queue with the features that are named by their parts of a bit's name; other options are the queue's own."""
+    accepted = Features.of(*(bit for name, bit in _BITS.items() if options.pop(name, False)))
     if recorder is None:
-        return (SplitQueue if format_ == "split" else PackedQueue)(0, size, memory, **features)
-    queue = (ObservedSplitQueue if format_ == "split" else ObservedPackedQueue)(0, size, memory, **features)
+        return (SplitQueue if format_ == "split" else PackedQueue)(0, size, memory, accepted, **options)
+    queue = (ObservedSplitQueue if format_ == "split" else ObservedPackedQueue)(0, size, memory, accepted, **options)
     queue.watch(recorder)
     return queue
 

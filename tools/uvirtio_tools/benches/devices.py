@@ -21,7 +21,7 @@ from uvirtio.spec.ids import DeviceType
 
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
-from .flow import flow, make_pool
+from .flow import Pace, flow, make_pool
 
 __all__ = ["measure_blk", "measure_net", "measure_rng"]
 
@@ -53,7 +53,7 @@ def measure_rng(device: Device, seconds: float, without: Features | None) -> lis
     for depth in (1, 32):
         _start(device, {0: 32}, without)
         pool = make_pool(device, 0, (), (_RNG_BYTES,))
-        moved = flow(device, pool, seconds, depth=depth)
+        moved = flow(device, pool, seconds, Pace(depth))
         rows.append(moved.row("rng", depth, _RNG_BYTES, device.clock.simulated))
     return rows
 
@@ -94,7 +94,7 @@ def _read(device: Device, depth: int, size: int, seconds: float, without: Featur
                     f"{device.function.locator}: reading {size} bytes at sector {wanted[number]} ended with status {statuses[number]}"
                 )
 
-    moved = flow(device, pool, seconds, depth=depth, prepare=prepare, check=check)
+    moved = flow(device, pool, seconds, Pace(depth), prepare=prepare, check=check)
     return moved.row("blk", depth, size, device.clock.simulated)
 
 
@@ -145,6 +145,6 @@ def _transmit(device: Device, size: int, stamped: bool, seconds: float, without:
             stamps[number][0] = value
 
     # The whole queue may be in flight, so that the device never waits for the next batch.
-    moved = flow(device, pool, seconds, depth=pool.count, batch=_NET_BATCH, prepare=stamp if stamped else None)
+    moved = flow(device, pool, seconds, Pace(pool.count, _NET_BATCH), prepare=stamp if stamped else None)
     row = moved.row("net", _NET_BATCH, size, device.clock.simulated)
     return {**row, "frames": "stamped" if stamped else "prepared"}

@@ -12,7 +12,7 @@ from uvirtio.queue.policy import CompletionWait
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Feature
 
-__all__ = ["Flow", "Numbers", "flow", "make_pool"]
+__all__ = ["Flow", "Numbers", "Pace", "flow", "make_pool"]
 
 #: Gets numbers of a pool's buffers: to prepare them before they are published, or to check them once they are back.
 Numbers = Callable[[Sequence[int]], None]
@@ -55,6 +55,18 @@ class Flow:
         }
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How buffers are kept in flight, and for how long at least."""
+
+    #: Buffers in flight at most.
+    depth: int
+    #: Buffers published at once at least; None: half of ``depth``.
+    batch: int | None = None
+    #: Buffers that have to come back before it ends, however slow the device or the machine.
+    least: int = 0
+
+
 def make_pool(device: Device, index: int, readable: tuple[int, ...], writable: tuple[int, ...]) -> Pool:
     """As many buffers as the queue holds."""
     assert device.negotiated is not None, "pools are made on a started device"
@@ -67,24 +79,20 @@ def flow(
     device: Device,
     pool: Pool,
     seconds: float,
+    pace: Pace,
     *,
-    depth: int,
-    batch: int | None = None,
-    least: int = 0,
     prepare: Numbers | None = None,
     check: Numbers | None = None,
 ) -> Flow:
-    """For so long, keep at most ``depth`` buffers in flight and publish at least ``batch`` at once (None: half of them).
-
-    It goes on longer until ``least`` buffers have come back, however slow the device or the machine.
+    """For so many seconds on the device's clock, keep buffers of the pool in flight at this pace.
 
     A notification for each buffer that comes back would cost more than the buffer. Without ``prepare`` the buffers are ready
     as they are. Raises :class:`DeviceTimeout` when nothing comes back.
     """
     queue, clock = device.queue(pool.queue.index), device.clock
     wait = CompletionWait(queue, device.notifications, clock)
-    depth = min(depth, pool.count)
-    batch = max(1, min(depth // 2 if batch is None else batch, depth))
+    depth = min(pace.depth, pool.count)
+    batch = max(1, min(depth // 2 if pace.batch is None else pace.batch, depth))
     done = kicks = 0
     ready = 0 if prepare is not None else _ALL
     started, real = clock.now(), time.perf_counter_ns()
@@ -103,7 +111,7 @@ def flow(
         if check is not None:
             check(pool.numbers[:got])
         done += got
-        if done >= least and (clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience)):
+        if done >= pace.least and (clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience)):
             spent = time.perf_counter_ns() - real
             return Flow(done, clock.now() - started, spent, queue.state().format, kicks)
 

@@ -13,7 +13,9 @@ from uvirtio.errors import LocatorError, UsageError
 from ..named_files import STANDARD_OUTPUT, check_writable
 
 if TYPE_CHECKING:
+    from ..reports.document import Document
     from ..reports.known import News
+    from ..reports.writing import Output
 
 __all__ = [
     "add_common",
@@ -28,10 +30,9 @@ __all__ = [
     "add_suspend_options",
     "add_without",
     "add_workload_options",
-    "format_of",
     "machine_device",
     "news_of",
-    "output_of",
+    "outputs_of",
     "positive_integer",
     "sectors",
     "seconds",
@@ -104,12 +105,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
 
 
-def add_device(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    """A locator and what goes with driving it; ``optional`` where a command has something to do without one."""
-    parser.add_argument(
-        "locator", metavar="LOCATOR", nargs="?" if optional else None,
-        help="a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH",
-    )  # fmt: skip
+def add_device(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """A locator and what goes with driving it; ``several``: ``locators``, any number of them."""
+    help_ = "a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH"
+    if several:
+        parser.add_argument("locators", metavar="LOCATOR", nargs="*", help=help_)
+    else:
+        parser.add_argument("locator", metavar="LOCATOR", help=help_)
     add_force(parser)
     parser.add_argument(
         "--trace", metavar="FILE", help="write every register access as one JSON line to FILE (- is stderr)"
@@ -219,15 +221,20 @@ def add_intrusive(parser: argparse.ArgumentParser) -> None:
 
 
 def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """``--format`` and ``--output``; :func:`format_of` and :func:`output_of` take these."""
+    """``--format`` and ``--output``; :func:`outputs_of` takes these."""
     from ..reports import FORMATS
 
     parser.add_argument(
         "--format",
         choices=tuple(FORMATS),
-        help="how the result is written (default: as the ending of --output says, json with --json, else rich)",
+        action="append",
+        default=[],
+        help="how the result is written (default: as the ending of --output says, json with --json, else rich; repeatable)",
     )
-    parser.add_argument("--output", "-o", metavar="FILE", help="where it is written (default: standard output)")
+    parser.add_argument(
+        "--output", "-o", metavar="FILE", action="append", default=[],
+        help="where it is written (default: standard output; repeatable)",
+    )  # fmt: skip
 
 
 def add_known(parser: argparse.ArgumentParser) -> None:
@@ -255,7 +262,7 @@ def news_of(args: argparse.Namespace) -> Callable[[Mapping[str, Any]], News] | N
         raise UsageError("--baseline and --expect exclude each other")
     if args.baseline:
         before = load(args.baseline)
-        return lambda document: known.against_baseline(document, before)
+        return lambda document: known.against_baseline(document, _same_device(document, before, args.baseline))
     if args.expect:
         try:
             with open(args.expect, encoding="utf-8") as file:
@@ -266,25 +273,49 @@ def news_of(args: argparse.Namespace) -> Callable[[Mapping[str, Any]], News] | N
     return None
 
 
+def _same_device(now: Mapping[str, Any], before: list[Document], path: str) -> Document:
+    """The earlier result that this one is held against: the only one, or that of the same locator."""
+    if len(before) == 1:
+        return before[0]
+    found = [document for document in before if document["locator"] == now["locator"]]
+    if len(found) != 1:
+        raise UsageError(f"--baseline {path}: {len(found)} of its {len(before)} results are of {now['locator']}")
+    return found[0]
+
+
 def tell(news: News) -> None:
     """On standard error: what is worse, then what is better."""
     for sentence in (*news.worse, *(f"{sentence} (better)" for sentence in news.better)):
         print(f"uvirtio: {sentence}", file=sys.stderr)
 
 
-def format_of(args: argparse.Namespace) -> str:
-    """The format that was asked for, if only by the ending of the file. Raises :class:`UsageError` for two different ones."""
-    if args.json and args.format not in (None, "json"):
-        raise UsageError(f"--json and --format {args.format} exclude each other")
-    if args.format or args.json or not args.output:
-        return args.format or ("json" if args.json else "rich")
-    return next((name for ending, name in _ENDINGS.items() if args.output.endswith(ending)), "rich")
+def outputs_of(args: argparse.Namespace) -> list[Output]:
+    """Where the result goes and how it is written there; standard output where no file is named.
+
+    As many formats as files belong to each other in order; one format, or none, leaves to each file what its ending says.
+    Raises :class:`UsageError` for formats that do not fit, and for a file that cannot be written: now, not after the work.
+    """
+    from ..reports.writing import Output
+
+    paths: list[str] = args.output or [STANDARD_OUTPUT]
+    formats: list[str] = args.format + (["json"] if args.json and "json" not in args.format else [])
+    if args.json and len(formats) > 1:
+        raise UsageError(f"--json and --format {args.format[0]} exclude each other")
+    if len(formats) > 1 and len(formats) != len(paths):
+        raise UsageError(
+            f"--format is given {len(formats)} times and --output {len(args.output)} times; each file takes one format"
+        )
+    if doubled := [path for path in dict.fromkeys(paths) if paths.count(path) > 1]:
+        raise UsageError(f"--output {doubled[0]} is given more than once")
+    if len(formats) != len(paths):
+        formats = [_by_ending(path, formats[0] if formats else "rich") for path in paths]
+    for path in paths:
+        if path != STANDARD_OUTPUT:
+            check_writable("--output", path)
+    return [
+        Output(format_, None if path == STANDARD_OUTPUT else path) for format_, path in zip(formats, paths, strict=True)
+    ]
 
 
-def output_of(args: argparse.Namespace) -> str | None:
-    """The file that ``--output`` names, None for standard output. Raises now, not after the work, if it cannot be written."""
-    path: str | None = args.output
-    if path is None or path == STANDARD_OUTPUT:
-        return None
-    check_writable("--output", path)
-    return path
+def _by_ending(path: str, otherwise: str) -> str:
+    return next((name for ending, name in _ENDINGS.items() if path.endswith(ending)), otherwise)

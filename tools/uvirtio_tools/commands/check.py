@@ -29,9 +29,8 @@ from .arguments import (
     add_statements,
     add_suspend_options,
     add_workload_options,
-    format_of,
     news_of,
-    output_of,
+    outputs_of,
     positive_integer,
     statements_of,
     tell,
@@ -42,7 +41,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``uvirtio check``."""
-    add_device(parser, optional=True)
+    add_device(parser, several=True)
     add_suspend_options(parser)
     add_statements(parser)
     parser.add_argument("--list", action="store_true", help="print the catalogue of statements; needs no device")
@@ -70,34 +69,68 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """The command."""
-    format_ = format_of(args)
-    output = output_of(args)
+    """The command. Of several devices one that cannot be judged does not keep the others from it."""
+    outputs = outputs_of(args)
     if args.list:
-        emit(catalogue(as_json=format_ == "json"), output)
+        if len(outputs) > 1:
+            raise UsageError("--list is written once; give one --output")
+        emit(catalogue(as_json=outputs[0].format == "json"), outputs[0].path)
         return exits.HOLDS
-    if args.locator is None:
+    if not args.locators:
         raise UsageError("check needs a LOCATOR, or --list")
+    for locator in args.locators:
+        parse(locator)  # what cannot be understood is said before anything is done
+    if len(args.locators) > 1 and (args.history or args.trace):
+        raise UsageError("--history and --trace keep one device's records; check the devices one by one")
     only, known = statements_of(args), news_of(args)
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
         timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
         provoke=args.provoke,
     )  # fmt: skip
+    runs: list[CheckRun] = []
+    statuses: list[int] = []
+    for locator in args.locators:
+        result = CheckRun(
+            locator, strict=args.strict, timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed,
+            only=only,
+        )  # fmt: skip
+        try:
+            _judge(result, options, args)
+        except UvirtioError as error:
+            if len(args.locators) == 1:
+                raise
+            result.stopped = str(error)
+            statuses.append(exits.status_of(error))
+        else:
+            statuses.append(result.status)
+        runs.append(result)
+        if result.interrupted:
+            break
+    documents = [result.to_json() for result in runs]
+    show(documents, outputs)
+    for result in runs:
+        _remark(result, f"{result.locator}: " if len(args.locators) > 1 else "")
+    if known is None or any(status not in (exits.HOLDS, exits.FAILED) for status in statuses):
+        return exits.worst(statuses)
+    news = [known(document) for document in documents]
+    for each in news:
+        tell(each)
+    return exits.FAILED if any(each.worse for each in news) or any(each.stopped for each in runs) else exits.HOLDS
+
+
+def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> None:
+    """Judge one device and fill in its result. Raises :class:`UvirtioError` where nothing could be judged."""
     triggers = None
     if args.trigger_command is not None:
         from ..driving.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
-    result = CheckRun(
-        args.locator, strict=args.strict, timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed,
-        only=only,
-    )  # fmt: skip
     progress = CheckProgress()
     try:
         with (
             open_device(
-                args.locator, trace=args.trace, timeout=args.timeout, recorder=History, force=args.force
+                result.locator, trace=args.trace, timeout=args.timeout, recorder=History, force=args.force
             ) as device,
             recording(args.history, device, result.recorded),
         ):
@@ -114,19 +147,15 @@ def run(args: argparse.Namespace) -> int:
         result.stopped = result.stopped or str(error)
     finally:
         progress.close()
-    document = result.to_json()
-    show([document], format_, output)
-    if result.not_offered:
-        print(f"uvirtio: {result.not_offered}", file=sys.stderr)
-    elif result.interrupted:
-        print("uvirtio: interrupted; the device has been reset and given back", file=sys.stderr)
-    elif result.stopped:
-        print(f"uvirtio: {result.stopped}", file=sys.stderr)
-    if known is None or result.status not in (exits.HOLDS, exits.FAILED):
-        return result.status
-    news = known(document)
-    tell(news)
-    return exits.FAILED if news.worse or result.stopped else exits.HOLDS
+
+
+def _remark(result: CheckRun, who: str) -> None:
+    """On standard error: why there is less than a full result."""
+    reason = result.not_offered or (
+        "interrupted; the device has been reset and given back" if result.interrupted else result.stopped
+    )
+    if reason:
+        print(f"uvirtio: {who}{reason}", file=sys.stderr)
 
 
 def _judged_undriven(result: CheckRun, error: NotVirtio, *, force: bool) -> bool:

@@ -68,65 +68,73 @@ def _bash_command(command: Command) -> str:
     return f'        {command.name}:-*) _uvirtio_words "{flags}" ;;\n        {command.name}:*) {arguments} ;;'
 
 
+#: The completion for bash; what stands between @ is filled in.
+_BASH = r"""# bash completion for uvirtio
+_uvirtio_locators="@LOCATORS@"
+
+_uvirtio_functions() {
+    local path
+    for path in /sys/bus/pci/devices/*; do
+        [ "$(cat "$path/vendor" 2>/dev/null)" = @VENDOR@ ] && basename "$path"
+    done
+}
+
+_uvirtio_words() {
+    COMPREPLY+=($(compgen -W "$1" -- "$cur"))
+}
+
+_uvirtio_files() {
+    local IFS=$'\n'
+    compopt -o filenames
+    COMPREPLY+=($(compgen -f -- "$cur"))
+}
+
+_uvirtio() {
+    # bash splits words at the colons of locators and at =, so the line is looked at instead.
+    local line="${COMP_LINE:0:COMP_POINT}" typed cur prev command word
+    COMPREPLY=()
+    read -ra typed <<<"$line"
+    [[ $line == *[[:space:]] ]] && typed+=("")
+    cur="${typed[-1]}" prev="${typed[-2]}"
+    if [[ $cur == --*=* ]]; then
+        prev="${cur%%=*}" cur="${cur#*=}"
+    fi
+    for word in "${typed[@]:1:${#typed[@]}-2}"; do
+        case "$word" in
+            @PATTERN@) command="$word"; break ;;
+        esac
+    done
+    case "$command:$prev" in
+        :*) _uvirtio_words "@COMMANDS@ --help --version" ;;
+@VALUES@
+        *) _uvirtio_arguments "$command:$cur" ;;
+    esac
+    if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+        # What stands before the last colon is a word of its own for bash, and stays as it is.
+        COMPREPLY=("${COMPREPLY[@]#"${cur%:*}:"}")
+    fi
+}
+
+_uvirtio_arguments() {
+    case "$1" in
+@CASES@
+    esac
+}
+
+complete -F _uvirtio uvirtio
+"""
+
+
 def bash_completion() -> str:
     """A completion for bash 4.3 or newer, with or without the package bash-completion."""
     described = list(commands())
     values = "\n".join(line for command in described for line in _bash_values(command))
     cases = "\n".join(map(_bash_command, described))
-    return f"""# bash completion for uvirtio
-_uvirtio_locators="{" ".join(_LOCATORS)}"
-
-_uvirtio_functions() {{
-    local path
-    for path in /sys/bus/pci/devices/*; do
-        [ "$(cat "$path/vendor" 2>/dev/null)" = {VENDOR:#06x} ] && basename "$path"
-    done
-}}
-
-_uvirtio_words() {{
-    COMPREPLY+=($(compgen -W "$1" -- "$cur"))
-}}
-
-_uvirtio_files() {{
-    local IFS=$'\n'
-    compopt -o filenames
-    COMPREPLY+=($(compgen -f -- "$cur"))
-}}
-
-_uvirtio() {{
-    # bash splits words at the colons of locators and at =, so the line is looked at instead.
-    local line="${{COMP_LINE:0:COMP_POINT}}" typed cur prev command word
-    COMPREPLY=()
-    read -ra typed <<<"$line"
-    [[ $line == *[[:space:]] ]] && typed+=("")
-    cur="${{typed[-1]}}" prev="${{typed[-2]}}"
-    if [[ $cur == --*=* ]]; then
-        prev="${{cur%%=*}}" cur="${{cur#*=}}"
-    fi
-    for word in "${{typed[@]:1:${{#typed[@]}}-2}}"; do
-        case "$word" in
-            {"|".join(COMMANDS)}) command="$word"; break ;;
-        esac
-    done
-    case "$command:$prev" in
-        :*) _uvirtio_words "{" ".join(COMMANDS)} --help --version" ;;
-{values}
-        *) _uvirtio_arguments "$command:$cur" ;;
-    esac
-    if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
-        # What stands before the last colon is a word of its own for bash, and stays as it is.
-        COMPREPLY=("${{COMPREPLY[@]#"${{cur%:*}}:"}}")
-    fi
-}}
-
-_uvirtio_arguments() {{
-    case "$1" in
-{cases}
-    esac
-}}
-
-complete -F _uvirtio uvirtio
-"""
+    filled = {
+        "LOCATORS": " ".join(_LOCATORS), "VENDOR": f"{VENDOR:#06x}", "COMMANDS": " ".join(COMMANDS),
+        "PATTERN": "|".join(COMMANDS), "VALUES": values, "CASES": cases,
+    }  # fmt: skip
+    return re.sub("@([A-Z]+)@", lambda match: filled[match[1]], _BASH)
 
 
 # -- zsh ---------------------------------------------------------------------------------------------------------------

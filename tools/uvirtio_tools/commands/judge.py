@@ -10,12 +10,9 @@ from ..judging.judge import Judge
 from ..judging.result import CheckRun
 from ..reports.writing import show
 from ..statements import every_judgement, select
-from .arguments import add_common, add_report_options, add_statements, format_of, output_of, statements_of
+from .arguments import add_common, add_report_options, add_statements, outputs_of, statements_of
 
 __all__ = ["add_arguments", "run"]
-
-#: The status of several is the first of these that one of them has.
-_WORST = (exits.INTERRUPTED, exits.FAILED, exits.NOT_OFFERED, exits.HOLDS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """The command: the worst exit status of all, 2 for a file that is none, is damaged, or is newer."""
-    format_, output, only = format_of(args), output_of(args), statements_of(args)
+    outputs, only = outputs_of(args), statements_of(args)
     runs = [_judge(path, only, strict=args.strict) for path in args.histories]
-    show([each.to_json() for each in runs], format_, output)
-    return next(status for status in _WORST if status in {each.status for each in runs})
+    show([each.to_json() for each in runs], outputs)
+    return exits.worst(each.status for each in runs)
 
 
 def _judge(path: str, only: list[str], *, strict: bool) -> CheckRun:

@@ -7,7 +7,7 @@ import argparse
 from .. import exits
 from ..reports import load
 from ..reports.writing import show
-from .arguments import add_common, add_known, add_report_options, format_of, news_of, output_of, tell
+from .arguments import add_common, add_known, add_report_options, news_of, outputs_of, tell
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,9 +27,9 @@ def run(args: argparse.Namespace) -> int:
 
     2 for a file that is none, is damaged, or is newer.
     """
-    format_, known = format_of(args), news_of(args)
-    documents = [load(path) for path in args.results]
-    show(documents, format_, output_of(args))
+    outputs, known = outputs_of(args), news_of(args)
+    documents = [document for path in args.results for document in load(path)]
+    show(documents, outputs)
     if known is None:
         return exits.FAILED if any(document["verdict"] in ("FAIL", "ERROR") for document in documents) else exits.HOLDS
     every = [known(document) for document in documents]

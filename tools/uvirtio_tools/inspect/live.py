@@ -22,7 +22,7 @@ from uvirtio.programs import environment, python_module, signal_name
 from ..codec import decode
 from .changes import compare
 from .model import Description
-from .sources import describe_open, describe_sysfs
+from .sources import Look, describe_open, describe_sysfs
 
 __all__ = ["Event", "LiveDevice", "LiveMachine", "Row", "interrupts_of"]
 
@@ -140,7 +140,7 @@ class LiveDevice:
         if function.driver is not None and function.driver != UIO_DRIVER:
             return describe_sysfs(function, sysfs)
         if self._sysfs is not None:
-            return describe_sysfs(function, sysfs, registers=False)
+            return describe_sysfs(function, sysfs, Look(registers=False))
         return _look_elsewhere(bdf)
 
     def _look_open(self, locator: Locator) -> Description:
@@ -244,7 +244,7 @@ class LiveMachine:
                 # Registers are read once for each driver: the list shall not be in the way of a run.
                 fresh = known is None or known[0] != function.driver
                 look = fresh and self._sysfs is None
-                found = describe_sysfs(function, sysfs, registers=look, tables=tables, raw=False)
+                found = describe_sysfs(function, sysfs, Look(registers=look, raw=False), tables=tables)
                 if known is not None and not fresh and known[1].suspend_known:
                     found = _keep_suspend(found, known[1])
                 self._known[function.address] = (function.driver, found)

@@ -32,16 +32,16 @@ def one_device(locator: str | None, snapshot: str | None, *, intrusive: bool = F
 def load_all(snapshot: str | None, *, raw: bool = True, used: bool = True) -> list[Description]:
     """Every device of a snapshot, or of this machine; what fails is told on stderr and left out.
 
-    ``raw`` and ``used`` as in :func:`~uvirtio_tools.inspect.sources.describe_sysfs`; a snapshot has what it has.
+    ``raw`` and ``used`` as in :func:`~uvirtio_tools.inspect.sources.Look`; a snapshot has what it has.
     """
     if snapshot is not None:
         from .snapshot import load
 
         return list(load(snapshot).devices)
-    from .sources import describe_all
+    from .sources import Look, describe_all
 
     found = []
-    for item in describe_all(raw=raw, used=used):
+    for item in describe_all(look=Look(raw=raw, used=used)):
         if isinstance(item, Description):
             found.append(item)
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,25 @@ from .model import Description
 if TYPE_CHECKING:
     from uvirtio.queue import QueueState
 
-__all__ = ["describe_all", "describe_locator", "describe_open", "describe_sysfs"]
+__all__ = ["Look", "describe_all", "describe_locator", "describe_open", "describe_sysfs"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How much is looked at of a function of this machine."""
+
+    #: Whether the registers of a device that a driver holds are read, through the PCI_CFG window.
+    intrusive: bool = False
+    #: Whether registers are read at all.
+    registers: bool = True
+    #: Whether configuration space is read between the capabilities.
+    raw: bool = True
+    #: Whether it is found out what uses the function.
+    used: bool = True
+
+
+#: All that may be looked at without disturbing a driver.
+WHOLE = Look()
 
 
 def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None = None) -> Description:
@@ -51,24 +69,18 @@ def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None 
     if locator.bus == "uio":
         locator.check_parameters()
         sysfs = sysfs or Sysfs()
-        return describe_sysfs(describe(sysfs, resolve(locator.target, sysfs)), sysfs, intrusive=intrusive)
+        return describe_sysfs(describe(sysfs, resolve(locator.target, sysfs)), sysfs, Look(intrusive=intrusive))
     with open_function(locator) as function:
         return describe_open(function)
 
 
-def describe_all(
-    sysfs: Sysfs | None = None, *, raw: bool = True, used: bool = True
-) -> Iterator[Description | UvirtioError]:
-    """Every virtio function of this machine; one that fails is its error, and the rest goes on.
-
-    ``raw`` and ``used`` as in :func:`describe_sysfs`.
-    """
-
+def describe_all(sysfs: Sysfs | None = None, look: Look = WHOLE) -> Iterator[Description | UvirtioError]:
+    """Every virtio function of this machine; one that fails is its error, and the rest goes on."""
     sysfs = sysfs or Sysfs()
     tables = Tables(sysfs)
     for function in discover(sysfs):
         try:
-            yield describe_sysfs(function, sysfs, tables=tables, raw=raw, used=used)
+            yield describe_sysfs(function, sysfs, look, tables=tables)
         except UvirtioError as error:
             yield error
 
@@ -84,33 +96,29 @@ def describe_open(function: Function, rings: Mapping[int, QueueState] | None = N
 def describe_sysfs(
     function: PciFunction,
     sysfs: Sysfs,
+    look: Look = WHOLE,
     *,
-    intrusive: bool = False,
-    registers: bool = True,
     run: Path = RUN,
     tables: Tables | None = None,
-    raw: bool = True,
-    used: bool = True,
 ) -> Description:
-    """Describe a function of this machine. ``registers`` False leaves its BARs alone in any case.
+    """Describe a function of this machine.
 
     ``run`` is where the locks are: a function that another uvirtio drives is left alone too. ``tables``: one for many
-    functions. Without ``raw`` configuration space is not read between the capabilities, and without ``used`` nobody is
-    asked what uses the function.
+    functions.
     """
     held = function.driver is not None and function.driver != UIO_DRIVER
     notes: list[str] = []
     data = _readable(function)
     if len(data) < Header.SIZE:
         notes.append("only root can read configuration space beyond the header: no capabilities, no registers")
-    if held and not intrusive:
+    if held and not look.intrusive:
         notes.append(
             f"{function.driver} holds the device: offered features, queues and configuration are not read, so as not to "
             "disturb it; --intrusive reads them through the PCI_CFG window"
         )
-    quiet = _quiet_place(function, data, whole_config(sysfs, function) if raw else function.config)
+    quiet = _quiet_place(function, data, whole_config(sysfs, function) if look.raw else function.config)
     description = None
-    if len(data) == Header.SIZE and registers and (intrusive or not held):
+    if len(data) == Header.SIZE and look.registers and (look.intrusive or not held):
         try:
             with _registers(quiet, sysfs, held, run) as place:
                 description = describe_place(place)
@@ -120,7 +128,7 @@ def describe_sysfs(
         description = _believed(description, quiet, sysfs)
     if description is None:
         description = describe_place(quiet)
-    return _with_sysfs(description, function, notes, tuple(uses(sysfs, function, tables)) if used else ())
+    return _with_sysfs(description, function, notes, tuple(uses(sysfs, function, tables)) if look.used else ())
 
 
 def _readable(function: PciFunction) -> bytes:

@@ -1,11 +1,11 @@
-"""JSON: the result document itself; for several results a comparison of verdicts."""
+"""JSON: the result document itself; for several results a comparison of verdicts, and each result."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from .document import Document, ids_of, labels, verdict_of
+from .document import COMPARISON, Document, ids_of, labels, verdict_of
 
 __all__ = ["render"]
 
@@ -15,7 +15,7 @@ def render(documents: Sequence[Document]) -> str:
     if len(documents) == 1:
         return json.dumps(documents[0], indent=2) + "\n"
     comparison = {
-        "schema": "uvirtio/comparison",
+        "schema": COMPARISON,
         "version": 1,
         "runs": [
             {
@@ -30,5 +30,6 @@ def render(documents: Sequence[Document]) -> str:
             {"id": id_, "verdicts": [verdict_of(document, id_) or None for document in documents]}
             for id_ in ids_of(documents)
         ],
+        "results": list(documents),
     }
     return json.dumps(comparison, indent=2) + "\n"

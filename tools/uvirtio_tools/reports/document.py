@@ -13,6 +13,7 @@ from ..judging.result import SCHEMA, VERSION
 from ..judging.verdict import VERDICTS
 
 __all__ = [
+    "COMPARISON",
     "Document",
     "check_document",
     "cut_off",
@@ -25,12 +26,15 @@ __all__ = [
     "verdict_of",
 ]
 
+#: The schema of several results in one document.
+COMPARISON = "uvirtio/comparison"
+
 #: A parsed ``uvirtio/check`` document (docs/schemas/check.schema.json).
 Document = dict[str, Any]
 
 
-def load(path: str) -> Document:
-    """Read a result file. Raises :class:`SnapshotError` when it is not one, is damaged, or is of a newer version."""
+def load(path: str) -> list[Document]:
+    """Read a file of one result, or of several. Raises :class:`SnapshotError` when it is not one, is damaged, or is newer."""
     try:
         with open(path, encoding="utf-8") as file:
             document = json.load(file)
@@ -38,7 +42,13 @@ def load(path: str) -> Document:
         raise SnapshotError(f"{path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise SnapshotError(f"{path}: not JSON, or cut off: {error}") from error
-    return check_document(document, path)
+    if (
+        isinstance(document, dict)
+        and document.get("schema") == COMPARISON
+        and isinstance(document.get("results"), list)
+    ):
+        return [check_document(each, f"{path}: result {number}") for number, each in enumerate(document["results"], 1)]
+    return [check_document(document, path)]
 
 
 def check_document(document: object, path: str) -> Document:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..named_files import write_text
 from . import render
+from .document import Document
 
-__all__ = ["emit", "show"]
+__all__ = ["Output", "emit", "show"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A result in one format: into a file, or (None) to standard output."""
+
+    format: str
+    path: str | None = None
 
 
 def emit(text: str, path: str | None) -> None:
@@ -20,8 +31,13 @@ def emit(text: str, path: str | None) -> None:
     sys.stdout.flush()
 
 
-def show(documents: list[dict[str, object]], format_: str, path: str | None) -> None:
-    """Render and write."""
+def show(documents: Sequence[Document], outputs: Sequence[Output]) -> None:
+    """Render and write, each format to its place."""
+    for output in outputs:
+        _show(documents, output.format, output.path)
+
+
+def _show(documents: Sequence[Document], format_: str, path: str | None) -> None:
     terminal = path is None and sys.stdout.isatty()
     width = None
     if terminal:

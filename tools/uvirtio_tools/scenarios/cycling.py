@@ -135,26 +135,8 @@ def run_cycles(
     run.device["interrupt"] = device.function.line.description
     bring_up = BringUp(device, options, remarks=run.remarks)
     _describe_workload(run, bring_up, options)
-    try:
-        try:
-            dialect = bring_up.choose()
-        except NotOffered as error:
-            run.offered = device.offered
-            _not_offered(run, bring_up, str(error))
-            return
-        finally:
-            run.offered = device.offered
-        run.dialect = dialect
-        run.remarks += impossible_queues(device)
-        stage = Stage.of(bring_up)
-        negotiated = bring_up.proceed()
-        run.accepted = negotiated.accepted
-        run.remarks += negotiated.remarks
-        if bring_up.unmoved and bring_up.driver_class is not None:
-            run.workload, run.proves = NO_TRAFFIC, f"nothing was moved: {bring_up.unmoved}"
-        cycles = Cycles(stage)
-    except DeviceError as error:
-        run.reason = _named(error)
+    cycles = _prepare(run, device, bring_up)
+    if cycles is None:
         return
     try:
         cycles.prove()
@@ -166,7 +148,7 @@ def run_cycles(
     run.warm_up = cycles.warm_up
     if bring_up.workload is not None:
         run.proves = bring_up.workload.proves()
-    run.remarks += _about_isr(stage, run.warm_up)
+    run.remarks += _about_isr(cycles.stage, run.warm_up)
     try:
         for number in range(1, run.asked + 1):
             result = cycles.run(number, options.hold)
@@ -180,6 +162,31 @@ def run_cycles(
         run.results = [each for each in cycles.judge.results(STATEMENTS) if each.verdict is not Verdict.SKIP]
     _conclude(run)
     _reset(run, device)
+
+
+def _prepare(run: SuspendRun, device: Device, bring_up: BringUp) -> Cycles | None:
+    """Choose the dialect, negotiate, and make what suspends; None where ``run`` says why there is nothing to suspend."""
+    try:
+        try:
+            dialect = bring_up.choose()
+        except NotOffered as error:
+            run.offered = device.offered
+            _not_offered(run, bring_up, str(error))
+            return None
+        finally:
+            run.offered = device.offered
+        run.dialect = dialect
+        run.remarks += impossible_queues(device)
+        stage = Stage.of(bring_up)
+        negotiated = bring_up.proceed()
+        run.accepted = negotiated.accepted
+        run.remarks += negotiated.remarks
+        if bring_up.unmoved and bring_up.driver_class is not None:
+            run.workload, run.proves = NO_TRAFFIC, f"nothing was moved: {bring_up.unmoved}"
+        return Cycles(stage)
+    except DeviceError as error:
+        run.reason = _named(error)
+        return None
 
 
 def _describe_workload(run: SuspendRun, bring_up: BringUp, options: RunOptions) -> None:

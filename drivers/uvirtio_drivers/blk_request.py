@@ -243,7 +243,7 @@ class Requests:
         finished = []
         for queue, flying in zip(self.queues, self._flying, strict=True):
             for token, written in queue.completed():
-                # Those of a pool that was lent and came back late are none of ours; the queue has checked that they are one's.
+                # A token that is not here belongs to a pool that was lent; the queue knows all tokens and has checked this one.
                 if (request := flying.pop(token, None)) is None:
                     continue
                 request.finish(written, exact=self.exact, where=f"{self._where}: queue {queue.index}")

@@ -155,7 +155,7 @@ class SendBuffers:
         """
         numbers = []
         for token, _ in self.queue.completed():
-            # Those of a pool that was lent and came back late are none of ours; the queue has checked that they are one's.
+            # A token that is not here belongs to a pool that was lent; the queue knows all tokens and has checked this one.
             if (entry := self._flying.pop(token, None)) is not None:
                 number, buffer = entry
                 self._idle.append(buffer)

@@ -51,5 +51,5 @@ def test_a_limit_of_zero_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert problems(capsys, "emulated:blk") == []
     monkeypatch.setattr("uvirtio.emulated.blk._SEG_MAX", 0)
     assert problems(capsys, "emulated:blk") == [
-        "seg_max is 0: no request keeps that, if it is meant as a limit (BLK9, unsaid)"
+        "seg_max is 0: no request keeps that, if it is meant as a limit (BLK9, unspecified)"
     ]

@@ -84,7 +84,7 @@ NAMESAKES = {
     "suspend": "how a driver does it, and the scenarios of it",
     "transitions": "suspends and resumes: how fast they are, and what is said of them",
     "triggers": "what the host side can be asked for: of QEMU, of an emulated device, by a command",
-    "unsaid": "what the specification leaves open: what is done to a device, what is said of it",
+    "unspecified": "what the specification leaves open: what is done to a device, what is said of it",
 }
 
 

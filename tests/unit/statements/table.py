@@ -61,7 +61,7 @@ def tells(
 def _usual(id_: str, kind: Kind) -> str:
     if kind is BROKEN:
         return "WARN" if STATEMENTS[id_].level.advised else "FAIL"
-    if kind is KEPT and STATEMENTS[id_].level is Level.UNSAID:
+    if kind is KEPT and STATEMENTS[id_].level is Level.UNSPECIFIED:
         return "INFO"
     return {KEPT: "PASS", MOOT: "SKIP", NOTED: "WARN", TOLD: "INFO"}[kind]
 

@@ -30,7 +30,7 @@ from uvirtio_tools.statements import (
     queues,
     rng,
     transitions,
-    unsaid,
+    unspecified,
     whole,
 )
 
@@ -39,7 +39,7 @@ from .told import CASES
 
 CHAPTERS = (
     asleep, basic, blk, configuration, console, drafts, draining, driver, endings, initial, input, net, notifications, pci,
-    queues, rng, transitions, unsaid, whole,
+    queues, rng, transitions, unspecified, whole,
 )  # fmt: skip
 #: What a statement speaks with.
 SPEAKING = ("kept", "broken", "moot", "noted", "told")
@@ -56,7 +56,7 @@ def test_a_history_is_judged_as_the_specification_has_it(case: Case) -> None:
 
 @pytest.mark.parametrize("id_", STATEMENTS)
 def test_every_statement_has_a_history_that_keeps_it_one_that_breaks_it_and_one_without_an_occasion(id_: str) -> None:
-    wanted = {TOLD, MOOT} if STATEMENTS[id_].level is Level.UNSAID else {KEPT, BROKEN, MOOT}
+    wanted = {TOLD, MOOT} if STATEMENTS[id_].level is Level.UNSPECIFIED else {KEPT, BROKEN, MOOT}
     # What is worth a warning and no more, whatever the level, is noted.
     found = {BROKEN if case.kind is NOTED else case.kind for case in CASES if case.id == id_}
     assert wanted <= found

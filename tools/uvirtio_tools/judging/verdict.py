@@ -95,7 +95,7 @@ def weigh(
     verdict = finding.verdict
     if verdict is Verdict.FAIL and statement.level.advised and not binding:
         finding.verdict = Verdict.FAIL if strict else Verdict.WARN
-    if verdict in (Verdict.PASS, Verdict.FAIL) and statement.level is Level.UNSAID:
+    if verdict in (Verdict.PASS, Verdict.FAIL) and statement.level is Level.UNSPECIFIED:
         finding.verdict = Verdict.INFO
     foreign = statement.dialects and CHROMIUM.name not in statement.dialects
     if dialect is CHROMIUM and foreign and verdict in _UNBOUND:

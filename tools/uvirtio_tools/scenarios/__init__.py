@@ -29,7 +29,7 @@ _MODULES = (
     "configuration",
     "initial",
     "reset",
-    "unsaid",
+    "unspecified",
     "stress",
     "failure",
     "queues",

@@ -27,7 +27,7 @@ _MODULES = (
     "initial",
     "endings",
     "drafts",
-    "unsaid",
+    "unspecified",
     "driver",
     "whole",
     "offers",

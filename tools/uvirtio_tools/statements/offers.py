@@ -39,11 +39,11 @@ def _register(id_: str) -> None:
     @judges(id_)
     def by_rule(window: Window) -> Iterator[Observation]:
         """What the device offers, features and fields, is held against the rule."""
-        unsaid = STATEMENTS[id_].level is Level.UNSAID
+        unspecified = STATEMENTS[id_].level is Level.UNSPECIFIED
         for ruling in _rulings(window):
             if ruling.id != id_:
                 continue
-            if unsaid:
+            if unspecified:
                 yield noted(ruling.text, strict=False) if ruling.broken else told(ruling.text)
             elif ruling.broken:
                 yield broken("the device offers what it may not", "", ruling.text)

@@ -63,7 +63,7 @@ ROWS: tuple[Statement, ...] = (
         deviates=("5.2.6.1",),
     ),
     _row(8, Level.MUST, "Where CONFIG_WCE is accepted without FLUSH, writeback starts at 0.", "5.2.5.2", "5.2.5.2#2"),
-    _row(9, Level.UNSAID, "What a limit of 0 in the configuration means.", "5.2.4"),
+    _row(9, Level.UNSPECIFIED, "What a limit of 0 in the configuration means.", "5.2.4"),
     _row(10, Level.MUST, "Padding before a field of the configuration that is there is 0.", "5.2.5.2", "5.2.5.2#3"),
 )
 

@@ -9,7 +9,7 @@ __all__ = ["Level", "Need", "Side", "Statement", "Unjudged"]
 
 
 class Level(Enum):
-    """How binding a statement is. ``IMPLIED`` follows from others; ``UNSAID``: the specification leaves it open."""
+    """How binding a statement is. ``IMPLIED`` follows from others; ``UNSPECIFIED``: the specification leaves it open."""
 
     MUST = "MUST"
     MUST_NOT = "MUST NOT"
@@ -17,7 +17,7 @@ class Level(Enum):
     SHOULD_NOT = "SHOULD NOT"
     MAY = "MAY"
     IMPLIED = "implied"
-    UNSAID = "unsaid"
+    UNSPECIFIED = "unspecified"
 
     @property
     def binding(self) -> bool:

@@ -1,7 +1,7 @@
 """Device suspend (3.4 and its drafts), and the driver's duties around it.
 
 ``D`` rows are the driver's duties and ``V`` rows the device's of virtio 1.4, ``R`` rows those of the RFC of August 2023, ``C``
-rows those of the Chromium draft. ``I`` rows are what virtio 1.4 leaves unsaid, and ``S`` rows what a run as a whole has to
+rows those of the Chromium draft. ``I`` rows are what virtio 1.4 leaves unspecified, and ``S`` rows what a run as a whole has to
 show. V13 and V14 are demanded of every device.
 """
 
@@ -126,18 +126,18 @@ _ROWS: tuple[Statement, ...] = (
         "Linux draft, 2024", _CHROMIUM, (_W, _ISR), deviates=("D4",),
     ),
     Statement(
-        "I1", Level.UNSAID, _DEVICE, "SUSPEND although its feature was not negotiated.", "3.4", _14, deviates=("D1",)
+        "I1", Level.UNSPECIFIED, _DEVICE, "SUSPEND although its feature was not negotiated.", "3.4", _14, deviates=("D1",)
     ),
-    Statement("I2", Level.UNSAID, _DEVICE, "SUSPEND a second time while suspended.", "3.4", _14, deviates=("D7",)),
+    Statement("I2", Level.UNSPECIFIED, _DEVICE, "SUSPEND a second time while suspended.", "3.4", _14, deviates=("D7",)),
     Statement(
-        "I3", Level.UNSAID, _DEVICE, "SUSPEND together with the first DRIVER_OK.", "3.4", _14, deviates=("D1",)
+        "I3", Level.UNSPECIFIED, _DEVICE, "SUSPEND together with the first DRIVER_OK.", "3.4", _14, deviates=("D1",)
     ),
-    Statement("I4", Level.UNSAID, _DEVICE, "FAILED while suspended.", "3.4", _14, deviates=("D7",)),
-    Statement("I5", Level.UNSAID, _DEVICE, "Whether buffers left waiting need a new kick after resume.", "3.4", _14, (_W,)),
-    Statement("I6", Level.UNSAID, _DEVICE, "How long suspend and resume take.", "3.4", _ALL),
-    Statement("I7", Level.UNSAID, _DEVICE, "What the status shows on the way.", "3.4", _ALL),
+    Statement("I4", Level.UNSPECIFIED, _DEVICE, "FAILED while suspended.", "3.4", _14, deviates=("D7",)),
+    Statement("I5", Level.UNSPECIFIED, _DEVICE, "Whether buffers left waiting need a new kick after resume.", "3.4", _14, (_W,)),
+    Statement("I6", Level.UNSPECIFIED, _DEVICE, "How long suspend and resume take.", "3.4", _ALL),
+    Statement("I7", Level.UNSPECIFIED, _DEVICE, "What the status shows on the way.", "3.4", _ALL),
     Statement(
-        "I8", Level.UNSAID, _DEVICE, "Queue reset while suspended.", "2.6.1, 3.4", _14, (Need.RING_RESET,),
+        "I8", Level.UNSPECIFIED, _DEVICE, "Queue reset while suspended.", "2.6.1, 3.4", _14, (Need.RING_RESET,),
         deviates=("queue_reset",),
     ),
     Statement(

@@ -1,4 +1,4 @@
-"""What virtio 1.4 leaves unsaid about a suspended device: tried, and reported."""
+"""What virtio 1.4 leaves unspecified about a suspended device: tried, and reported."""
 
 from __future__ import annotations
 

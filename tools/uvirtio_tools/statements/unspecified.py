@@ -1,4 +1,4 @@
-"""What virtio 1.4 leaves unsaid: reported as INFO (I1 to I8)."""
+"""What virtio 1.4 leaves unspecified: reported as INFO (I1 to I8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I1 to I8: what virtio 1.4 leaves unsaid, told as it was seen."""
+"""I1 to I8: what virtio 1.4 leaves unspecified, told as it was seen."""
 
 from __future__ import annotations
 

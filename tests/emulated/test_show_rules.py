@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.emulated.checks.where import blk, net, pci
+from uvirtio.emulated.console import Console
 from uvirtio.rules import net as offered
 from uvirtio.spec.statements import STATEMENTS
 from uvirtio_tools.cli import main
@@ -53,3 +54,18 @@ def test_a_limit_of_zero_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert problems(capsys, "emulated:blk") == [
         "seg_max is 0: no request keeps that, if it is meant as a limit (BLK9, unspecified)"
     ]
+
+
+def test_ports_that_have_no_queues_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert problems(capsys, "emulated:console") == []
+    put = Console.put
+    monkeypatch.setattr(
+        Console, "put", lambda self, name, value: put(self, name, 9 if name == "max_nr_ports" else value)
+    )
+    assert problems(capsys, "emulated:console") == [
+        "max_nr_ports is 9, and the queues are enough for 2 (CON2, unspecified)"
+    ]
+    assert main(["check", "emulated:console", "--only", "CON2"]) == 0
+    assert "INFO" in capsys.readouterr().out

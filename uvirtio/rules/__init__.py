@@ -19,7 +19,7 @@ from ..spec.features import Features
 __all__ = ["Offer", "Ruling", "ids", "padding", "rulings"]
 
 #: Types whose values have rules.
-_MODULES: tuple[str, ...] = ("blk", "net")
+_MODULES: tuple[str, ...] = ("blk", "console", "net")
 
 
 class Ruling(NamedTuple):

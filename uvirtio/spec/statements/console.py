@@ -42,6 +42,9 @@ ROWS: tuple[Statement, ...] = (
         "5.3.5.1",
         "5.3.5.1#1",
     ),
+    _row(
+        2, Level.UNSPECIFIED, "What it means that max_nr_ports is 0, or more than there are queues for.", "5.3.2, 5.3.4"
+    ),
 )
 
 UNJUDGED: tuple[Unjudged, ...] = (

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from uvirtio.access.trace import Used
+from uvirtio.spec.devices.console import MULTIPORT
 from uvirtio.spec.ids import DeviceType
 from uvirtio_tools.judging import names
 from uvirtio_tools.judging.observation import Kind
 
-from ..table import BROKEN, KEPT, MOOT, NOTED, TOLD, tells
+from ..table import BROKEN, KEPT, MOOT, TOLD, tells
 from ..tale import Tale
 from .reads import written
 
@@ -41,6 +42,12 @@ def offers(features: int = 0, **fields: int) -> tuple[str, Any]:
     """What a device offers: its features, and fields of 4 bytes."""
     found = {name: value.to_bytes(4, "little").hex() for name, value in fields.items()}
     return names.OFFER, {"features": 1 << 32 | features, "fields": found, "queues": 3}
+
+
+def ports(count: int, queues: int) -> tuple[str, Any]:
+    """What a console with MULTIPORT offers."""
+    name, offer = offers(1 << MULTIPORT, max_nr_ports=count)
+    return name, offer | {"queues": queues}
 
 
 # -- rng
@@ -94,8 +101,8 @@ of_type(DeviceType.BLK, "BLK8", (KEPT, "with FLUSH as well"), (names.WRITEBACK, 
 of_type(DeviceType.BLK, "BLK8", (BROKEN, "writeback is 1 after DRIVER_OK"), (names.WRITEBACK, [1, 1]))
 of_type(DeviceType.BLK, "BLK8", (MOOT, "there was no occasion to see it"), (names.WRITEBACK, [1]))
 of_type(DeviceType.BLK, "BLK9", (TOLD, "size_max 512, seg_max 1"), offers(1 << _FLUSH, size_max=512, seg_max=1))
-of_type(DeviceType.BLK, "BLK9", (NOTED, "seg_max is 0"), offers(1 << _FLUSH, size_max=512, seg_max=0))
-of_type(DeviceType.BLK, "BLK9", (NOTED, "size_max is 0"), offers(1 << _FLUSH, size_max=0))
+of_type(DeviceType.BLK, "BLK9", (TOLD, "seg_max is 0"), offers(1 << _FLUSH, size_max=512, seg_max=0))
+of_type(DeviceType.BLK, "BLK9", (TOLD, "size_max is 0"), offers(1 << _FLUSH, size_max=0))
 of_type(DeviceType.BLK, "BLK9", (MOOT, "there was no occasion to see it"), offers(1 << _FLUSH))
 _BETWEEN = {"features": 1 << 32, "fields": {}, "queues": 1}
 of_type(DeviceType.BLK, "BLK10", (KEPT, "byte 33"), (names.OFFER, _BETWEEN | {"padding": [[33, 0]]}), breaks="BLK1")
@@ -142,6 +149,11 @@ of_type(DeviceType.NET, "NET12", (MOOT, "there was no occasion to see it"), (nam
 
 
 # -- console
+
+of_type(DeviceType.CONSOLE, "CON2", (TOLD, "max_nr_ports is 1, and the queues are enough for 1"), ports(1, 4))
+of_type(DeviceType.CONSOLE, "CON2", (TOLD, "max_nr_ports is 9, and the queues are enough for 4"), ports(9, 10))
+of_type(DeviceType.CONSOLE, "CON2", (TOLD, "max_nr_ports is 0, and the queues are enough for 4"), ports(0, 10))
+of_type(DeviceType.CONSOLE, "CON2", (MOOT, "there was no occasion to see it"), offers())
 
 
 def _works(tale: Tale) -> None:

@@ -128,7 +128,7 @@ def test_a_locator_that_makes_no_sense_starts_nothing(
 
 
 def test_options_without_a_virtio_device_are_named_with_what_is_there(any_qemu: str) -> None:
-    with pytest.raises(NoSuchDevice, match=r"no virtio function on its PCI bus 0, only .*8086:1237"):
+    with pytest.raises(NoSuchDevice, match=r"no virtio function in it, only .*8086:1237"):
         open_function("qemu:-device e1000")
 
 

@@ -38,6 +38,23 @@ class Header:
     SIZE = 0x100
 
 
+class Bridge:
+    """Byte offsets in a type 1 configuration header, a PCI-to-PCI bridge's, and the type itself."""
+
+    HEADER_TYPE = 1
+    PRIMARY = 0x18
+    SECONDARY = 0x19
+    SUBORDINATE = 0x1A
+    IO_BASE = 0x1C  # bits 15 to 12 of the address in the upper half
+    IO_LIMIT = 0x1D
+    MEMORY_BASE = 0x20  # bits 31 to 20 of the address in the upper 12 bits
+    MEMORY_LIMIT = 0x22
+    PREFETCHABLE_BASE = 0x24
+    PREFETCHABLE_LIMIT = 0x26
+    PREFETCHABLE_BASE_UPPER = 0x28
+    PREFETCHABLE_LIMIT_UPPER = 0x2C
+
+
 class Command:
     """Bits of the command register."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from ...errors import LocatorError, NoSuchDevice
 from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
 from .process import memory_file
+from .words import MachineOptions, split
 
 __all__ = ["BLOCK_NODE", "DEVICE_ID", "NETDEV_ID", "VFIO_USER", "Recipe", "make_recipe"]
 
@@ -30,8 +30,8 @@ TYPES = {
     "net": "virtio-net-pci",
     "rng": "virtio-rng-pci",
 }
-#: Parameters that are ours on every ``qemu:`` locator: the binary, more options for it, the machine, the transport.
-COMMON = ("qemu", "args", "machine", "legacy")
+#: Parameters that are ours on every ``qemu:`` locator: the binary, more options for it, the machine, the device, the transport.
+COMMON = ("qemu", "args", "machine", "device", "legacy")
 
 DEVICE_ID, NETDEV_ID, BLOCK_NODE, CHARDEV_ID = "uvirtio-device", "uvirtio-net", "uvirtio-blk", "uvirtio-chr"
 
@@ -54,6 +54,7 @@ class Recipe:
     arguments: list[str] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     memory: int = -1
+    memory_size: int = MEMORY
     peer: socket.socket | None = None
     #: QEMU's name of the device, empty for options given raw.
     driver: str = ""
@@ -91,49 +92,48 @@ def make_recipe(locator: Locator) -> Recipe:
     """The recipe for a locator. Raises :class:`LocatorError`."""
     recipe = Recipe()
     try:
-        _machine(recipe, locator)
-        if locator.target.startswith("-"):
+        machine = MachineOptions()
+        try:
+            more = machine.take(split(locator.parameters.get("args", "")))
+            raw = machine.take(split(locator.target)) if locator.target.startswith("-") else []
+        except LocatorError as error:
+            raise LocatorError(f"{locator}: {error}") from error
+        _machine(recipe, locator, machine)
+        # What the device is attached to has to be there before it; everything else may name the device.
+        first = "bus" in locator.parameters
+        recipe.arguments += more if first else []
+        if raw:
             locator.check_parameters(*COMMON)
-            recipe.arguments += _raw(locator)
+            recipe.arguments += raw
         else:
             _device(recipe, locator)
-        recipe.arguments += _split(locator, locator.parameters.get("args", ""))
+        recipe.arguments += [] if first else more
     except BaseException:
         recipe.close()
         raise
     return recipe
 
 
-def _machine(recipe: Recipe, locator: Locator) -> None:
-    machine = locator.parameters.get("machine", "pc")
-    if machine.partition("-")[0] not in _MACHINES:
+def _machine(recipe: Recipe, locator: Locator, said: MachineOptions) -> None:
+    """A machine of which the driver shares the memory; ``said``: what QEMU's own options ask of it."""
+    machine = said.machine or locator.parameters.get("machine", "pc")
+    if re.split("[-,]", machine)[0] not in _MACHINES:
         raise LocatorError(f"{locator}: machine={machine} is not possible; choose {' or '.join(_MACHINES)}")
-    recipe.memory = memory_file("uvirtio-guest-memory", size=MEMORY)
-    memory = f"memory-backend-file,id=uvirtio-ram,size={MEMORY},share=on,mem-path={recipe.give(os.dup(recipe.memory))}"
+    size = recipe.memory_size = said.memory or MEMORY
+    if size < 2 * LOW_MEMORY or size % (1 << 20):
+        raise LocatorError(f"{locator}: -m {size >> 20}M is not possible; at least {2 * LOW_MEMORY >> 20}M is needed")
+    recipe.memory = memory_file("uvirtio-guest-memory", size=size)
+    memory = f"memory-backend-file,id=uvirtio-ram,size={size},share=on,mem-path={recipe.give(os.dup(recipe.memory))}"
+    # The halted vCPU of TCG keeps the machine "running"; a QEMU without TCG has qtest in its place.
+    accelerators = said.accelerators + [each for each in ("tcg", "qtest") if each not in said.accelerators]
     recipe.arguments += [
         "-no-user-config", "-nodefaults", "-display", "none",
         "-machine", f"{machine},max-ram-below-4g={LOW_MEMORY},memory-backend=uvirtio-ram",
-        # The halted vCPU of TCG keeps the machine "running"; a QEMU without TCG has qtest in its place.
-        "-accel", "tcg", "-accel", "qtest",
-        "-m", f"{MEMORY >> 20}M",
+        *(word for name in accelerators for word in ("-accel", name)),
+        "-m", f"{size >> 20}M",
         "-object", memory,
         "-bios", recipe.give(memory_file("uvirtio-firmware", FIRMWARE)),
     ]  # fmt: skip
-
-
-def _split(locator: Locator, text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError as error:
-        raise LocatorError(f"{locator}: QEMU options {text!r} cannot be split into words: {error}") from error
-
-
-def _raw(locator: Locator) -> list[str]:
-    # A JSON device is full of quotes, which are its own and not a shell's.
-    option, _, value = locator.target.partition(" ")
-    if option == "-device" and value.lstrip().startswith("{"):
-        return [option, value]
-    return _split(locator, locator.target)
 
 
 def _device(recipe: Recipe, locator: Locator) -> None:

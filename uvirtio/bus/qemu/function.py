@@ -10,18 +10,18 @@ from ...access.clock import Clock, RealClock
 from ...access.dma import Arena, DmaMemory
 from ...access.interrupt import InterruptLine, NoLine
 from ...access.view import Region
-from ...errors import CannotRun, DeviceMisbehaved, NoSuchDevice
+from ...errors import CannotRun, DeviceMisbehaved
 from ...pci.command import change_command
-from ...spec.ids import is_virtio
 from ...spec.pci import Command, Header
 from .. import Surroundings, Triggers
 from ..control import ControlTriggers
 from ..locator import Locator
 from ..qmp import QmpError
-from .command import Recipe
-from .machine import HIGH_MEMORY, INTERRUPTS, LOW_MEMORY, MEMORY, PlacedBar, Slot, route_interrupts, slots
+from .command import DEVICE_ID, Recipe
+from .machine import HIGH_MEMORY, INTERRUPTS, LOW_MEMORY, PlacedBar, Slot, route_interrupts
 from .process import QemuProcess
 from .qtest import Qtest
+from .topology import choose, identifiers, slots
 from .triggers import QemuTriggers
 
 __all__ = ["QemuFunction"]
@@ -30,15 +30,16 @@ __all__ = ["QemuFunction"]
 class _GuestMemory(Arena):
     """The guest's memory above 4 GiB, shared with QEMU."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, size: int) -> None:
         super().__init__()
-        self._map = mmap.mmap(descriptor, MEMORY, mmap.MAP_SHARED)
+        self._size = size
+        self._map = mmap.mmap(descriptor, size, mmap.MAP_SHARED)
         self._whole = memoryview(self._map)
         self._given = False
 
     def grow(self, size: int) -> tuple[memoryview, int]:
         """All of it at once. Raises :class:`CannotRun` when that is too little or already given."""
-        room = MEMORY - LOW_MEMORY
+        room = self._size - LOW_MEMORY
         if self._given or size > room:
             raise CannotRun(f"{size} more bytes of DMA memory do not fit: the QEMU here has {room >> 20} MiB of it")
         self._given = True
@@ -73,7 +74,7 @@ class _QtestLine:
 
 
 class QemuFunction:
-    """The first virtio function that the locator's options put into QEMU. See :class:`~uvirtio.bus.Function`."""
+    """A virtio function that the locator's options put into QEMU. See :class:`~uvirtio.bus.Function`."""
 
     bus = "qemu"
 
@@ -92,26 +93,22 @@ class QemuFunction:
         )
         self.notes: tuple[str, ...] = ()
         self._qtest = process.qtest
-        everything = list(slots(self._qtest))
-        self._slot = self._find(everything)
+        everything = slots(self._qtest)
+        self._slot = self._find(everything, locator.parameters.get("device"))
         self.config: Region = self._slot.config
         watched = route_interrupts(self._qtest, everything)
         self._bars: dict[int, PlacedBar] = self._slot.set_up()
         self.line: InterruptLine = self._make_line(watched)
-        self.dma: DmaMemory = _GuestMemory(recipe.memory)
+        self.dma: DmaMemory = _GuestMemory(recipe.memory, recipe.memory_size)
         self._control = ControlTriggers(recipe.control) if recipe.control else None
         self.triggers: Triggers | None = QemuTriggers(process, recipe, self._slot, self._control)
 
-    def _find(self, everything: list[Slot]) -> Slot:
-        seen: list[str] = []
-        for slot in everything:
-            ids = slot.config.u32[0]
-            if is_virtio(ids & 0xFFFF, ids >> 16):
-                return slot
-            seen.append(f"{slot.name} {ids & 0xFFFF:04x}:{ids >> 16:04x}")
-        raise NoSuchDevice(
-            f"{self.locator}: QEMU runs, but there is no virtio function on its PCI bus 0, only {', '.join(seen) or 'nothing'}"
-        )
+    def _find(self, everything: list[Slot], wanted: str | None) -> Slot:
+        try:
+            ids = identifiers(self.process.qmp.execute("query-pci"))
+        except QmpError:
+            ids = {}
+        return choose(everything, ids, wanted, DEVICE_ID, self.locator)
 
     def _make_line(self, watched: bool) -> InterruptLine:
         if not self.config.u8[Header.INTERRUPT_PIN]:
@@ -155,7 +152,7 @@ class QemuFunction:
             "qemu": self.process.binary,
             "machine": f"{machine}, no guest (qtest)",
             "address": self._slot.name,
-            "memory": f"{MEMORY >> 20} MiB, the driver's part from {HIGH_MEMORY:#x}",
+            "memory": f"{self._recipe.memory_size >> 20} MiB, the driver's part from {HIGH_MEMORY:#x}",
         }
 
     def close(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...access.view import Region
 from ...errors import CannotRun
 from ...pci.command import change_command
-from ...spec.pci import BarFlag, Command, ConfigPort, Header
+from ...spec.pci import BarFlag, Bridge, Command, ConfigPort, Header
 from .qtest import Qtest
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "PlacedBar",
     "Slot",
     "route_interrupts",
-    "slots",
 ]
 
 #: Guest memory in bytes, and how much of it lies below 4 GiB. The driver's memory is the part above, so that a bus
@@ -65,21 +63,23 @@ class _Allocator:
 
 
 class Slot:
-    """One function on bus 0: ``device`` and ``function`` number, and its configuration space."""
+    """One function: its numbers, its configuration space, and the ``bridges`` that it is behind, the outermost first."""
 
-    def __init__(self, qtest: Qtest, device: int, function: int) -> None:
+    def __init__(self, qtest: Qtest, device: int, function: int, bus: int = 0, bridges: tuple[Slot, ...] = ()) -> None:
         self._qtest = qtest
         self.device = device
         self.function = function
+        self.bus = bus
+        self._bridges = bridges
         #: The device was taken out.
         self.empty = False
-        self._address = ConfigPort.ENABLE | device << 11 | function << 8
+        self._address = ConfigPort.ENABLE | bus << 16 | device << 11 | function << 8
         self.config = Region.calls(self._read, self._write, Header.SIZE)
 
     @property
     def name(self) -> str:
         """``00:02.0``."""
-        return f"00:{self.device:02x}.{self.function:x}"
+        return f"{self.bus:02x}:{self.device:02x}.{self.function:x}"
 
     def _read(self, offset: int, width: int) -> int:
         self._qtest.write_port(ConfigPort.ADDRESS, 4, self._address | offset & ~3)
@@ -90,7 +90,7 @@ class Slot:
         self._qtest.write_port(ConfigPort.DATA + (offset & 3), width, value)
 
     def set_up(self) -> dict[int, PlacedBar]:
-        """Size and place the BARs, then switch decoding on and let INTx through."""
+        """Size and place the BARs, then switch decoding on, here and in the bridges on the way, and let INTx through."""
         ports, low, high = _Allocator(_PORTS), _Allocator(_LOW), _Allocator(_HIGH)
         bars: dict[int, PlacedBar] = {}
         number = 0
@@ -119,23 +119,25 @@ class Slot:
                 words[index] = bar.address
                 number += 1
             bars[bar.number] = bar
+        for bridge in self._bridges:
+            bridge.open_windows()
         change_command(self.config, set_bits=Command.IO | Command.MEMORY, clear_bits=Command.INTX_DISABLE)
         self.config.u8[Header.INTERRUPT_LINE] = _ISA_INTERRUPT
         return bars
 
-
-def slots(qtest: Qtest) -> Iterator[Slot]:
-    """Every function on bus 0, in order."""
-    for device in range(32):
-        first = Slot(qtest, device, 0)
-        if first.config.u32[0] == 0xFFFF_FFFF:
-            continue
-        yield first
-        if first.config.u8[Header.HEADER_TYPE] & 0x80:
-            for function in range(1, 8):
-                other = Slot(qtest, device, function)
-                if other.config.u32[0] != 0xFFFF_FFFF:
-                    yield other
+    def open_windows(self) -> None:
+        """Let a bridge pass on all addresses that BARs may get, and what comes from behind it."""
+        memory, prefetchable = (_LOW, _HIGH)
+        byte, half, word = self.config.u8, self.config.u16, self.config.u32
+        byte[Bridge.IO_BASE], byte[Bridge.IO_LIMIT] = _PORTS[0] >> 8, _PORTS[1] - 1 >> 8 & 0xF0
+        half[Bridge.MEMORY_BASE // 2], half[Bridge.MEMORY_LIMIT // 2] = memory[0] >> 16, memory[1] - 1 >> 16 & 0xFFF0
+        half[Bridge.PREFETCHABLE_BASE // 2] = prefetchable[0] >> 16 & 0xFFF0
+        half[Bridge.PREFETCHABLE_LIMIT // 2] = prefetchable[1] - 1 >> 16 & 0xFFF0
+        word[Bridge.PREFETCHABLE_BASE_UPPER // 4] = prefetchable[0] >> 32
+        word[Bridge.PREFETCHABLE_LIMIT_UPPER // 4] = prefetchable[1] - 1 >> 32
+        change_command(
+            self.config, set_bits=Command.IO | Command.MEMORY | Command.BUS_MASTER, clear_bits=Command.INTX_DISABLE
+        )
 
 
 def route_interrupts(qtest: Qtest, functions: list[Slot]) -> bool:

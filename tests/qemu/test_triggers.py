@@ -13,7 +13,10 @@ from uvirtio.bus import Triggers
 from uvirtio.bus.opening import open_function
 from uvirtio.bus.qmp import QmpError
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceGone
+from uvirtio.errors import CannotRun, DeviceGone, WorkloadFailed
+from uvirtio.queue.pool import Pool
+from uvirtio_tools.benches.devices import measure_net
+from uvirtio_tools.driving.opening import open_device
 
 pytestmark = pytest.mark.needs("qemu")
 
@@ -135,3 +138,19 @@ def test_what_cannot_be_asked_for_is_named_with_what_can(any_qemu: str) -> None:
     with open_function("qemu:-device virtio-rng-pci") as function:
         assert function.triggers is not None
         assert function.triggers.available() == frozenset()
+
+
+def test_a_link_that_goes_down_leaves_no_figure(any_qemu: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_device("qemu:net") as device:
+        triggers, publish, batches = device.function.triggers, Pool.publish, []
+        assert triggers is not None
+
+        def published(self: Pool, count: int, notify: bool = True) -> bool:
+            batches.append(count)
+            if len(batches) == 5:
+                triggers.fire("set_link", up=False)
+            return publish(self, count, notify)
+
+        monkeypatch.setattr(Pool, "publish", published)
+        with pytest.raises(WorkloadFailed, match=r"no figure: after \d+\.\d s status changed from LINK_UP to 0"):
+            measure_net(device, 0.5, None)

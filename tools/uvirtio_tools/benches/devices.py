@@ -15,6 +15,7 @@ from random import Random
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, WorkloadFailed
 from uvirtio.programs import environment, python_code
+from uvirtio.spec.devices.net import STATUS
 from uvirtio.spec.features import Features
 from uvirtio.spec.formats import blk, net
 from uvirtio.spec.ids import DeviceType
@@ -33,9 +34,9 @@ _NET_BATCH = 64
 _TRANSMITQ = 1
 
 
-def _start(device: Device, queues: dict[int, int], without: Features | None) -> None:
-    """Reset, negotiate, set up these queues (index -> entries) and start."""
-    BringUp(device, RunOptions(without=without or Features()), queues=queues).start()
+def _start(device: Device, queues: dict[int, int], without: Features | None, extra: Features | None = None) -> None:
+    """Reset, negotiate, with ``extra`` features of the type, set up these queues (index -> entries) and start."""
+    BringUp(device, RunOptions(without=without or Features()), queues=queues).start(extra=extra)
 
 
 def _expect(device: Device, device_type: int, bench: str) -> None:
@@ -131,7 +132,8 @@ def measure_net(device: Device, seconds: float, without: Features | None) -> lis
 
 def _transmit(device: Device, size: int, stamped: bool, seconds: float, without: Features | None) -> dict[str, object]:
     """One row: frames of this size, each stamped by Python or as the pool has them."""
-    _start(device, {0: _NET_BATCH, _TRANSMITQ: 4 * _NET_BATCH}, without)
+    # STATUS: that the link goes down has to be seen.
+    _start(device, {0: _NET_BATCH, _TRANSMITQ: 4 * _NET_BATCH}, without, Features.of(STATUS))
     pool = make_pool(device, _TRANSMITQ, (net.HEADER.size + size,), ())
     # Broadcast, from a locally administered address, with an EtherType for experiments.
     frame = b"\xff" * 6 + bytes((2, 0, 0, 0, 0, 1)) + b"\x88\xb5"

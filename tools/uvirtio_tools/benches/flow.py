@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from uvirtio.device import Device
-from uvirtio.errors import DeviceTimeout
+from uvirtio.errors import DeviceTimeout, WorkloadFailed
 from uvirtio.queue.policy import CompletionWait
 from uvirtio.queue.pool import Pool
 from uvirtio.spec.features import Feature
+
+from ..driving.announced import Announcements
 
 __all__ = ["Flow", "Numbers", "Pace", "flow", "make_pool"]
 
@@ -21,6 +23,8 @@ Numbers = Callable[[Sequence[int]], None]
 _PATIENCE = 5
 #: Seconds without an answer after which the device is notified once more.
 _NUDGE = 0.25
+#: Seconds between looks at what the device announces.
+_LOOK = 0.25
 #: More buffers than will ever flow.
 _ALL = 1 << 62
 
@@ -87,7 +91,8 @@ def flow(
     """For so many seconds on the device's clock, keep buffers of the pool in flight at this pace.
 
     A notification for each buffer that comes back would cost more than the buffer. Without ``prepare`` the buffers are ready
-    as they are. Raises :class:`DeviceTimeout` when nothing comes back.
+    as they are. Raises :class:`DeviceTimeout` when nothing comes back, and :class:`WorkloadFailed` when the device announces
+    something meanwhile: what was counted may then be no work of the device.
     """
     queue, clock = device.queue(pool.queue.index), device.clock
     wait = CompletionWait(queue, device.notifications, clock)
@@ -95,7 +100,9 @@ def flow(
     batch = max(1, min(depth // 2 if pace.batch is None else pace.batch, depth))
     done = kicks = 0
     ready = 0 if prepare is not None else _ALL
+    announced = Announcements(device)
     started, real = clock.now(), time.perf_counter_ns()
+    look = started + _LOOK
     end, patience = started + seconds, real + int(_PATIENCE * seconds * 1e9)
     while True:
         if ready < batch:
@@ -111,9 +118,19 @@ def flow(
         if check is not None:
             check(pool.numbers[:got])
         done += got
-        if done >= pace.least and (clock.now() >= end or (clock.simulated and time.perf_counter_ns() >= patience)):
+        now = clock.now()
+        if done >= pace.least and (now >= end or (clock.simulated and time.perf_counter_ns() >= patience)):
             spent = time.perf_counter_ns() - real
-            return Flow(done, clock.now() - started, spent, queue.state().format, kicks)
+            _undisturbed(device, announced)
+            return Flow(done, now - started, spent, queue.state().format, kicks)
+        if now >= look:
+            look = now + _LOOK
+            _undisturbed(device, announced)
+
+
+def _undisturbed(device: Device, announced: Announcements) -> None:
+    if news := announced.news():
+        raise WorkloadFailed(f"{device.function.locator}: no figure: {'; '.join(news)}")
 
 
 def _make_ready(pool: Pool, depth: int, prepare: Numbers | None, ready: int) -> int:

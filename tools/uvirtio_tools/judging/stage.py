@@ -11,11 +11,12 @@ from uvirtio.errors import CannotRun, DeviceError, DeviceGone
 from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.features import Features
 
+from ..driving.announced import Announcements
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
 from .deadline import Deadline
 from .ends import NotWorking
-from .events import Read, Started
+from .events import Fired, Read, Started
 from .history import History, Setting
 from .names import STARTING
 from .sleeper import Sleeper
@@ -52,6 +53,7 @@ class Stage:
     traffic: TrafficSource
     sleeper: Sleeper
     may_provoke: bool = False
+    announced: Announcements | None = None
 
     @classmethod
     def of(cls, bring_up: BringUp, triggers: Triggers | None = None) -> Stage:
@@ -100,15 +102,30 @@ class Stage:
         sizes = {index: queue.size for index, queue in device.queues.items()}
         self.history.setting = replace(self.history.setting, unmoved=self.bring_up.unmoved)
         self.traffic.find_answering()
+        self.announced = Announcements(device)
         self.history.add(Started(self.history.now(), accepted, sizes, self.bring_up.workload is not None))
 
     def read(self, what: str, value: object) -> None:
         """Put something that was read into the history."""
         self.history.add(Read(self.history.now(), what, str(value)))
 
+    def unasked(self, end: Exception | None) -> list[str]:
+        """What the device has announced by itself in the window that is open, where nobody asked the host for anything.
+
+        Where something went wrong (``end``) it is looked for although no notification has been seen.
+        """
+        announced, window = self.announced, self.history.window
+        if announced is None or self.device.negotiated is None or not (announced.notified or end):
+            return []
+        with suppress(DeviceError):
+            news = announced.news()
+            return [] if window.of(Fired) else news
+        return []
+
     def end(self) -> None:
         """Leave the device in reset, whatever was done to it. Raises :class:`DeviceError` when that is impossible."""
         self.deadline.lift()
+        self.announced = None
         try:
             self.sleeper.wake()
             self.sleeper.reset()

@@ -158,9 +158,20 @@ class TrafficSource:
         self._history.add(Loaded(self._history.now(), submitted, first, workload.outstanding))
 
     def reap(self) -> Reaped:
-        """Take what is used now."""
+        """Take what is used now.
+
+        Where an answer is wrong, that something was taken is in the history all the same: it has changed the rings.
+        """
         workload = self.need()
-        count = workload.reap()
+        owed = workload.outstanding
+        try:
+            return self._reaped(workload.reap())
+        except DeviceError:
+            self._reaped(owed - workload.outstanding)
+            raise
+
+    def _reaped(self, count: int) -> Reaped:
+        workload = self.need()
         left = tuple(
             f"queue {index} buffer {token}"
             for index, queue in watched(self._device).items()

@@ -73,6 +73,7 @@ class Cycles:
         stage.deadline.begin()
         one = Scenario("suspend under load", SHOWS, (), lambda stage: self._one(stage, hold), (), NORMAL)
         end = perform(stage, one)
+        unasked = stage.unasked(end)
         trouble = ""
         transition = stage.sleeper.suspender.last
         if end is not None:
@@ -86,6 +87,7 @@ class Cycles:
         stage.history.go_on()
         assert self._window is not None
         result = Cycle.of(number, self._window)
+        result.remarks += [f"nobody asked for it: {news}" for news in unasked]
         self._weigh(result, trouble)
         return result
 

@@ -141,6 +141,8 @@ class _Run:
         try:
             end = perform(stage, each)
             self._note(each, end)
+            if not any(STATEMENTS[id_].deviates for id_ in each.shows):
+                run.remarks += [f"nobody asked for it in {each.shows[0]}: {news}" for news in stage.unasked(end)]
             run.remarks += [remark for remark in stage.bring_up.remarks if remark not in run.remarks]
             if stage.sleeper.falls_back and (remark := "this device resumes by 0x0f only (see V9)") not in run.remarks:
                 run.remarks.append(remark)

@@ -151,6 +151,10 @@ class DeviceGone(DeviceError):
     """Registers and configuration space read all-ones, or the connection closed: the device was removed."""
 
 
+class DeviceDied(DeviceGone):
+    """Whoever has the device ended by itself over it: QEMU aborted, a server closed the connection instead of answering."""
+
+
 class DeviceNeedsReset(DeviceError):
     """The device set DEVICE_NEEDS_RESET (virtio 1.4, 2.1.2)."""
 

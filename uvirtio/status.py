@@ -97,7 +97,8 @@ class StatusByte:
     def await_(self, table: bytes, timeout: float, sleep: Callable[[float], object] | None = None) -> Polled:
         """The bounded wait, with a :func:`status_table` and a limit in seconds; ``sleep`` as in :func:`poll`.
 
-        All-ones is "absent or busy": while configuration space answers, the wait goes on until its deadline.
+        All-ones is "absent or busy": while configuration space answers, the wait goes on until its deadline, and is then
+        one that timed out.
         Raises :class:`DeviceGone`. A timeout is outcome 0, with the last value.
         """
         clock = self._clock
@@ -117,10 +118,7 @@ class StatusByte:
                 raise self._gone("status and configuration space read all-ones; the device was removed")
             last_not_yet = polled.first_done
             if last_not_yet >= started + timeout:
-                raise self._gone(
-                    f"status has read 0xff for {timeout:g} s although configuration space still answers; "
-                    "the device is gone, or its host side does not answer any more"
-                )
+                return polled._replace(outcome=0, reads=reads, started=started, last_not_yet=last_not_yet)
             clock.sleep(CEILING)
 
     def _gone(self, why: str) -> DeviceGone:

@@ -14,6 +14,7 @@ from enum import Enum
 from .access.wait import Polled
 from .device import Device
 from .errors import (
+    DeviceDied,
     DeviceError,
     DeviceGone,
     DeviceNeedsReset,
@@ -248,6 +249,8 @@ class Suspender:
         started = self.device.clock.now()
         try:
             polled = self.device.status.await_(table, self.timeout, sleep)
+        except DeviceDied:
+            raise
         except DeviceGone:
             passed = self.device.clock.now() - started
             transition = Transition(

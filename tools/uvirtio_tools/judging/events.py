@@ -159,11 +159,12 @@ class Portrayed(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The scenario ended before its end: ``how`` is one word, ``text`` the reason."""
+    """The scenario ended before its end: ``how`` is one word, ``text`` the reason, ``blames`` the statement that it breaks."""
 
     time: float
     how: str
     text: str
+    blames: str = ""
 
 
 HistoryEvent = (

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from uvirtio.spec.statements import BLAMED, STATEMENTS, Statement
 
-from .events import Trouble
+from .events import Ended, Trouble
 from .history import Setting, Window
-from .observation import Kind, Observation
+from .observation import Kind, Observation, broken
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
 from .verdict import Finding, Verdict, applies, skipped, weigh
 
@@ -83,15 +83,21 @@ class Judge:
                             Kind.BROKEN, ALSO, STATEMENTS[other].text, f"{how} (seen in {id_})", observation.evidence
                         )
                         found.setdefault(other, []).append(more)
+        if (ended := window.ended) is not None and ended.blames in self.tallies:
+            what = broken("the device died", STATEMENTS[ended.blames].text, ended.text)
+            found.setdefault(ended.blames, []).append(what)
         for id_, observations in found.items():
             for observation in observations:
                 self.tallies[id_].add(self._seen(id_, observation, window))
-        if (ended := window.ended) is not None:
-            self._note_end(window, ended.how, ended.text, found)
+        if ended is not None:
+            self._note_end(window, ended, found)
         return found
 
-    def _note_end(self, window: Window, how: str, text: str, found: Mapping[str, list[Observation]]) -> None:
+    def _note_end(self, window: Window, ended: Ended, found: Mapping[str, list[Observation]]) -> None:
+        how, text = ended.how, ended.text
         blamed = [BLAMED[event.rule] for event in window.of(Trouble) if event.rule in BLAMED]
+        if ended.blames:
+            blamed = [ended.blames]
         if how in _ERRORS and blamed:
             how, text = "blamed", f"{text}; see {blamed[0]}"
         for id_ in window.shows:

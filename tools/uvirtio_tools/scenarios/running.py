@@ -6,8 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
-from uvirtio.errors import CannotRun, DeviceError, DeviceGone, NegotiationFailed, UsageError, UvirtioError
-from uvirtio.spec.statements import STATEMENTS
+from uvirtio.errors import (
+    CannotRun,
+    DeviceDied,
+    DeviceError,
+    DeviceGone,
+    NegotiationFailed,
+    QemuDied,
+    UsageError,
+    UvirtioError,
+)
+from uvirtio.spec.statements import STATEMENTS, Level, Side
 
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
@@ -192,13 +201,18 @@ class _Run:
 def perform(stage: Stage, each: Scenario) -> Exception | None:
     """Run a scenario; what ended it before its end, which is in the history. Interruptions pass through."""
     end: Exception
+    blames = ""
     try:
         each.run(stage)
         return None
     except Skip as reason:
         how, text, end = reason.how, str(reason), reason
+    except QemuDied:
+        raise  # it was ended from outside: nothing more can be judged
     except CannotRun as error:
         how, text, end = "skip", f"cannot be had here: {error}", Skip(str(error))
+    except DeviceDied as error:
+        how, text, end, blames = "gone", str(error), error, _broken_by_death(stage, each)
     except DeviceGone as error:
         how, text, end = "gone", f"the device went away: {error}", error
     except NotWorking as error:
@@ -209,5 +223,17 @@ def perform(stage: Stage, each: Scenario) -> Exception | None:
         raise
     except (UvirtioError, ValueError) as error:
         how, text, end = "error", f"could not be judged: {error}", error
-    stage.history.add(Ended(stage.history.now(), how, text))
+    stage.history.add(Ended(stage.history.now(), how, text, blames))
     return end
+
+
+def _broken_by_death(stage: Stage, each: Scenario) -> str:
+    """The statement that a device breaks which dies in a scenario; empty where none that binds it is shown there."""
+    asked = {"suspend": "V8", "resume": "V9"}.get(stage.sleeper.asking)
+    stage.sleeper.asking = ""
+    for id_ in each.shows if asked is None else (asked, *each.shows):
+        statement = STATEMENTS[id_]
+        binds = statement.side is Side.DEVICE and statement.level is not Level.UNSPECIFIED
+        if binds and applies(statement, stage.bring_up.dialect, stage.device.identity.type):
+            return id_
+    return ""

@@ -15,7 +15,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
-from ...errors import CannotRun, LocatorError, NoSuchDevice, QemuDied, UvirtioError
+from ...errors import CannotRun, DeviceDied, LocatorError, NoSuchDevice, QemuDied, UvirtioError
 from ...programs import find, python_code, signal_name
 from ..qmp import Qmp
 from .qtest import Qtest
@@ -27,6 +27,11 @@ ENVIRONMENT = "UVIRTIO_QEMU"
 
 #: Longest time from the start to the first answer, and for a voluntary end, in seconds.
 _START, _END = 30.0, 5.0
+
+#: Signals by which a process ends over its own mistake.
+_CRASHES = frozenset(
+    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
+)
 
 #: Noise that is no reason for anything: consequences of how it is started here.
 _NOISE = ("max-ram-below-4g", "max_ram_below_4g", "invalid accelerator qtest")
@@ -178,19 +183,25 @@ class QemuProcess:
         # A property that the device does not have is the locator's mistake.
         return LocatorError(text) if _NO_PROPERTY.search(words) else CannotRun(text)
 
-    def obituary(self) -> QemuDied:
-        """The error for a QEMU that is no longer there: how it ended, and its last words."""
+    def obituary(self) -> QemuDied | DeviceDied:
+        """The error for a QEMU that is no longer there: how it ended, and its last words.
+
+        A QEMU that aborts, crashes or exits with an error did so over the device; one that is told to end was not judged.
+        """
         status = self._wait(1.0)
         if status is None:
             how = "closed its qtest socket"
         elif status < 0:
+            name: object = -status
             with contextlib.suppress(ValueError):
-                status = signal_name(-status)  # type: ignore[assignment]
-            how = f"was ended by {status}"
+                name = signal_name(-status)
+            how = f"was ended by {name}"
         else:
             how = f"ended with status {status}"
         words = self.last_words()
         said = f"; it said:\n{words}" if words else ", without a word"
+        if status is not None and (status > 0 or -status in _CRASHES):
+            return DeviceDied(f"QEMU died over the device: {self.binary} {how}{said}")
         return QemuDied(f"QEMU died: {self.binary} {how}{said}\nThis is no verdict on the device")
 
     def close(self) -> None:

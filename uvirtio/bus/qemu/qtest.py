@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Collection
 
-from ...errors import CannotRun, DeviceTimeout, QemuDied
+from ...errors import CannotRun, DeviceDied, DeviceTimeout, QemuDied
 from ..lines import LineSocket
 
 __all__ = ["Qtest"]
@@ -23,10 +23,12 @@ _MARKER, _MARKER_ANSWERS = "endianness", ("little", "big")
 class Qtest:
     """The client. ``timeout`` in seconds bounds every answer; ``obituary`` makes the error for a QEMU that died.
 
-    Raises :class:`QemuDied` at the end of the connection, :class:`DeviceTimeout` when an access is not answered.
+    Raises :class:`QemuDied` or :class:`DeviceDied` at the end of the connection, :class:`DeviceTimeout` when an access is not answered.
     """
 
-    def __init__(self, connection: socket.socket, obituary: Callable[[], QemuDied], timeout: float = 10.0) -> None:
+    def __init__(
+        self, connection: socket.socket, obituary: Callable[[], QemuDied | DeviceDied], timeout: float = 10.0
+    ) -> None:
         self._lines = LineSocket(connection)
         self._obituary = obituary
         self._timeout = timeout

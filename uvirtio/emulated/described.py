@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..errors import LocatorError
 from ..spec.devices import Field, device_spec
 from ..spec.features import Features
 from ..spec.ids import DeviceType, type_name
 from .model import DeviceModel, ModelDevice
-from .parameters import number
+from .parameters import field_value, number
 from .queue import DeviceQueue
 from .ring import Chain
 
@@ -44,10 +43,11 @@ class Described(DeviceModel):
 
     NOTE = "described only: its queues take buffers and return none"
 
-    def __init__(self, values: Mapping[str, int | str]) -> None:
+    def __init__(self, values: Mapping[str, bytes]) -> None:
         super().__init__()
         for field in self.spec().fields:
-            self._set(field, values.get(field.name, _default(self.TYPE, field)))
+            data = values.get(field.name) or _bytes(field, _default(self.TYPE, field))
+            self.config[field.offset : field.offset + field.size] = data
         self.queue_count = self._queues(Features((1 << 128) - 1))
         self.waiting = frozenset(range(self.queue_count))
 
@@ -61,10 +61,6 @@ class Described(DeviceModel):
         """See :class:`DeviceModel`: only now is it known which features are offered."""
         super().attach(device)
         del device.queues[self._queues(Features(device.offered)) :]
-
-    def _set(self, field: Field, value: int | str) -> None:
-        data = value.encode() if isinstance(value, str) else value.to_bytes(field.size, "little")
-        self.config[field.offset : field.offset + field.size] = data.ljust(field.size, b"\0")
 
     @classmethod
     def check(cls, parameters: Mapping[str, str]) -> None:
@@ -121,12 +117,12 @@ def _default(number: int, field: Field) -> int | str:
     return int.from_bytes(bytes(field.offset + at + 1 for at in range(field.size)), "little")
 
 
-def _value(device_type: int, field: Field, parameters: Mapping[str, str]) -> int | str:
-    if field.kind == "text":
-        text = parameters[field.name]
-        if len(text.encode()) > field.size:
-            raise LocatorError(f"{field.name}={text} has more than the field's {field.size} bytes")
-        return text
+def _bytes(field: Field, value: int | str) -> bytes:
+    data = value.encode() if isinstance(value, str) else value.to_bytes(field.size, "little")
+    return data.ljust(field.size, b"\0")
+
+
+def _value(device_type: int, field: Field, parameters: Mapping[str, str]) -> bytes:
     if _ROW_LENGTH.get(device_type) == field.name:
-        return number(parameters, field.name, 1, 1, _MOST_QUEUES)
-    return number(parameters, field.name, 0, 0, (1 << 8 * field.size) - 1)
+        number(parameters, field.name, 1, 1, _MOST_QUEUES)
+    return field_value(parameters, field)

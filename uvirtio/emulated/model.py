@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from ..errors import CannotRun
 from ..spec.devices import DeviceSpec, Field, device_spec
@@ -74,6 +74,13 @@ class DeviceModel:
     def make(cls, parameters: Mapping[str, str]) -> DeviceModel:
         """Make one from its parameters. Raises :class:`LocatorError` or :class:`CannotRun`."""
         return cls()
+
+    def with_fields(self, values: Mapping[str, bytes]) -> Self:
+        """The same with other values in configuration fields; what it does goes by its parameters, not by these."""
+        for name, data in values.items():
+            field = self.field(name)
+            self.config[field.offset : field.offset + field.size] = data
+        return self
 
     def attach(self, device: ModelDevice) -> None:
         """Called once, when the device around it is complete."""

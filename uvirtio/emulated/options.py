@@ -11,7 +11,7 @@ from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.ids import type_name
 from ..spec.virtqueues import MAX_SIZE
 from .model import DeviceModel
-from .parameters import flag, number, seconds
+from .parameters import field_value, flag, number, seconds
 from .parts import Parts
 from .profiles import profile_of
 from .types import find_model
@@ -98,11 +98,15 @@ def parameters_of(name: str) -> dict[str, str]:
 
 def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
     """Check all parameters. Raises :class:`LocatorError` with what would be right."""
-    known = parameters_of(type_name)
+    known, model = parameters_of(type_name), find_model(type_name)
+    fields = {field.name: field for field in model.spec().fields if field.name not in known}
     for name in parameters:
-        if name not in known:
-            raise LocatorError(f"emulated:{type_name} knows no parameter {name!r}; it knows {', '.join(sorted(known))}")
-    model = find_model(type_name)
+        if name not in known and name not in fields:
+            raise LocatorError(
+                f"emulated:{type_name} knows no parameter {name!r}; it knows {', '.join(sorted(known))}"
+                + (f", and its configuration fields {', '.join(fields)}" if fields else "")
+            )
+    values = {name: field_value(parameters, field) for name, field in fields.items() if name in parameters}
     own = {name: value for name, value in parameters.items() if name in model.PARAMETERS}
     model.check(own)
     policy, faults = profile_of(parameters.get("profile", ""), parameters.get("fault", ""))
@@ -114,7 +118,7 @@ def parse_options(type_name: str, parameters: Mapping[str, str]) -> Options:
         raise LocatorError(f"queue_size={entries} is not a power of 2")
     return Options(
         type_name=type_name,
-        make_model=lambda: parts.model.make(own),
+        make_model=lambda: parts.model.make(own).with_fields(values),
         parts=parts,
         latency=0.0 if instant else seconds(parameters, "latency", 1e-4),
         depth=number(parameters, "depth", 4, 1, MAX_SIZE),

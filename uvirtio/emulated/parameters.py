@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 
 from ..errors import LocatorError
+from ..spec.devices import Field
 
-__all__ = ["flag", "number", "seconds", "size"]
+__all__ = ["field_value", "flag", "number", "seconds", "size"]
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -61,3 +62,15 @@ def size(parameters: Mapping[str, str], name: str, default: int) -> int:
     if match is None or not int(match[1]):
         raise LocatorError(f"{name}={text} is no size; it looks like 16M or 1048576")
     return int(match[1]) * _UNITS[match[2]]
+
+
+def field_value(parameters: Mapping[str, str], field: Field) -> bytes:
+    """What a configuration field holds: text, or a number."""
+    text = parameters[field.name]
+    if field.kind == "text":
+        data = text.encode()
+    else:
+        data = number(parameters, field.name, 0, 0, (1 << 8 * field.size) - 1).to_bytes(field.size, "little")
+    if len(data) > field.size:
+        raise LocatorError(f"{field.name}={text} has more than the field's {field.size} bytes")
+    return data.ljust(field.size, b"\0")

@@ -152,7 +152,7 @@ class DeviceGone(DeviceError):
 
 
 class DeviceDied(DeviceGone):
-    """Whoever has the device ended by itself over it: QEMU aborted, a server closed the connection instead of answering."""
+    """Whoever has the device ended by itself over it: QEMU aborted, crashed, or exited with an error."""
 
 
 class DeviceNeedsReset(DeviceError):

@@ -152,7 +152,12 @@ class DeviceGone(DeviceError):
 
 
 class DeviceDied(DeviceGone):
-    """Whoever has the device ended by itself over it: QEMU aborted, crashed, or exited with an error."""
+    """Whoever has the device ended by itself over it: QEMU aborted, crashed, or exited with an error.
+
+    ``over``: "suspend" or "resume", where it was asked for that; else empty.
+    """
+
+    over = ""
 
 
 class DeviceNeedsReset(DeviceError):

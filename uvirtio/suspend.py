@@ -7,7 +7,8 @@ Every wait is bounded; a driver that gives up resets the device.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -33,6 +34,16 @@ from .status import DONE, REFUSED, Phase, status_table
 __all__ = ["Outcome", "Suspender", "Transition", "choose_dialect"]
 
 _INITIALISED = int(Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK)
+
+
+@contextmanager
+def _over(kind: str) -> Iterator[None]:
+    """A device that dies in here dies over this."""
+    try:
+        yield
+    except DeviceDied as error:
+        error.over = kind
+        raise
 
 
 class Outcome(Enum):
@@ -165,17 +176,22 @@ class Suspender:
         byte = self.dialect.suspend_write(device.status.written)
         # Held first: nothing may be made available after the write, not even by a signal handler.
         device.hold("the device is suspended")
-        device.status.write(byte)
+        with _over("suspend"):
+            device.status.write(byte)
         return byte
 
     def await_suspended(self) -> Transition:
-        """Re-read the status until the device shows that it is suspended (D2), within the timeout. Does not raise."""
+        """Re-read the status until the device shows that it is suspended (D2), within the timeout.
+
+        Raises :class:`DeviceDied` alone.
+        """
         return self._await("suspend", self._suspended_table, (self.device.status.written,))
 
     def suspend(self) -> Transition:
         """Suspend the device. Raises :class:`DeviceNeedsReset`, :class:`DeviceTimeout`, :class:`DeviceGone`.
 
-        Whatever it raises, the device has been reset (if it still can be) and ``last`` holds what was seen.
+        Whatever it raises, the device has been reset (if it still can be) and ``last`` holds what was seen, unless the
+        device has died.
         """
         self.begin_suspend()
         return self._settle(self.await_suspended())
@@ -187,16 +203,17 @@ class Suspender:
         device = self.device
         self._status_before = device.status.read()
         byte = self.dialect.resume_write(device.status.written)
-        if self.dialect.resume_sets_driver_ok:
-            device.status.write(byte)
-        else:
-            # The Chromium dialect resumes by clearing SUSPEND: the one lawful exception to D7.
-            with device.deviating("D7", "the Chromium dialect resumes by clearing SUSPEND"):
+        with _over("resume"):
+            if self.dialect.resume_sets_driver_ok:
                 device.status.write(byte)
+            else:
+                # The Chromium dialect resumes by clearing SUSPEND: the one lawful exception to D7.
+                with device.deviating("D7", "the Chromium dialect resumes by clearing SUSPEND"):
+                    device.status.write(byte)
         return byte
 
     def await_running(self, sleep: Callable[[float], object] | None = None) -> Transition:
-        """Re-read the status until the device runs (D6), within the timeout. Does not raise.
+        """Re-read the status until the device runs (D6), within the timeout. Raises :class:`DeviceDied` alone.
 
         ``sleep`` is called between reads that are some time apart, with seconds that may pass.
         """
@@ -248,7 +265,8 @@ class Suspender:
     ) -> Transition:
         started = self.device.clock.now()
         try:
-            polled = self.device.status.await_(table, self.timeout, sleep)
+            with _over(kind):
+                polled = self.device.status.await_(table, self.timeout, sleep)
         except DeviceDied:
             raise
         except DeviceGone:

@@ -4,7 +4,7 @@
 dialect    bit  suspended reads                     resume is written            said by
 =========  ===  ==================================  ===========================  =====================
 ``1.4``    43   SUSPEND=1 and DRIVER_OK=0           ``| DRIVER_OK``              virtio 1.4
-``rfc``    41   SUSPEND=1, DRIVER_OK unspecified         ``| DRIVER_OK``              RFC of August 2023
+``rfc``    41   SUSPEND=1, DRIVER_OK unspecified    ``| DRIVER_OK``              RFC of August 2023
 chromium   42   SUSPEND=1 and DRIVER_OK=1           ``& ~SUSPEND``               Linux patches of 2024
 =========  ===  ==================================  ===========================  =====================
 """

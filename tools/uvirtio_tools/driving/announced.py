@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from uvirtio.device import Device
-from uvirtio.spec.devices import device_spec
-from uvirtio.spec.devices.model import Field
+from uvirtio.errors import ConfigurationUnstable
+from uvirtio.spec.devices import fields_within
 from uvirtio.spec.ids import DeviceType
 from uvirtio.spec.status import GONE, Status, describe
 
@@ -14,21 +14,19 @@ __all__ = ["Announcements"]
 class Announcements:
     """Compares a running device with what it was; the driver's own fields are left out.
 
-    The first look is taken when it is made. Raises :class:`~uvirtio.errors.DeviceError` as any read of the configuration.
+    The first look is taken when it is made. Where the configuration never holds still there is nothing to compare. Raises
+    :class:`~uvirtio.errors.DeviceError` as any other read.
     """
 
     def __init__(self, device: Device) -> None:
         assert device.negotiated is not None, "the device was started"
         self._device = device
-        accepted, length = device.negotiated.accepted, device.configuration.length
+        accepted = device.negotiated.accepted
         self._fields = [
             field
-            for field in device_spec(device.identity.type).fields
-            if device.identity.type != DeviceType.INPUT  # its fields answer what the driver selects
-            and field.exists(accepted)
-            and not field.writable
-            and not field.counted_by
-            and field.offset + field.size <= length
+            for field in fields_within(device.identity.type, accepted, device.configuration.length)
+            if not field.writable
+            and device.identity.type != DeviceType.INPUT  # where they answer what the driver selects
         ]
         self._began = device.clock.now()
         self._told = device.notifications.config
@@ -37,7 +35,10 @@ class Announcements:
 
     def _read(self) -> dict[str, bytes]:
         piece = self._device.configuration.piece
-        return {field.name: piece(field.offset, field.size) for field in self._fields}
+        try:
+            return {field.name: piece(field.offset, field.size) for field in self._fields}
+        except ConfigurationUnstable:
+            return {}
 
     @property
     def notified(self) -> bool:
@@ -57,18 +58,8 @@ class Announcements:
             found.append(f"{after} the device set DEVICE_NEEDS_RESET (status {describe(status)})")
         now = self._read()
         for field in self._fields:
-            was, is_ = self._known[field.name], now[field.name]
-            if was != is_:
-                found.append(f"{after} {field.name} changed from {_shown(field, was)} to {_shown(field, is_)}")
-        self._known = now
+            was, is_ = self._known.get(field.name), now.get(field.name)
+            if was is not None and is_ is not None and was != is_:
+                found.append(f"{after} {field.name} changed from {field.decode(was)[1]} to {field.decode(is_)[1]}")
+        self._known |= now
         return found
-
-
-def _shown(field: Field, data: bytes) -> str:
-    if field.count > 1 or field.kind in ("mac", "bytes", "text"):
-        return data.hex(" ")
-    value = int.from_bytes(data, "little")
-    names = dict(field.values) | {1 << bit: name for bit, name in field.flags}
-    if field.flags:
-        return " | ".join(name for bit, name in names.items() if value & bit) or "0"
-    return names.get(value, str(value))

@@ -105,7 +105,7 @@ def decode_fields(
         if skipped and field.name in skipped:
             text = skipped[field.name]
         elif len(data) == field.size:
-            value, text = _decode(field, data)
+            value, text = field.decode(data)
         found.append(
             ConfigField(
                 field.name,
@@ -121,29 +121,3 @@ def decode_fields(
             )
         )
     return tuple(found)
-
-
-def _decode(field: Field, data: bytes) -> tuple[int | str, str]:
-    if field.kind == "mac":
-        text = data.hex(":")
-        return text, text
-    if field.kind == "text":
-        text = data.partition(b"\0")[0].decode("utf-8", "replace")
-        return text, repr(text)
-    if field.kind == "bytes" or field.count > 1:
-        shown = data.rstrip(b"\0")
-        return data.hex(), (shown.hex(" ") or "all zero")
-    value = int.from_bytes(data, "little")
-    words = [f"{value:#x}" if field.kind == "hex" else str(value)]
-    named = dict(field.values).get(value)
-    if named is not None:
-        words.append(f"({named})")
-    elif field.unit:
-        words.append(field.unit)
-    flags = [name for bit, name in field.flags if value >> bit & 1]
-    rest = value & ~sum(1 << bit for bit, _ in field.flags)
-    if field.flags and rest:
-        flags.append(f"unknown {rest:#x}")
-    if flags:
-        words.append(f"({' '.join(flags)})")
-    return value, " ".join(words)

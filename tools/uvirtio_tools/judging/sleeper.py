@@ -52,8 +52,6 @@ class Sleeper:
         self.suspender = Suspender(device, dialect, deadline.timeout)
         self.transitions: list[Transition] = []
         self.falls_back = False
-        #: "suspend" or "resume" from the write until the device has answered; empty otherwise.
-        self.asking = ""
         self._looks_left = 0
         self._in_vain: dict[str, list[Transition]] = {"suspend": [], "resume": []}
 
@@ -121,12 +119,10 @@ class Sleeper:
         if kick and workload is not None:
             workload.kick()
         owed = workload.outstanding if workload is not None else 0
-        self.asking = "suspend"
         self.suspender.begin_suspend()
         if meanwhile is not None:
             meanwhile()
         transition = self.suspender.await_suspended()
-        self.asking = ""
         states = dict(self.suspender.queues_before)
         self._history.add(Transitioned(self._history.now(), transition, owed, states, self._traffic.answering))
         self.look("done")
@@ -170,7 +166,6 @@ class Sleeper:
         assert status is not None, "it was asked for"
         # What another byte does to a device that was not suspended any more says nothing about the specified one.
         fallback = fallback and (self.falls_back or self.dialect.is_suspended(status))
-        self.asking = "resume"
         if self.falls_back and fallback:
             transition = self._fall_back()
         else:
@@ -181,7 +176,6 @@ class Sleeper:
             if transition.outcome is Outcome.TIMED_OUT and self.dialect.fallback and fallback:
                 transition = self._fall_back()
                 self.falls_back = transition.done
-        self.asking = ""
         self.transitions.append(transition)
         if transition.outcome is Outcome.REFUSED and status & Status.DEVICE_NEEDS_RESET and status != GONE:
             raise FailedAsleep(transition)

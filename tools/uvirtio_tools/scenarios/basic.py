@@ -7,7 +7,7 @@ import json
 from uvirtio.device import Device
 from uvirtio.errors import DeviceTimeout
 from uvirtio.rules.offered import described, valid
-from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices import fields_within
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.status import Status
 from uvirtio.transport.common_registers import CommonRegisters
@@ -103,9 +103,8 @@ def _fields(stage: Stage, when: str) -> None:
     """Each field of the configuration at its own width, and the halves of wide ones in both orders."""
     device, read = stage.device, stage.device.configuration.read
     stage.read(f"{names.GENERATION} {when}", device.transport.generation())
-    for field in device_spec(device.identity.type).fields:
-        inside = field.offset + field.size <= device.configuration.length
-        if not inside or not field.exists(device.offered) or field.negotiated_first or field.counted_by:
+    for field in fields_within(device.identity.type, device.offered, device.configuration.length):
+        if field.negotiated_first:
             continue
         width = min(field.width, 4)
         places = range(field.offset, field.offset + field.size, width)

@@ -8,7 +8,7 @@ from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.pci.header import read_identity
 from uvirtio.rules import Offer, ids, padding
-from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices import fields_within
 from uvirtio.spec.virtqueues import impossible_size
 
 from ..judging import names
@@ -60,9 +60,8 @@ def offer(device: Device) -> Offer:
     """What a device that is at DRIVER offers; its fields are read only where an offered feature makes them valid (2.5.1)."""
     features, transport = device.offered, device.transport
     fields: dict[str, bytes] = {}
-    for field in device_spec(device.identity.type).fields:
-        inside = field.offset + field.size <= transport.config_length
-        if inside and field.exists(features) and not field.negotiated_first and not field.counted_by:
+    for field in fields_within(device.identity.type, features, transport.config_length):
+        if not field.negotiated_first:
             fields[field.name] = device.configuration.piece(field.offset, field.size)
     holes = [at for at in padding(device.identity.type, features) if at < transport.config_length]
     between = {at: device.configuration.read(at, 1) for at in holes}

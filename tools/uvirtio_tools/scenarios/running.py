@@ -212,7 +212,7 @@ def perform(stage: Stage, each: Scenario) -> Exception | None:
     except CannotRun as error:
         how, text, end = "skip", f"cannot be had here: {error}", Skip(str(error))
     except DeviceDied as error:
-        how, text, end, blames = "gone", str(error), error, _broken_by_death(stage, each)
+        how, text, end, blames = "gone", str(error), error, _broken_by(error, stage, each)
     except DeviceGone as error:
         how, text, end = "gone", f"the device went away: {error}", error
     except NotWorking as error:
@@ -227,10 +227,9 @@ def perform(stage: Stage, each: Scenario) -> Exception | None:
     return end
 
 
-def _broken_by_death(stage: Stage, each: Scenario) -> str:
+def _broken_by(death: DeviceDied, stage: Stage, each: Scenario) -> str:
     """The statement that a device breaks which dies in a scenario; empty where none that binds it is shown there."""
-    asked = {"suspend": "V8", "resume": "V9"}.get(stage.sleeper.asking)
-    stage.sleeper.asking = ""
+    asked = {"suspend": "V8", "resume": "V9"}.get(death.over)
     for id_ in each.shows if asked is None else (asked, *each.shows):
         statement = STATEMENTS[id_]
         binds = statement.side is Side.DEVICE and statement.level is not Level.UNSPECIFIED

@@ -100,14 +100,14 @@ def make_recipe(locator: Locator) -> Recipe:
             raise LocatorError(f"{locator}: {error}") from error
         _machine(recipe, locator, machine)
         # What the device is attached to has to be there before it; everything else may name the device.
-        first = "bus" in locator.parameters
-        recipe.arguments += more if first else []
+        before, behind = (more, []) if "bus" in locator.parameters else ([], more)
+        recipe.arguments += before
         if raw:
             locator.check_parameters(*COMMON)
             recipe.arguments += raw
         else:
             _device(recipe, locator)
-        recipe.arguments += [] if first else more
+        recipe.arguments += behind
     except BaseException:
         recipe.close()
         raise

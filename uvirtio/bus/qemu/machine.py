@@ -127,14 +127,13 @@ class Slot:
 
     def open_windows(self) -> None:
         """Let a bridge pass on all addresses that BARs may get, and what comes from behind it."""
-        memory, prefetchable = (_LOW, _HIGH)
         byte, half, word = self.config.u8, self.config.u16, self.config.u32
         byte[Bridge.IO_BASE], byte[Bridge.IO_LIMIT] = _PORTS[0] >> 8, _PORTS[1] - 1 >> 8 & 0xF0
-        half[Bridge.MEMORY_BASE // 2], half[Bridge.MEMORY_LIMIT // 2] = memory[0] >> 16, memory[1] - 1 >> 16 & 0xFFF0
-        half[Bridge.PREFETCHABLE_BASE // 2] = prefetchable[0] >> 16 & 0xFFF0
-        half[Bridge.PREFETCHABLE_LIMIT // 2] = prefetchable[1] - 1 >> 16 & 0xFFF0
-        word[Bridge.PREFETCHABLE_BASE_UPPER // 4] = prefetchable[0] >> 32
-        word[Bridge.PREFETCHABLE_LIMIT_UPPER // 4] = prefetchable[1] - 1 >> 32
+        half[Bridge.MEMORY_BASE // 2], half[Bridge.MEMORY_LIMIT // 2] = _LOW[0] >> 16, _LOW[1] - 1 >> 16 & 0xFFF0
+        half[Bridge.PREFETCHABLE_BASE // 2] = _HIGH[0] >> 16 & 0xFFF0
+        half[Bridge.PREFETCHABLE_LIMIT // 2] = _HIGH[1] - 1 >> 16 & 0xFFF0
+        word[Bridge.PREFETCHABLE_BASE_UPPER // 4] = _HIGH[0] >> 32
+        word[Bridge.PREFETCHABLE_LIMIT_UPPER // 4] = _HIGH[1] - 1 >> 32
         change_command(
             self.config, set_bits=Command.IO | Command.MEMORY | Command.BUS_MASTER, clear_bits=Command.INTX_DISABLE
         )

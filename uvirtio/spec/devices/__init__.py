@@ -144,6 +144,15 @@ def describe_feature(number: int, bit: int, *, legacy: bool = False) -> FeatureT
     return FeatureText(bit, entry.name, sentence, entry.origin, dialects[0] if dialects else "")
 
 
+def fields_within(number: int, features: Features, length: int) -> list[Field]:
+    """The fields, those of one size, that a device with these features has in a configuration of so many bytes (2.5.1)."""
+    return [
+        field
+        for field in device_spec(number).fields
+        if field.exists(features) and not field.counted_by and field.offset + field.size <= length
+    ]
+
+
 def queue_name(
     number: int, index: int, total: int, features: Features, offered: Features | None = None
 ) -> QueueName | None:

@@ -65,6 +65,32 @@ class Field:
         """Whether a device with these features has the field."""
         return not self.features or any(bit in features for bit in self.features)
 
+    def decode(self, data: bytes) -> tuple[int | str, str]:
+        """What ``data``, the field's bytes, holds: a value, and the same in words."""
+        if self.kind == "mac":
+            text = data.hex(":")
+            return text, text
+        if self.kind == "text":
+            text = data.partition(b"\0")[0].decode("utf-8", "replace")
+            return text, repr(text)
+        if self.kind == "bytes" or self.count > 1:
+            shown = data.rstrip(b"\0")
+            return data.hex(), (shown.hex(" ") or "all zero")
+        value = int.from_bytes(data, "little")
+        words = [f"{value:#x}" if self.kind == "hex" else str(value)]
+        named = dict(self.values).get(value)
+        if named is not None:
+            words.append(f"({named})")
+        elif self.unit:
+            words.append(self.unit)
+        flags = [name for bit, name in self.flags if value >> bit & 1]
+        rest = value & ~sum(1 << bit for bit, _ in self.flags)
+        if self.flags and rest:
+            flags.append(f"unknown {rest:#x}")
+        if flags:
+            words.append(f"({' '.join(flags)})")
+        return value, " ".join(words)
+
 
 @dataclass(frozen=True, slots=True)
 class QueueName:

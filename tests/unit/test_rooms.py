@@ -54,7 +54,7 @@ ROOMS = (
     ("uvirtio.vfio_user",),
     ("uvirtio.spec",),
     # For everybody.
-    ("uvirtio", "uvirtio.errors", "uvirtio.plugins", "uvirtio.programs"),
+    ("uvirtio", "uvirtio.errors", "uvirtio.foreign", "uvirtio.plugins", "uvirtio.programs"),
 )  # fmt: skip
 
 #: Names that several files bear, and why they may. One that is named after a device type bears its name in every room.

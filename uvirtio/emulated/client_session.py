@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 from collections.abc import Callable
 
@@ -12,6 +11,8 @@ from ..spec.pci import Header as PciHeader
 from ..vfio_user import wire
 from ..vfio_user.channel import Channel, Message
 from ..vfio_user.wire import Command, HeaderFlag
+from .client_memory import ClientMemory
+from .client_requests import Refused, check_irqs, fields
 from .function import EmulatedFunction
 from .irq import IntxLine, Vectors
 from .layout import BARS
@@ -21,21 +22,24 @@ from .memory import MappedMemory
 __all__ = ["Session"]
 
 
-class _Refused(Exception):
-    """A command that is answered with an error number; the session goes on."""
-
-    def __init__(self, number: int, why: str) -> None:
-        super().__init__(why)
-        self.number = number
-
-
 class Session:
-    """Answers the commands of one client. ``ready`` is called when its socket has something to read."""
+    """Answers the commands of one client. ``ready`` is called when its socket has something to read.
 
-    def __init__(self, channel: Channel, function: EmulatedFunction, memory: MappedMemory, loop: Loop) -> None:
+    ``tell`` and ``unsealed``: see :class:`.client_memory.ClientMemory`.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        function: EmulatedFunction,
+        memory: MappedMemory,
+        loop: Loop,
+        tell: Callable[[str], None] = lambda sentence: None,
+        unsealed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._channel = channel
         self._function = function
-        self._memory = memory
+        self._memory = ClientMemory(memory, function.log, tell, unsealed)
         self._loop = loop
         self._versioned = False
         self._unmask_fd: int | None = None
@@ -80,7 +84,7 @@ class Session:
         header = message.header
         if header.flags & HeaderFlag.TYPE != HeaderFlag.COMMAND:
             raise DeviceMisbehaved(f"the client sent a reply (command {header.command}) where none was expected")
-        if header.command == Command.VERSION:
+        if header.command == Command.VERSION and not self._versioned:
             self._channel.reply(header, self._version(message))
             return
         if not self._versioned:
@@ -88,9 +92,9 @@ class Session:
         handler = self._handlers.get(header.command)
         try:
             if handler is None:
-                raise _Refused(errno.EOPNOTSUPP, f"command {header.command} is not supported")
+                raise Refused(errno.EOPNOTSUPP, f"command {header.command} is not supported")
             payload = handler(message)
-        except _Refused as refusal:
+        except Refused as refusal:
             self._function.log.event("message refused", str(refusal))
             self._channel.reply(header, errno=refusal.number)
         else:
@@ -106,56 +110,36 @@ class Session:
     # Memory
 
     def _dma_map(self, message: Message) -> bytes:
-        request = wire.DmaMap(*wire.unpack(wire.DMA_MAP, message.payload, "DMA_MAP"))
-        where = f"{request.size:#x} bytes at {request.address:#x}"
-        if not message.fds:
-            return b""  # memory that is not shared, a ROM for instance: nothing that a device could reach
-        if request.size == 0 or request.address + request.size > 1 << 64:
-            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}")
-        if os.fstat(message.fds[0]).st_size < request.offset + request.size:
-            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}: the file is shorter")
-        writable = bool(request.flags & wire.DmaFlag.WRITE)
-        protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
-        try:
-            mapping = mmap.mmap(message.fds[0], request.size, mmap.MAP_SHARED, protection, offset=request.offset)
-        except (OSError, ValueError, OverflowError) as error:
-            raise _Refused(errno.EINVAL, f"DMA_MAP of {where}: {error}") from error
-        try:
-            self._memory.map(request.address, memoryview(mapping), writable=writable, mapping=mapping)
-        except ValueError as error:
-            raise _Refused(errno.EEXIST, f"DMA_MAP of {where}: {error}") from error
+        self._memory.map(wire.DmaMap(*fields(wire.DMA_MAP, message, "DMA_MAP")), message.fds)
         return b""
 
     def _dma_unmap(self, message: Message) -> bytes:
-        request = wire.DmaUnmap(*wire.unpack(wire.DMA_UNMAP, message.payload, "DMA_UNMAP"))
-        if request.flags & wire.DmaFlag.UNMAP_ALL:
-            self._memory.clear()
-        else:
-            # What was mapped without a descriptor is not there, and its unmapping no mistake.
-            self._memory.unmap(request.address, request.size)
+        request = wire.DmaUnmap(*fields(wire.DMA_UNMAP, message, "DMA_UNMAP"))
+        self._memory.unmap(request)
         return wire.DMA_UNMAP.pack(*request)
 
     # What the device is
 
     def _device_info(self, message: Message) -> bytes:
+        fields(wire.DEVICE_INFO, message, "GET_INFO")
         flags = wire.DeviceFlag.RESET | wire.DeviceFlag.PCI
         return wire.DEVICE_INFO.pack(wire.DEVICE_INFO.size, flags, wire.REGIONS, wire.IRQS)
 
     def _region_info(self, message: Message) -> bytes:
-        request = wire.RegionInfo(*wire.unpack(wire.REGION_INFO, message.payload, "GET_REGION_INFO"))
+        request = wire.RegionInfo(*fields(wire.REGION_INFO, message, "GET_REGION_INFO"))
         if request.region >= wire.REGIONS:
-            raise _Refused(errno.EINVAL, f"there is no region {request.region}")
+            raise Refused(errno.EINVAL, f"there is no region {request.region}")
         size = PciHeader.SIZE if request.region == wire.CONFIG_REGION else BARS.get(request.region, 0)
         flags = wire.RegionFlag.READ | wire.RegionFlag.WRITE if size else 0
         return wire.REGION_INFO.pack(wire.REGION_INFO.size, flags, request.region, 0, size, 0)
 
     def _irq_count(self, index: int) -> int:
         if index >= wire.IRQS:
-            raise _Refused(errno.EINVAL, f"there is no interrupt type {index}")
+            raise Refused(errno.EINVAL, f"there is no interrupt type {index}")
         return {wire.INTX: int(self._function.options.intx), wire.MSIX: self._function.vectors}.get(index, 0)
 
     def _irq_info(self, message: Message) -> bytes:
-        request = wire.IrqInfo(*wire.unpack(wire.IRQ_INFO, message.payload, "GET_IRQ_INFO"))
+        request = wire.IrqInfo(*fields(wire.IRQ_INFO, message, "GET_IRQ_INFO"))
         count = self._irq_count(request.kind)
         flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.NORESIZE if count else 0
         if request.kind == wire.INTX and count:
@@ -165,37 +149,29 @@ class Session:
     # Interrupts
 
     def _set_irqs(self, message: Message) -> bytes:
-        request = wire.SetIrqs(*wire.unpack(wire.SET_IRQS, message.payload, "SET_IRQS"))
-        available = self._irq_count(request.kind)
-        if request.start + request.total > available:
-            if request.total or request.start:
-                raise _Refused(errno.EINVAL, f"SET_IRQS for {request.total} of {available} of type {request.kind}")
-            return b""
+        request = wire.SetIrqs(*fields(wire.SET_IRQS, message, "SET_IRQS"))
+        check_irqs(request, self._irq_count(request.kind), message)
         if request.flags & wire.IrqSet.TRIGGER:
             self._set_triggers(request, message)
         elif request.kind != wire.INTX:
-            raise _Refused(errno.EOPNOTSUPP, "only INTx can be masked here; the MSI-X table is the client's")
-        elif request.flags & wire.IrqSet.UNMASK:
-            if request.flags & wire.IrqSet.DATA_EVENTFD:
-                self._watch_unmask(message.fds.pop(0) if message.fds else None)
-            else:
-                self.intx.unmask()
-        elif request.flags & wire.IrqSet.MASK:
-            self.intx.mask()
+            raise Refused(errno.EOPNOTSUPP, "only INTx can be masked here; the MSI-X table is the client's")
+        elif request.flags & wire.IrqSet.DATA_EVENTFD:
+            if request.flags & wire.IrqSet.MASK:
+                raise Refused(errno.EOPNOTSUPP, "INTx is not masked through an eventfd")
+            self._watch_unmask(message.fds.pop(0) if message.fds else None)
+        elif request.flags & wire.IrqSet.DATA_NONE or message.payload[wire.SET_IRQS.size]:
+            (self.intx.mask if request.flags & wire.IrqSet.MASK else self.intx.unmask)()
         return b""
 
     def _set_triggers(self, request: wire.SetIrqs, message: Message) -> None:
         if request.flags & wire.IrqSet.DATA_EVENTFD:
-            vectors = range(request.start, request.start + request.total)
-            if message.fds and len(message.fds) != request.total:
-                raise _Refused(errno.EINVAL, f"{len(message.fds)} eventfds for {request.total} interrupts")
-            for vector in vectors:
+            for vector in range(request.start, request.start + request.total):
                 self._install(request.kind, vector, message.fds.pop(0) if message.fds else None)
-        elif request.flags & wire.IrqSet.DATA_NONE and request.total == 0:
+        elif not request.total:
             for vector in range(self._irq_count(request.kind)):
                 self._install(request.kind, vector, None)
         else:
-            raise _Refused(errno.EOPNOTSUPP, "interrupts cannot be raised from the client's side")
+            raise Refused(errno.EOPNOTSUPP, "interrupts cannot be raised from the client's side")
 
     def _install(self, index: int, vector: int, fd: int | None) -> None:
         if index == wire.INTX:
@@ -224,10 +200,10 @@ class Session:
     # Registers
 
     def _access(self, message: Message) -> wire.Access:
-        access = wire.Access(*wire.unpack(wire.ACCESS, message.payload, "REGION access"))
+        access = wire.Access(*fields(wire.ACCESS, message, "REGION access"))
         size = PciHeader.SIZE if access.region == wire.CONFIG_REGION else BARS.get(access.region, 0)
         if access.length == 0 or access.offset + access.length > size:
-            raise _Refused(errno.EINVAL, f"{access.length} bytes at {access.offset:#x} of region {access.region}")
+            raise Refused(errno.EINVAL, f"{access.length} bytes at {access.offset:#x} of region {access.region}")
         return access
 
     def _region_read(self, message: Message) -> bytes:
@@ -244,8 +220,8 @@ class Session:
     def _region_write(self, message: Message) -> bytes:
         access = self._access(message)
         data = message.payload[wire.ACCESS.size :]
-        if len(data) < access.length:
-            raise DeviceMisbehaved(f"the client's REGION_WRITE of {access.length} bytes carries {len(data)}")
+        if len(data) != access.length:
+            raise Refused(errno.EINVAL, f"REGION_WRITE of {access.length} bytes that carries {len(data)}")
         for offset, width in _pieces(access):
             at = offset - access.offset
             value = int.from_bytes(data[at : at + width], "little")

@@ -53,7 +53,8 @@ def listen(path: str) -> socket.socket:
 class Server:
     """Serves one device to one client after another, until it is stopped, or with ``once`` until the first is gone.
 
-    ``sink`` gets every entry of the access log; ``tell`` gets a sentence for people when a client comes or goes.
+    ``sink`` gets every entry of the access log; ``tell`` gets a sentence for people when a client comes or goes, and what they
+    should know of its memory; ``unsealed`` is called for the first of it that the client can take away under this process.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Server:
         sink: Callable[[Entry], None] | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
         once: bool = False,
+        unsealed: Callable[[], None] = lambda: None,
     ) -> None:
         self.loop = Loop()
         self.log = AccessLog(self.loop, sink)
         self._memory = MappedMemory()
         self._tell = tell
         self._once = once
+        self._unsealed = unsealed
         self._paths = [path, *([control] if control else [])]
         self._session: Session | None = None
         self._channel: Channel | None = None
@@ -97,7 +100,7 @@ class Server:
             connection, _ = self._listener.accept()
             self.loop.forget(self._listener)  # the next client waits in the queue until this one is gone
             channel = Channel(connection, "the client")
-            session = Session(channel, self.function, self._memory, self.loop)
+            session = Session(channel, self.function, self._memory, self.loop, self._tell, self._unsealed)
             self._channel, self._session = channel, session
             self.loop.watch(channel, self._ready)
             self._tell("a client connected")

@@ -83,7 +83,9 @@ class Channel:
     def _fill(self) -> bool:
         """Read towards what is wanted; False when there is nothing to read now."""
         try:
-            data, ancillary, flags, _ = self.socket.recvmsg(self._wanted - len(self._buffer), _ANCILLARY)
+            data, ancillary, flags, _ = self.socket.recvmsg(
+                self._wanted - len(self._buffer), _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+            )
         except BlockingIOError:
             return False
         except ConnectionError as error:
@@ -93,17 +95,24 @@ class Channel:
                 fds = array.array("i")
                 fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
                 self._fds.extend(fds)
-        if flags & socket.MSG_CTRUNC:
+        if flags & socket.MSG_CTRUNC or len(self._fds) > MAX_FDS:
             raise DeviceMisbehaved(f"{self._peer} sent more than {MAX_FDS} file descriptors at once")
         if not data:
             raise DeviceGone(f"{self._peer} closed the connection")
         self._buffer += data
         return True
 
-    def receive(self) -> Message:
-        """Wait for a whole message, at most the timeout."""
-        deadline = time.monotonic() + self._timeout
+    def deadline(self) -> float:
+        """When what is asked for now has to be there (:func:`time.monotonic`)."""
+        return time.monotonic() + self._timeout
+
+    def receive(self, deadline: float | None = None) -> Message:
+        """Wait for a whole message, at most until ``deadline`` (None: the timeout from now on)."""
+        if deadline is None:
+            deadline = self.deadline()
         while True:
+            # Looked at before each: a peer that never stops sending shall not be listened to for ever.
+            self._check(deadline, "sent no complete message")
             message = self.poll()
             if message is not None:
                 return message
@@ -113,7 +122,7 @@ class Channel:
         """Send a message; its size is filled in here."""
         data = HEADER.pack(*header._replace(size=HEADER.size + len(payload))) + payload
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
-        deadline = time.monotonic() + self._timeout
+        deadline = self.deadline()
         sent = 0
         while sent < len(data):
             try:
@@ -123,11 +132,14 @@ class Channel:
             except OSError as error:
                 raise DeviceGone(f"{self._peer} closed the connection: {error.strerror}") from error
 
-    def _wait(self, deadline: float, *, writing: bool) -> None:
+    def _check(self, deadline: float, what: str) -> float:
         left = deadline - time.monotonic()
         if left <= 0:
-            what = "took no message" if writing else "sent no complete message"
             raise DeviceTimeout(f"{self._peer} {what} within {self._timeout:g} s", seconds=self._timeout)
+        return left
+
+    def _wait(self, deadline: float, *, writing: bool) -> None:
+        left = self._check(deadline, "took no message" if writing else "sent no complete message")
         poller = select.poll()
         poller.register(self.socket, select.POLLOUT if writing else select.POLLIN)
         poller.poll(left * 1000)

@@ -6,17 +6,20 @@ All integers are in the byte order of the machine: both ends are on it.
 from __future__ import annotations
 
 import json
+import os
 import struct
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 from ..errors import DeviceMisbehaved
+from ..foreign import parse_json
 
 __all__ = [
     "ACCESS",
     "CAPABILITIES",
     "CONFIG_REGION",
     "DEVICE_INFO",
+    "DMA_ACCESS",
     "DMA_MAP",
     "DMA_UNMAP",
     "HEADER",
@@ -24,6 +27,7 @@ __all__ = [
     "IRQS",
     "IRQ_INFO",
     "MAX_FDS",
+    "MAX_MAPS",
     "MAX_TRANSFER",
     "MSIX",
     "REGIONS",
@@ -31,6 +35,7 @@ __all__ = [
     "SET_IRQS",
     "VERSION",
     "Access",
+    "Capabilities",
     "Command",
     "DeviceFlag",
     "DmaFlag",
@@ -44,7 +49,9 @@ __all__ = [
     "RegionFlag",
     "RegionInfo",
     "SetIrqs",
+    "UnmapFlag",
     "pack_version",
+    "reason",
     "unpack",
     "unpack_version",
 ]
@@ -79,12 +86,17 @@ class HeaderFlag:
 
 
 class DmaFlag(IntFlag):
-    """Flags of DMA_MAP and DMA_UNMAP."""
+    """Flags of DMA_MAP."""
 
     READ = 1
     WRITE = 2
-    #: DMA_UNMAP: everything.
-    UNMAP_ALL = 2
+
+
+class UnmapFlag(IntFlag):
+    """Flags of DMA_UNMAP."""
+
+    DIRTY_BITMAP = 1
+    ALL = 2
 
 
 class DeviceFlag(IntFlag):
@@ -189,6 +201,13 @@ class Access(NamedTuple):
     length: int
 
 
+class Capabilities(NamedTuple):
+    """What one end can take: descriptors in one message, and bytes of data in one."""
+
+    max_msg_fds: int = 1
+    max_data_xfer_size: int = 1 << 20
+
+
 HEADER = struct.Struct("=HHIII")
 VERSION = struct.Struct("=HH")
 DMA_MAP = struct.Struct("=IIQQQ")
@@ -198,6 +217,8 @@ REGION_INFO = struct.Struct("=IIIIQQ")
 IRQ_INFO = struct.Struct("=IIII")
 SET_IRQS = struct.Struct("=IIIII")
 ACCESS = struct.Struct("=QII")
+#: DMA_READ and DMA_WRITE: bus address and length; data follows.
+DMA_ACCESS = struct.Struct("=QQ")
 
 #: Regions and interrupt types of a PCI device.
 REGIONS = 9
@@ -208,8 +229,15 @@ MSIX = 2
 #: What we say we can take in one message.
 MAX_FDS = 16
 MAX_TRANSFER = 1 << 20
+#: Pieces of memory that a server of ours has mapped at a time.
+MAX_MAPS = 4096
 CAPABILITIES: dict[str, object] = {
-    "capabilities": {"max_msg_fds": MAX_FDS, "max_data_xfer_size": MAX_TRANSFER, "pgsizes": 4096}
+    "capabilities": {
+        "max_msg_fds": MAX_FDS,
+        "max_data_xfer_size": MAX_TRANSFER,
+        "max_dma_maps": MAX_MAPS,
+        "pgsizes": 4096,
+    }
 }
 
 
@@ -225,15 +253,28 @@ def pack_version(major: int, minor: int) -> bytes:
     return VERSION.pack(major, minor) + json.dumps(CAPABILITIES).encode() + b"\0"
 
 
-def unpack_version(payload: bytes) -> tuple[int, int, dict[str, object]]:
+def unpack_version(payload: bytes) -> tuple[int, int, Capabilities]:
     """Major, minor and the capabilities. Raises :class:`DeviceMisbehaved` for what is no such message."""
     major, minor = unpack(VERSION, payload, "VERSION")
     text = payload[VERSION.size :].rstrip(b"\0")
     try:
-        document = json.loads(text) if text else {}
+        document = parse_json(text) if text else {}
         capabilities = document.get("capabilities", {})
-        if not isinstance(capabilities, dict):
-            raise ValueError("capabilities is no object")
-    except (ValueError, AttributeError) as error:
+        known = {name: _limit(capabilities, name) for name in Capabilities._fields if name in capabilities}
+    except (ValueError, AttributeError, TypeError) as error:
         raise DeviceMisbehaved(f"the vfio-user VERSION message carries no proper JSON: {error}") from error
-    return major, minor, capabilities
+    return major, minor, Capabilities(**known)
+
+
+def _limit(capabilities: dict[str, object], name: str) -> int:
+    value = capabilities[name]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r}, where a number from 1 on was expected")
+    return value
+
+
+def reason(number: int) -> str:
+    """What an error number of a message means; the sender may have put any 32 bits there."""
+    if not number:
+        return "no reason given"
+    return os.strerror(number) if number < 1 << 31 else f"error {number}"

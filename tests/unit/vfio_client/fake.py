@@ -37,7 +37,9 @@ class FakeServer:
         self.irqs = {0: 1, 2: 4}
         self.raw: Callable[[int, int], bytes | None] = lambda number, command: None
         self.handlers: dict[int, Callable[[bytes], bytes | int]] = {
-            VERSION: lambda _: struct.pack("=HH", 0, 0) + json.dumps({"capabilities": {}}).encode() + b"\0",
+            VERSION: lambda _: (
+                struct.pack("=HH", 0, 0) + json.dumps({"capabilities": {"max_msg_fds": 8}}).encode() + b"\0"
+            ),
             DMA_MAP: lambda _: b"",
             DMA_UNMAP: lambda payload: payload,
             GET_INFO: lambda _: struct.pack("=IIII", 16, 3, 9, 5),

@@ -112,7 +112,7 @@ def test_a_message_that_nobody_reads_is_a_timeout(ends: tuple[Channel, socket.so
 def test_a_version_message_survives_the_round_trip() -> None:
     major, minor, capabilities = wire.unpack_version(wire.pack_version(0, 1))
     assert (major, minor) == (0, 1)
-    assert capabilities["max_data_xfer_size"] == wire.MAX_TRANSFER
+    assert capabilities == (wire.MAX_FDS, wire.MAX_TRANSFER)
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0", b"\0\0\0\0{", b"\0\0\0\0[1]\0", b'\0\0\0\0{"capabilities":3}\0'])

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...access.sealed import sealed_file
 from ...errors import LocatorError, NoSuchDevice
 from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
@@ -122,7 +123,7 @@ def _machine(recipe: Recipe, locator: Locator, said: MachineOptions) -> None:
     size = recipe.memory_size = said.memory or MEMORY
     if size < 2 * LOW_MEMORY or size % (1 << 20):
         raise LocatorError(f"{locator}: -m {size >> 20}M is not possible; at least {2 * LOW_MEMORY >> 20}M is needed")
-    recipe.memory = memory_file("uvirtio-guest-memory", size=size)
+    recipe.memory = sealed_file("uvirtio-guest-memory", size)
     memory = f"memory-backend-file,id=uvirtio-ram,size={size},share=on,mem-path={recipe.give(os.dup(recipe.memory))}"
     # The halted vCPU of TCG keeps the machine "running"; a QEMU without TCG has qtest in its place.
     accelerators = said.accelerators + [each for each in ("tcg", "qtest") if each not in said.accelerators]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import select
 import socket
+import time
 
 from ...errors import CannotRun, DeviceError, DeviceMisbehaved, NoSuchDevice, NotVirtio
 from ...vfio_user import wire
-from ...vfio_user.channel import Channel
-from ...vfio_user.wire import Command, HeaderFlag
+from ...vfio_user.channel import Channel, Message
+from ...vfio_user.wire import Command, HeaderFlag, IrqFlag, IrqSet
 
 __all__ = ["Refused", "VfioUserClient"]
 
@@ -25,7 +28,10 @@ class Refused(DeviceMisbehaved):
 
 
 class VfioUserClient:
-    """A connection with the version agreed. ``timeout`` in seconds bounds every answer.
+    """A connection with the version agreed. ``timeout`` in seconds bounds every answer, whatever else the server sends.
+
+    ``ends`` is when everything has to be over (:func:`time.monotonic`), for as long as that is set. The server's commands,
+    DMA_READ and DMA_WRITE of memory that it was given, are answered while an answer of it or an interrupt is waited for.
 
     Raises :class:`NoSuchDevice` when nobody listens and :class:`CannotRun` when it is no vfio-user server (or one that
     serves somebody else); afterwards :class:`DeviceGone`, :class:`DeviceTimeout`, :class:`DeviceMisbehaved`.
@@ -33,7 +39,9 @@ class VfioUserClient:
 
     def __init__(self, path: str, timeout: float) -> None:
         self.path = path
+        self.ends = math.inf
         self._number = 0
+        self._memory: dict[int, memoryview] = {}
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(timeout)
@@ -51,7 +59,7 @@ class VfioUserClient:
             self.close()
             raise
 
-    def _agree(self) -> dict[str, object]:
+    def _agree(self) -> wire.Capabilities:
         try:
             major, minor, capabilities = wire.unpack_version(
                 self.call(Command.VERSION, wire.pack_version(_MAJOR, _MINOR))
@@ -68,14 +76,14 @@ class VfioUserClient:
         """Send a command, wait for its answer, and give the answer's payload. Raises :class:`Refused`."""
         self._number = (self._number + 1) & 0xFFFF
         number = self._number
+        deadline = min(self._channel.deadline(), self.ends)
         self._channel.send(wire.Header(number, command, 0, HeaderFlag.COMMAND, 0), payload, fds)
         while True:
-            message = self._channel.receive()
+            message = self._channel.receive(deadline)
             message.close()  # no answer to what is asked here brings a descriptor
             header = message.header
             if header.flags & HeaderFlag.TYPE == HeaderFlag.COMMAND:
-                # A server may ask for memory by message; ours is shared, so that it need not.
-                self._channel.reply(header, errno=errno.EOPNOTSUPP)
+                self._obey(message)
             elif header.id == number:
                 break
             # Anything else answers a command that was interrupted.
@@ -85,9 +93,56 @@ class VfioUserClient:
             )
         if header.flags & HeaderFlag.ERROR:
             # The fifth field of a header is the error number.
-            reason = os.strerror(header[4]) if header[4] else "no reason given"
-            raise Refused(f"the server at {self.path} refuses {command.name}: {reason}", header[4])
+            raise Refused(f"the server at {self.path} refuses {command.name}: {wire.reason(header[4])}", header[4])
         return message.payload
+
+    # -- what the server asks ----------------------------------------------------------------------------------
+
+    def attend(self, seconds: float, descriptor: int | None = None) -> None:
+        """Sleep until ``descriptor`` can be read or the time is over, answering the server's commands meanwhile."""
+        poller, deadline = select.poll(), time.monotonic() + seconds
+        for each in (self._channel.fileno(), descriptor):
+            if each is not None:
+                poller.register(each, select.POLLIN)
+        while True:
+            left = deadline - time.monotonic()
+            ready = {each for each, _ in poller.poll(max(left, 0.0) * 1000)}
+            if not ready or descriptor in ready or left <= 0:
+                return
+            message = self._channel.poll()
+            if message is not None:
+                message.close()
+                if message.header.flags & HeaderFlag.TYPE == HeaderFlag.COMMAND:
+                    self._obey(message)
+
+    def _obey(self, message: Message) -> None:
+        answers = {Command.DMA_READ: self._dma_read, Command.DMA_WRITE: self._dma_write}
+        answer = answers.get(message.header.command)  # type: ignore[call-overload]
+        number, payload = errno.EOPNOTSUPP, None
+        if answer is not None:
+            number, payload = errno.EINVAL, answer(message.payload)
+        self._channel.reply(message.header, payload or b"", errno=0 if payload is not None else number)
+
+    def _given(self, request: bytes) -> memoryview | None:
+        """The memory that a request is about: None where that is not wholly inside of a piece that was given."""
+        if len(request) < wire.DMA_ACCESS.size:
+            return None
+        address, length = wire.DMA_ACCESS.unpack_from(request)
+        for base, memory in self._memory.items():
+            if 0 < length <= wire.MAX_TRANSFER and base <= address and address + length <= base + len(memory):
+                return memory[address - base : address - base + length]
+        return None
+
+    def _dma_read(self, request: bytes) -> bytes | None:
+        memory = self._given(request)
+        return None if memory is None else request[: wire.DMA_ACCESS.size] + memory
+
+    def _dma_write(self, request: bytes) -> bytes | None:
+        memory, data = self._given(request), request[wire.DMA_ACCESS.size :]
+        if memory is None or len(data) != len(memory):
+            return None
+        memory[:] = data
+        return request[: wire.DMA_ACCESS.size]
 
     # -- what there is -----------------------------------------------------------------------------------------
 
@@ -109,15 +164,15 @@ class VfioUserClient:
                 sizes[region] = answer[4]
         return sizes
 
-    def interrupts(self, kind: int) -> int:
-        """How many interrupts of a type there are."""
+    def interrupts(self, kind: int) -> tuple[int, IrqFlag]:
+        """How many interrupts of a type there are, and what they can."""
         request = wire.IRQ_INFO.pack(wire.IRQ_INFO.size, 0, kind, 0)
         _, flags, answered, count = wire.unpack(
             wire.IRQ_INFO, self.call(Command.DEVICE_GET_IRQ_INFO, request), "GET_IRQ_INFO"
         )
         if answered != kind:
             raise DeviceMisbehaved(f"the server at {self.path} describes interrupt type {answered} instead of {kind}")
-        return count if flags & wire.IrqFlag.EVENTFD else 0
+        return (count if flags & IrqFlag.EVENTFD else 0), IrqFlag(flags)
 
     # -- what is done ------------------------------------------------------------------------------------------
 
@@ -147,30 +202,36 @@ class VfioUserClient:
                 f"{len(answer) - wire.ACCESS.size} bytes for {fields[2]} at {fields[0]:#x} of region {fields[1]}"
             )
 
-    def map(self, address: int, size: int, descriptor: int, offset: int = 0) -> None:
-        """Give the device memory: ``size`` bytes at a bus address, from ``offset`` of a file descriptor."""
+    def map(self, address: int, memory: memoryview, descriptor: int) -> None:
+        """Give the device memory at a bus address: ``memory`` is what the file behind the descriptor holds."""
         flags = wire.DmaFlag.READ | wire.DmaFlag.WRITE
-        request = wire.DMA_MAP.pack(wire.DMA_MAP.size, flags, offset, address, size)
+        request = wire.DMA_MAP.pack(wire.DMA_MAP.size, flags, 0, address, len(memory))
         self.call(Command.DMA_MAP, request, (descriptor,))
+        self._memory[address] = memory
 
     def unmap(self, address: int, size: int) -> None:
         """Take memory away from the device."""
+        self._memory.pop(address, None)
         self.call(Command.DMA_UNMAP, wire.DMA_UNMAP.pack(wire.DMA_UNMAP.size, 0, address, size))
 
     def set_eventfds(self, kind: int, descriptors: tuple[int, ...]) -> None:
         """Signal these eventfds for the first interrupts of a type; none: no interrupts of that type any more."""
-        if descriptors:
-            flags = wire.IrqSet.DATA_EVENTFD | wire.IrqSet.TRIGGER
-        else:
-            flags = wire.IrqSet.DATA_NONE | wire.IrqSet.TRIGGER
-        request = wire.SET_IRQS.pack(wire.SET_IRQS.size, flags, kind, 0, len(descriptors))
-        self.call(Command.DEVICE_SET_IRQS, request, descriptors)
+        if not descriptors:
+            self._set_irqs(IrqSet.DATA_NONE | IrqSet.TRIGGER, kind, 0, 0)
+        most = min(self.capabilities.max_msg_fds, wire.MAX_FDS)
+        for start in range(0, len(descriptors), most):
+            some = descriptors[start : start + most]
+            self._set_irqs(IrqSet.DATA_EVENTFD | IrqSet.TRIGGER, kind, start, len(some), some)
 
     def unmask(self, kind: int) -> None:
         """Let the first interrupt of a type through again."""
-        flags = wire.IrqSet.DATA_NONE | wire.IrqSet.UNMASK
-        self.call(Command.DEVICE_SET_IRQS, wire.SET_IRQS.pack(wire.SET_IRQS.size, flags, kind, 0, 1))
+        self._set_irqs(IrqSet.DATA_NONE | IrqSet.UNMASK, kind, 0, 1)
+
+    def _set_irqs(self, flags: IrqSet, kind: int, start: int, count: int, descriptors: tuple[int, ...] = ()) -> None:
+        request = wire.SET_IRQS.pack(wire.SET_IRQS.size, flags, kind, start, count)
+        self.call(Command.DEVICE_SET_IRQS, request, descriptors)
 
     def close(self) -> None:
         """Close the connection: the server resets the device and forgets our memory."""
+        self._memory.clear()
         self._channel.close()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
-import select
+import time
 from types import TracebackType
 
 from ...access.clock import Clock, RealClock
 from ...access.dma import Arena, DmaMemory
 from ...access.interrupt import InterruptLine, NoLine
+from ...access.sealed import sealed_file
 from ...access.view import Region
 from ...errors import CannotRun, DeviceMisbehaved, NotVirtio, UvirtioError
+from ...pci.capabilities import msix_offset, walk
 from ...pci.command import change_command
+from ...pci.header import read_identity
 from ...spec.pci import Command, Header, MsixControl
-from ...vfio_user.wire import CONFIG_REGION, INTX, MAX_FDS, MSIX
+from ...vfio_user.wire import CONFIG_REGION, INTX, MSIX, IrqFlag
 from .. import Surroundings, Triggers
 from ..control import ControlTriggers
 from ..locator import Locator
@@ -26,6 +30,8 @@ __all__ = ["EventLine", "VfioUserFunction"]
 #: Bus addresses begin here: above 4 GiB, and not at the offset in the memory file.
 _BASE = 0x2_4680_0000
 _CHUNK = 4 << 20
+#: Longest time that all answers while it is opened may take together, in seconds.
+_OPENING = 30.0
 _EVENT = 8
 
 
@@ -42,16 +48,16 @@ class _SharedMemory(Arena):
         """Another memory file. Raises :class:`CannotRun` when there is no memory or the server does not take it."""
         size = -(-size // _CHUNK) * _CHUNK
         address, self._next = self._next, self._next + size + _CHUNK  # a gap: what runs over the end is noticed
-        descriptor = os.memfd_create("uvirtio-dma")
         try:
-            os.ftruncate(descriptor, size)
-            mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED)
-            self._client.map(address, size, descriptor)
+            descriptor = sealed_file("uvirtio-dma", size)
+            try:
+                mapping = mmap.mmap(descriptor, size, mmap.MAP_SHARED)
+                memory = memoryview(mapping)
+                self._client.map(address, memory, descriptor)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise CannotRun(f"cannot get {size} bytes of memory: {error.strerror}") from error
-        finally:
-            os.close(descriptor)
-        memory = memoryview(mapping)
         self._given.append((address, size, memory, mapping))
         return memory, address
 
@@ -69,24 +75,23 @@ class _SharedMemory(Arena):
 class EventLine:
     """An interrupt that arrives through an eventfd: INTx, or one MSI-X vector.
 
-    INTx is masked by its delivery, until :meth:`enable`.
+    What the server masks by itself (``masked``; VFIO does that with INTx) is masked by its delivery, until :meth:`enable`.
     """
 
     present = True
 
-    def __init__(self, client: VfioUserClient, kind: int, description: str) -> None:
+    def __init__(self, client: VfioUserClient, kind: int, description: str, *, masked: bool = False) -> None:
         self._client = client
         self._kind = kind
+        self._masks = masked
         self.description = description
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._poll = select.poll()
-        self._poll.register(self.descriptor, select.POLLIN)
         self._delivered = 0
         self._seen = 0
         self._masked = False
 
     def enable(self) -> None:
-        """Unmask INTx after a delivery that a wait has told of; the server signals again if its level is still up."""
+        """Unmask after a delivery that a wait has told of; the server signals again if its level is still up."""
         if self._masked and self._delivered == self._seen:
             self._masked = False
             self._client.unmask(self._kind)
@@ -94,7 +99,7 @@ class EventLine:
     def wait(self, seconds: float) -> bool:
         """Sleep until a delivery that no wait has told of yet, or until the time is over."""
         if self.count() == self._seen:
-            self._poll.poll(seconds * 1000)
+            self._client.attend(seconds, self.descriptor)
         arrived = self.count() != self._seen
         self._seen = self._delivered
         return arrived
@@ -105,12 +110,25 @@ class EventLine:
             self._delivered += int.from_bytes(os.read(self.descriptor, _EVENT), "little")
         except BlockingIOError:
             return self._delivered
-        self._masked = self._kind == INTX
+        self._masked = self._masks
         return self._delivered
 
     def close(self) -> None:
         """Close the eventfd."""
         os.close(self.descriptor)
+
+
+class _PolledLine(NoLine):
+    """No interrupt; while it sleeps, the server's commands are answered."""
+
+    def __init__(self, client: VfioUserClient, clock: Clock) -> None:
+        super().__init__(clock, "the server offers no INTx")
+        self._client = client
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep one polling step."""
+        self._client.attend(min(seconds, self.step))
+        return False
 
 
 class VfioUserFunction:
@@ -119,7 +137,7 @@ class VfioUserFunction:
     bus = "vfio-user"
 
     def __init__(self, locator: Locator, client: VfioUserClient, triggers: ControlTriggers | None) -> None:
-        """Takes over ``client`` and ``triggers``. Raises :class:`NotVirtio` when no PCI device is served."""
+        """Takes over ``client`` and ``triggers``. Raises :class:`NotVirtio` when no virtio-PCI device is served."""
         self.locator = str(locator)
         # What is behind the server is somebody's, as far as can be known here.
         self.surroundings = Surroundings(
@@ -130,17 +148,28 @@ class VfioUserFunction:
         self.triggers: Triggers | None = triggers
         self._control = triggers
         self._client = client
+        client.ends = time.monotonic() + _OPENING
         self._sizes = client.regions()
         self._lines: list[EventLine] = []
         self._closed = False
         if self._sizes.get(CONFIG_REGION, 0) < Header.SIZE:
             raise NotVirtio(f"{self.locator}: configuration space has {self._sizes.get(CONFIG_REGION, 0)} bytes")
         self.config = self._region(CONFIG_REGION)
+        read_identity(self.config, self.locator)  # nothing is written to a function that is none of ours
+        self._prepare_registers()
+        self.dma: DmaMemory = _SharedMemory(client)
+        self.line: InterruptLine = self._intx()
+        client.ends = math.inf
+
+    def _prepare_registers(self) -> None:
+        """A known state, whatever an earlier client has left behind."""
+        at = msix_offset(walk(self.config, self._sizes.get)[0])
+        if at is not None and (control := self.config.u16[at // 2]) & MsixControl.ENABLE:
+            # With MSI-X enabled ISR is unused (virtio 1.4, 4.1.4.5), and nobody would listen to its messages.
+            self.config.u16[at // 2] = control & ~MsixControl.ENABLE
         change_command(
             self.config, set_bits=Command.IO | Command.MEMORY, clear_bits=Command.INTX_DISABLE | Command.BUS_MASTER
         )
-        self.dma: DmaMemory = _SharedMemory(client)
-        self.line: InterruptLine = self._intx()
 
     def _region(self, number: int) -> Region:
         client = self._client
@@ -151,9 +180,12 @@ class VfioUserFunction:
         )
 
     def _intx(self) -> InterruptLine:
-        if not self._client.interrupts(INTX):
-            return NoLine(self.clock, "the server offers no INTx")
-        line = EventLine(self._client, INTX, "INTx, an eventfd from the vfio-user server")
+        count, flags = self._client.interrupts(INTX)
+        if not count:
+            return _PolledLine(self._client, self.clock)
+        # A server that announces neither has masked nothing, and may refuse to unmask it.
+        masked = bool(flags & (IrqFlag.MASKABLE | IrqFlag.AUTOMASKED))
+        line = EventLine(self._client, INTX, "INTx, an eventfd from the vfio-user server", masked=masked)
         self._lines.append(line)
         self._client.set_eventfds(INTX, (line.descriptor,))
         return line
@@ -172,7 +204,7 @@ class VfioUserFunction:
         ``capability`` is where the MSI-X capability stands in configuration space. Raises :class:`CannotRun` when the
         server has fewer vectors.
         """
-        offered = min(self._client.interrupts(MSIX), MAX_FDS)
+        offered = self._client.interrupts(MSIX)[0]
         if not 0 < count <= offered:
             raise CannotRun(f"{self.locator}: {count} MSI-X vectors were asked for, {offered} can be had")
         lines = [EventLine(self._client, MSIX, f"MSI-X vector {number}") for number in range(count)]

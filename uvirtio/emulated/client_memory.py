@@ -16,6 +16,8 @@ from .memory import MappedMemory
 
 __all__ = ["ClientMemory"]
 
+#: A number: the complement of a flag knows nothing of bits that have no name.
+_MAP_FLAGS = int(DmaFlag.READ | DmaFlag.WRITE)
 _UNSEALED = (
     "the client can take memory away from under this server, because it is not sealed against shrinking; if it does, the "
     "server ends (QEMU: memory-backend-memfd seals)"
@@ -43,7 +45,7 @@ class ClientMemory:
         """Take a piece. Raises :class:`Refused`."""
         start, end = request.address, request.address + request.size
         where = f"DMA_MAP of {request.size:#x} bytes at {start:#x}"
-        if not request.size or end > 1 << 64 or request.flags & ~(DmaFlag.READ | DmaFlag.WRITE) or len(fds) > 1:
+        if not request.size or end > 1 << 64 or request.flags & ~_MAP_FLAGS or len(fds) > 1:
             raise Refused(errno.EINVAL, f"{where} with flags {request.flags:#x} and {len(fds)} descriptors")
         if any(start < base + size and base < end for base, size in self._pieces.items()):
             raise Refused(errno.EEXIST, f"{where}: there is memory already")
@@ -82,7 +84,7 @@ class ClientMemory:
         where = f"DMA_UNMAP of {request.size:#x} bytes at {request.address:#x}"
         if request.flags & UnmapFlag.DIRTY_BITMAP:
             raise Refused(errno.EOPNOTSUPP, f"{where}: there is no dirty bitmap")
-        if request.flags & ~UnmapFlag.ALL or (request.flags and (request.address or request.size)):
+        if request.flags & ~int(UnmapFlag.ALL) or (request.flags and (request.address or request.size)):
             raise Refused(errno.EINVAL, f"{where} with flags {request.flags:#x}")
         if request.flags:
             self.clear()

@@ -43,7 +43,7 @@ def check_irqs(request: wire.SetIrqs, available: int, message: Message) -> None:
     wrong = {
         "one kind of data and one action are needed": len(data) != 1
         or len(action) != 1
-        or bool(request.flags & ~(_DATA | _ACTION)),
+        or bool(request.flags & ~int(_DATA | _ACTION)),
         f"there are {available}": request.start + request.total > available,
         "without interrupts it can only switch all off": not request.total
         and (request.start != 0 or (data, action) != (IrqSet.DATA_NONE, IrqSet.TRIGGER)),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..access.view import Region
+from ..errors import DeviceTimeout
 from ..spec.features import Feature
 from ..spec.registers import LEGACY, LEGACY_MSIX, NO_VECTOR
 from ..spec.status import GONE
@@ -86,22 +87,33 @@ class _Look:
             common.put(f"{who}_feature_select", before)
         return mask
 
-    def queues(self, count: int, config_data: bool) -> Iterator[QueueRegisters]:
-        """The registers of the first `count` queues; queue_select is left as it was."""
+    def queues(self, total: int, config_data: bool) -> Iterator[QueueRegisters]:
+        """The registers of the first queues, all of them where that is no great number; queue_select is left as it was.
+
+        A device that is too slow for that has those that it was fast enough for.
+        """
+        count = min(total, QUEUE_LIMIT)
         get, selected = self._common.get, self._common.get("queue_select")
         for index in range(count):
-            if not self._common.select("queue_select", index):
-                self.problems.append("queue_select does not keep what is written; a suspended device may ignore writes")
-                break
-            yield QueueRegisters(
-                index,
-                get("queue_size"),
-                get("queue_enable") == 1,
-                _vector(get("queue_msix_vector")),
-                get("queue_notify_off"),
-                get("queue_notif_config_data") if config_data else None,
-                *(get(f"queue_{area}_lo") | get(f"queue_{area}_hi") << 32 for area in _AREAS),
-            )
+            try:
+                if not self._common.select("queue_select", index):
+                    self.problems.append(
+                        "queue_select does not keep what is written; a suspended device may ignore writes"
+                    )
+                    break
+                queue = QueueRegisters(
+                    index,
+                    get("queue_size"),
+                    get("queue_enable") == 1,
+                    _vector(get("queue_msix_vector")),
+                    get("queue_notify_off"),
+                    get("queue_notif_config_data") if config_data else None,
+                    *(get(f"queue_{area}_lo") | get(f"queue_{area}_hi") << 32 for area in _AREAS),
+                )
+            except DeviceTimeout as error:
+                self.problems.append(f"only the first {index} of {total} queues were looked at: {error}")
+                return
+            yield queue
         self._common.put("queue_select", selected)
 
 
@@ -118,18 +130,19 @@ def peek_modern(common: Region) -> Registers:
     if count > QUEUE_LIMIT:
         look.problems.append(f"num_queues is {count}; only the first {QUEUE_LIMIT} were looked at")
     config_data = bool((offered or 0) >> Feature.NOTIF_CONFIG_DATA & 1)
-    queues = tuple(look.queues(min(count, QUEUE_LIMIT), config_data))
     admin = bool((offered or 0) >> Feature.ADMIN_VQ & 1)
+    admins = (registers.get("admin_queue_index"), registers.get("admin_queue_num")) if admin else (0, 0)
+    config_vector = _vector(registers.get("config_msix_vector"))
+    queues = tuple(look.queues(count, config_data))
     return Registers(
         status,
         generation,
         count,
-        _vector(registers.get("config_msix_vector")),
+        config_vector,
         offered,
         accepted,
         queues,
-        registers.get("admin_queue_index") if admin else 0,
-        registers.get("admin_queue_num") if admin else 0,
+        *admins,
         tuple(look.problems),
     )
 

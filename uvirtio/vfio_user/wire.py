@@ -260,8 +260,10 @@ def unpack_version(payload: bytes) -> tuple[int, int, Capabilities]:
     try:
         document = parse_json(text) if text else {}
         capabilities = document.get("capabilities", {})
+        if not isinstance(capabilities, dict):
+            raise ValueError("capabilities is no object")
         known = {name: _limit(capabilities, name) for name in Capabilities._fields if name in capabilities}
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError) as error:
         raise DeviceMisbehaved(f"the vfio-user VERSION message carries no proper JSON: {error}") from error
     return major, minor, Capabilities(**known)
 

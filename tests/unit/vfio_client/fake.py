@@ -23,13 +23,16 @@ class FakeServer:
     """Serves one client in a thread. ``handlers[command](payload)`` gives an answer's payload, an errno, or raises Close.
 
     ``raw(number, command)`` may give bytes to send instead of a proper answer. ``received``: (command, payload) pairs;
-    ``replies``: headers of what the client answered to our own commands.
+    ``replies`` and ``answers``: headers and payloads of what the client answered to our own commands. ``registers``: what
+    others than 0x5a read in BAR 4, by offset.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.received: list[tuple[int, bytes]] = []
         self.replies: list[tuple[int, ...]] = []
+        self.answers: list[bytes] = []
+        self.registers: dict[int, int] = {}
         self.descriptors: list[int] = []
         self.config = bytearray(256)
         struct.pack_into("<HH", self.config, 0, 0x1AF4, 0x1044)
@@ -66,6 +69,8 @@ class FakeServer:
     def _read(self, payload: bytes) -> bytes:
         offset, region, count = struct.unpack_from("=QII", payload)
         data = self.config[offset : offset + count] if region == 7 else bytes([0x5A]) * count
+        if region == 4 and offset in self.registers:
+            data = self.registers[offset].to_bytes(count, "little")
         return payload[:16] + data
 
     def _write(self, payload: bytes) -> bytes:
@@ -86,13 +91,14 @@ class FakeServer:
 
     def _serve(self) -> None:
         with self._listener:
-            connection, _ = self._listener.accept()
+            self.connection = connection = self._listener.accept()[0]
         with connection, contextlib.suppress(Close, ConnectionError):
             while True:
                 number, command, size, flags, _ = HEADER.unpack(self._exactly(connection, 16))
                 payload = self._exactly(connection, size - 16)
                 if flags & 0xF:
                     self.replies.append((number, command, flags))
+                    self.answers.append(payload)
                     continue
                 self.received.append((command, payload))
                 raw = self.raw(number, command)

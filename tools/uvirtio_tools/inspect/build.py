@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.view import Region
-from uvirtio.errors import DeviceMisbehaved, UvirtioError
+from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, UvirtioError
 from uvirtio.pci.capabilities import BarLength, Capability, first_usable, walk, why_unusable
 from uvirtio.pci.contradictions import in_accepted, in_bars, in_ids, in_registers, with_kernel
 from uvirtio.pci.header import Bar as PciBar
@@ -100,7 +100,8 @@ def describe_place(place: Place) -> Description:
 
     What goes wrong behind that is a sentence in ``problems``, and the rest is still told.
     """
-    bar_length, bars = place.lengths(), read_bars(place.config)
+    bar_length = place.lengths()
+    bars = _with_silent(read_bars(place.config), bar_length)
     identity, problems = _identify(place, bars)
     capabilities, wrong = walk(place.config, bar_length)
     problems += wrong + _overlaps(capabilities)
@@ -149,6 +150,13 @@ def _identify(place: Place, bars: list[PciBar]) -> tuple[Identity, list[str]]:
     identity, problems = with_kernel(now, kernel.identity)
     placed = {bar.number: bar.address for bar in kernel.bars if not bar.io}
     return identity, [*problems, *in_ids(identity), *in_bars(bars, placed)]
+
+
+def _with_silent(bars: list[PciBar], bar_length: BarLength) -> list[PciBar]:
+    """The BARs that are in use, and those of which the bus knows though their registers read 0: nobody has placed them."""
+    taken = {bar.number + upper for bar in bars for upper in range(1 + bar.wide)}
+    silent = [PciBar(number, False, False, False, 0) for number in range(Header.BARS) if number not in taken]
+    return sorted([*bars, *(bar for bar in silent if _size(bar_length(bar.number)))], key=lambda bar: bar.number)
 
 
 def _size(length: int | str | None) -> int | None:
@@ -295,14 +303,18 @@ def _modern(
         return description
     region = place.bar(device.bar).window(device.offset, device.length)
     at = COMMON["config_generation"].offset
-    configuration = read_configuration(
-        region,
-        spec,
-        lambda: common.read(at, 1),
-        place.clock,
-        offered=registers.offered,
-        status=registers.status,
-    )
+    try:
+        configuration = read_configuration(
+            region,
+            spec,
+            lambda: common.read(at, 1),
+            place.clock,
+            offered=registers.offered,
+            status=registers.status,
+        )
+    except DeviceTimeout as error:  # the rest has been read
+        problems.append(f"the configuration was not read: {error}")
+        return description
     problems += configuration.problems
     return replace(
         description, config_length=device.length, config=configuration.fields, config_raw=configuration.raw.hex()

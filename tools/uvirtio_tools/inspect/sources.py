@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uvirtio.access.clock import RealClock
+from uvirtio.access.clock import Clock, RealClock
 from uvirtio.access.view import Region
 from uvirtio.bus import Function
 from uvirtio.bus.locator import parse
@@ -26,6 +26,7 @@ from uvirtio.bus.uio.virtual import fill_in, missing
 from uvirtio.errors import (
     CannotRun,
     DeviceMisbehaved,
+    DeviceTimeout,
     NoSuchDevice,
     UvirtioError,
 )
@@ -59,6 +60,9 @@ class Look:
 #: All that may be looked at without disturbing a driver.
 WHOLE = Look()
 
+#: Longest time of a look at a device that answers at all, in seconds.
+_LONGEST = 30.0
+
 
 def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None = None) -> Description:
     """Describe the device that a locator names, leaving it as it was.
@@ -85,12 +89,37 @@ def describe_all(sysfs: Sysfs | None = None, look: Look = WHOLE) -> Iterator[Des
             yield error
 
 
-def describe_open(function: Function, rings: Mapping[int, QueueState] | None = None) -> Description:
-    """Describe an open function; ``rings`` are those that this process drives."""
+def describe_open(
+    function: Function, rings: Mapping[int, QueueState] | None = None, *, seconds: float = _LONGEST
+) -> Description:
+    """Describe an open function; ``rings`` are those that this process drives.
+
+    What has not been read after so many ``seconds`` is a sentence in ``problems``.
+    """
+    limited = partial(_in_time, function.clock, function.clock.now() + seconds, seconds)
     place = Place(
-        function.locator, function.bus, "registers", function.config, function.bar, function.clock, rings=rings
-    )
+        function.locator, function.bus, "registers", limited(function.config),
+        lambda number: limited(function.bar(number)), function.clock, rings=rings,
+    )  # fmt: skip
     return replace(describe_place(place), facts=function.facts())
+
+
+def _in_time(clock: Clock, ends: float, seconds: float, region: Region) -> Region:
+    """Registers that can be looked at until then: how many accesses a look takes is the device's word."""
+
+    def check() -> None:
+        if clock.now() > ends:
+            raise DeviceTimeout(f"the device is looked at for at most {seconds:g} s", seconds=seconds)
+
+    def read(offset: int, width: int) -> int:
+        check()
+        return region.read(offset, width)
+
+    def write(offset: int, width: int, value: int) -> None:
+        check()
+        region.write(offset, width, value)
+
+    return Region.calls(read, write, region.length)
 
 
 def describe_sysfs(

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import signal
 import socket
 import struct
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .served import GUEST, GUEST_SIZE, Client, arrived, served
+from .served import GUEST, GUEST_SIZE, Client, arrived, served, until
 
 PAGE = 0x1000
 MAP, UNMAP, INFO, REGION, IRQ, SET_IRQS, READ, WRITE = 2, 3, 4, 5, 7, 8, 9, 10
@@ -145,6 +146,26 @@ def test_a_client_that_takes_sealed_memory_away_cannot_and_of_other_memory_the_s
     with pytest.raises(PermissionError):
         os.ftruncate(sealed, 0)
     os.close(sealed)
+
+
+def test_a_client_that_takes_its_memory_away_ends_the_server_with_a_sentence(tmp_path: Path) -> None:
+    with served(tmp_path, "rng") as process:
+        client = Client(tmp_path / "s")
+        client.hello()
+        client.map_memory()
+        client.bring_up()
+        client.publish()
+        os.ftruncate(client.fd, 0)
+        client.kick()
+        assert process.wait(10) == -signal.SIGBUS
+        said = tmp_path / "err"
+        assert until(lambda: "the client has taken its memory away (SIGBUS)" in said.read_text())
+        assert "Fatal Python error" not in said.read_text()
+        client.close()
+    with served(tmp_path, "rng"):
+        client = Client(tmp_path / "s")
+        client.hello()
+        client.close()
 
 
 # -- interrupts ------------------------------------------------------------------------------------------------

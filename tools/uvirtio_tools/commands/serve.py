@@ -15,10 +15,15 @@ from typing import TextIO
 from uvirtio.errors import LocatorError
 
 from .. import exits
+from ..last_word import LastWord
 from ..named_files import open_for_writing
 
 __all__ = ["add_arguments", "run"]
 
+_TAKEN = (
+    "uvirtio serve: the client has taken its memory away (SIGBUS), and the server has ended with it; memory that is sealed "
+    "against shrinking cannot be taken away"
+)
 _DIRECT = ("profile", "fault", "latency", "delay", "seed")
 
 
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     def tell(sentence: str) -> None:
         print(f"uvirtio serve: {sentence}", file=sys.stderr, flush=True)
 
-    with _opened(args.log) as file:
+    with _opened(args.log) as file, contextlib.closing(LastWord(_TAKEN)) as last_word:
 
         def sink(entry: Entry) -> None:
             if file is not None:
@@ -89,6 +94,7 @@ def run(args: argparse.Namespace) -> int:
             sink=sink if file is not None else None,
             tell=tell,
             once=args.once,
+            unsealed=last_word.prepare,
         )
         wake, waker = socket.socketpair()
         for end in (wake, waker):

@@ -14,6 +14,7 @@ from uvirtio import __version__
 from uvirtio.errors import CannotRun, UvirtioError
 
 from . import exits, standard_files
+from .telling import tell
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(list(sys.argv[1:] if argv is None else argv))
     except standard_files.OutputLost as lost:
         if lost.status != exits.INTERRUPTED:
-            print(f"uvirtio: {lost}", file=sys.stderr)
+            tell(lost)
         return lost.status
 
 
@@ -97,10 +98,10 @@ def _run(words: list[str]) -> int:
         run = _naming_packages(_module(args.command).run)
         return _supervised(run, args) if args.command in DRIVING else run(args)
     except UvirtioError as error:
-        print(f"uvirtio: {error}", file=sys.stderr)
+        tell(error)
         return exits.status_of(error)
     except KeyboardInterrupt:
-        print("uvirtio: interrupted; everything has been given back", file=sys.stderr)
+        tell("interrupted; everything has been given back")
         return exits.INTERRUPTED
 
 

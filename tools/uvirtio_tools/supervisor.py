@@ -24,6 +24,7 @@ from uvirtio.errors import UvirtioError
 from uvirtio.programs import signal_name
 
 from . import exits, standard_files
+from .telling import tell
 
 __all__ = ["GRACE", "supervise"]
 
@@ -74,7 +75,7 @@ def supervise(
 def _tell(sentence: str) -> None:
     # Whether anybody hears of it must not decide whether a device is given back.
     with suppress(OSError, ValueError):
-        print(f"uvirtio: {sentence}", file=sys.stderr, flush=True)
+        tell(sentence)
 
 
 def _load_prctl() -> Callable[[int, int], int]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from uvirtio.errors import LocatorError, UsageError
 
+from .. import telling
 from ..named_files import STANDARD_OUTPUT, check_writable
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def _same_device(now: Mapping[str, Any], before: list[Document], path: str) -> D
 def tell(news: News) -> None:
     """On standard error: what is worse, then what is better."""
     for sentence in (*news.worse, *(f"{sentence} (better)" for sentence in news.better)):
-        print(f"uvirtio: {sentence}", file=sys.stderr)
+        telling.tell(sentence)
 
 
 def outputs_of(args: argparse.Namespace) -> list[Output]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -17,6 +16,7 @@ from ..benches.baseline import SCHEMA, VERSION, Row, compare, load
 from ..driving.machine import describe_machine
 from ..driving.opening import open_device
 from ..driving.options import feature_bits
+from ..telling import tell
 from .arguments import add_common, add_force, add_without, positive_integer, seconds
 
 __all__ = ["BENCHES", "add_arguments", "run"]
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     baseline = load(args.baseline) if args.baseline else []
     broken = _judged(args) if args.judge else []
     for sentence in broken:
-        print(f"uvirtio: {sentence}", file=sys.stderr)
+        tell(sentence)
     rows = _measure(args)
     worse = compare(rows, baseline)
     if args.json:
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         _show(args.bench, rows)
     for sentence in worse:
-        print(f"uvirtio: {sentence}", file=sys.stderr)
+        tell(sentence)
     return exits.FAILED if worse or broken else exits.HOLDS
 
 
@@ -161,10 +161,10 @@ def _show(bench: str, rows: list[Row]) -> None:
     from rich import box
     from rich.table import Table
 
-    from ..inspect.output import console
+    from ..telling import console
 
     if not rows:
-        print(f"uvirtio: bench {bench}: there was nothing to measure", file=sys.stderr)
+        tell(f"bench {bench}: there was nothing to measure")
         return
     title = f"bench {bench}" + (f" {rows[0]['locator']}" if "locator" in rows[0] else "")
     if rows[0].get("simulated_time"):

@@ -7,8 +7,10 @@ import json
 import sys
 
 from uvirtio.errors import UvirtioError
+from uvirtio.foreign import printable
 
 from .. import exits
+from ..telling import say, tell
 from .arguments import add_common, add_force, machine_device
 
 __all__ = ["add_arguments", "run"]
@@ -33,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     from uvirtio.bus.uio.persist import persist
     from uvirtio.bus.uio.sysfs import Sysfs
 
-    def tell(line: str) -> None:
-        print(line, file=sys.stderr if args.json else sys.stdout)
+    def told(line: str) -> None:
+        print(printable(line), file=sys.stderr if args.json else sys.stdout)
 
-    sysfs = Sysfs(dry_run=True, tell=tell) if args.dry_run else Sysfs()
+    sysfs = Sysfs(dry_run=True, tell=told) if args.dry_run else Sysfs()
     status = exits.HOLDS
     devices: list[dict[str, object]] = []
     for text in args.devices:
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             bound = bind(resolve(machine_device(text), sysfs), force=args.force, sysfs=sysfs)
             rule = persist(sysfs, describe(sysfs, bound.bdf)) if args.persist else None
         except UvirtioError as error:
-            print(f"uvirtio: {error}", file=sys.stderr)
+            tell(error)
             devices.append({"device": text, "error": str(error)})
             status = max(status, exits.status_of(error))
             continue
@@ -57,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
         devices.append(row | {"rule": str(rule) if rule else None})
         if not args.json and not args.dry_run:
             if bound.already:
-                print(f"{bound.bdf} is on uio_pci_generic already (/dev/{bound.uio})")
+                say(f"{bound.bdf} is on uio_pci_generic already (/dev/{bound.uio})")
             else:
                 before = f", before on {bound.before}" if bound.before else ""
-                print(
+                say(
                     f"{bound.bdf} is on uio_pci_generic (/dev/{bound.uio}{before}); `uvirtio restore {bound.bdf}` gives it back"
                 )
             if rule:
-                print(f"{bound.bdf} is taken at every boot from now on ({rule})")
+                say(f"{bound.bdf} is taken at every boot from now on ({rule})")
     if args.json:
         json.dump({"schema": SCHEMA, "version": VERSION, "devices": devices}, sys.stdout, indent=2)
         print()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from uvirtio.bus.locator import parse
 from uvirtio.bus.opening import open_function
 from uvirtio.errors import NotVirtio, UsageError, UvirtioError
 
-from .. import exits
+from .. import exits, telling
 from ..driving.opening import open_device
 from ..driving.options import RunOptions, feature_bits
 from ..judging.history import History
@@ -155,7 +154,7 @@ def _remark(result: CheckRun, who: str) -> None:
         "interrupted; the device has been reset and given back" if result.interrupted else result.stopped
     )
     if reason:
-        print(f"uvirtio: {who}{reason}", file=sys.stderr)
+        telling.tell(f"{who}{reason}")
 
 
 def _judged_undriven(result: CheckRun, error: NotVirtio, *, force: bool) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uvirtio.errors import UsageError, UvirtioError
 
 from .. import exits
+from ..telling import say, tell
 from .arguments import add_common, machine_device
 
 if TYPE_CHECKING:
@@ -37,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
     results, forgotten = _given_back(args.devices)
     failures = [result for result in results if isinstance(result, UvirtioError)]
     for failure in failures:
-        print(f"uvirtio: {failure}", file=sys.stderr)
+        tell(failure)
     for note in (note for result in results if not isinstance(result, UvirtioError) for note in result.notes):
-        print(f"uvirtio: {note}", file=sys.stderr)
+        tell(note)
     if args.json:
         document = {"devices": [_as_json(result) for result in results], "no_longer_at_boot": forgotten}
         json.dump({"schema": SCHEMA, "version": VERSION} | document, sys.stdout, indent=2)
@@ -80,10 +81,10 @@ def _as_json(result: Restored | UvirtioError) -> dict[str, object]:
 
 def _print(results: list[Restored | UvirtioError], forgotten: list[str]) -> None:
     for bdf in forgotten:
-        print(f"{bdf} is no longer taken at boot")
+        say(f"{bdf} is no longer taken at boot")
     for result in results:
         if isinstance(result, UvirtioError):
             continue
-        print(f"{result.bdf} is back on {result.driver}" if result.driver else f"{result.bdf} has no driver, as before")
+        say(f"{result.bdf} is back on {result.driver}" if result.driver else f"{result.bdf} has no driver, as before")
     if not results and not forgotten:
         print("nothing to restore: uvirtio holds no device")

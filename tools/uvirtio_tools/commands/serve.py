@@ -7,8 +7,8 @@ import contextlib
 import json
 import signal
 import socket
-import sys
 from collections.abc import Iterator
+from functools import partial
 from types import FrameType
 from typing import TextIO
 
@@ -17,6 +17,7 @@ from uvirtio.errors import LocatorError
 from .. import exits
 from ..last_word import LastWord
 from ..named_files import open_for_writing
+from ..telling import tell
 
 __all__ = ["add_arguments", "run"]
 
@@ -78,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
     options = parse_options(args.type, _parameters(args))
     received: list[int] = []
 
-    def tell(sentence: str) -> None:
-        print(f"uvirtio serve: {sentence}", file=sys.stderr, flush=True)
+    said = partial(tell, who="uvirtio serve")
 
     with _opened(args.log) as file, contextlib.closing(LastWord(_TAKEN)) as last_word:
 
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             args.socket,
             control=args.control,
             sink=sink if file is not None else None,
-            tell=tell,
+            tell=said,
             once=args.once,
             unsealed=last_word.prepare,
         )

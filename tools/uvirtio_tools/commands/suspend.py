@@ -17,6 +17,7 @@ from ..judging.suspend_run import SuspendRun
 from ..judging.verdict import Verdict
 from ..reports.cycles import TerminalReport
 from ..scenarios.cycling import run_cycles
+from ..telling import tell
 from .arguments import add_common, add_device, add_history, add_suspend_options, add_workload_options, positive_integer
 
 __all__ = ["add_arguments", "run"]
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         # Everything was found out, and only giving the device back went wrong.
         result.remarks.append(str(error))
         result.status = result.status or exits.FAILED
-        print(f"uvirtio: {error}", file=sys.stderr)
+        tell(error)
     finally:
         if reporter:
             reporter.close()
@@ -72,5 +73,5 @@ def run(args: argparse.Namespace) -> int:
     elif reporter:
         reporter.report(result)
     if result.status == exits.NOT_OFFERED:
-        print(f"uvirtio: {result.reason}", file=sys.stderr)
+        tell(result.reason)
     return result.status

@@ -16,6 +16,7 @@ from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 
 from ..named_files import open_for_writing
+from ..telling import tell
 
 __all__ = ["open_device"]
 
@@ -74,4 +75,4 @@ def open_device(
                 yield device
         finally:
             for note in function.notes:
-                print(f"uvirtio: {note}", file=sys.stderr)
+                tell(note)

@@ -7,6 +7,8 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from uvirtio.foreign import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.measure import Measurement
@@ -37,7 +39,7 @@ class Columns:
 
     def __init__(self, headings: Sequence[str], rows: Iterable[Sequence[str]], *, fold: bool = True) -> None:
         self._fold = fold
-        self._rows = [list(headings), *([_printable(cell) for cell in row] for row in rows)]
+        self._rows = [list(headings), *([printable(cell) for cell in row] for row in rows)]
 
     @cached_property
     def _widths(self) -> list[int]:
@@ -75,10 +77,3 @@ class Columns:
         yield Segment(self._line(headings), console.get_style("bold"))
         yield Segment(f"\n{rule * min(self.width, options.max_width)}\n")
         yield Segment("".join(f"{self._line(row)}\n" for row in rows))
-
-
-def _printable(cell: str) -> str:
-    """A cell that stays on its line and leaves the terminal alone: a mount point may have any character in its name."""
-    if cell.isprintable():
-        return cell
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cell)

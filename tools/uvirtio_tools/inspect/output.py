@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..telling import console, tell
 from .model import Description
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["console", "load_all", "one_device", "print_json", "warn"]
 
@@ -49,19 +47,12 @@ def load_all(snapshot: str | None, *, raw: bool = True, used: bool = True) -> li
     return found
 
 
-def console(**options: Any) -> Console:
-    """A console for stdout that leaves words alone."""
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, emoji=False, **options)
-
-
 def print_json(document: dict[str, Any]) -> None:
     """One document on stdout."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    json.dump(document, sys.stdout, indent=2)  # in ASCII: a terminal takes orders in other characters too
     sys.stdout.write("\n")
 
 
 def warn(text: str) -> None:
     """A message for people."""
-    print(f"uvirtio: {text}", file=sys.stderr)
+    tell(text)

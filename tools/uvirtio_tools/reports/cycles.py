@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from uvirtio.foreign import printable
+
 from .. import exits
 from ..judging.suspend_run import Cycle, SuspendRun
 from ..judging.verdict import Verdict
+from ..telling import console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,9 +21,8 @@ class TerminalReport:
     """The report for people: a progress bar while it runs (on a terminal), then head, cycles, summary, verdict."""
 
     def __init__(self, cycles: int) -> None:
-        from rich.console import Console
 
-        self._errors = Console(stderr=True, highlight=False)
+        self._errors = console(stderr=True)
         self._progress = None
         if cycles > 1 and self._errors.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,21 +47,20 @@ class TerminalReport:
 
     def report(self, run: SuspendRun) -> None:
         """Print the whole."""
-        from rich.console import Console
 
-        console = Console(highlight=False)
-        _print_head(console, run)
+        screen = console()
+        _print_head(screen, run)
         if run.cycles:
-            _print_cycles(console, run)
+            _print_cycles(screen, run)
         for remark in dict.fromkeys(run.remarks + [remark for cycle in run.cycles for remark in cycle.remarks]):
             if remark not in run.reason:
-                console.print(f"  note: {remark}", markup=False)
+                screen.print(printable(f"  note: {remark}"))
         styles = {"PASS": "bold green", "FAIL": "bold red", "WARN": "bold yellow", "SKIP": "bold yellow"}
         from rich.text import Text
 
         # Why nothing was judged is a message, and goes to stderr.
         reason = "nothing was judged" if run.status == exits.NOT_OFFERED else run.reason
-        console.print(Text.assemble((run.verdict.value, styles.get(run.verdict.value, "bold")), f"  {reason}"))
+        screen.print(Text.assemble((run.verdict.value, styles.get(run.verdict.value, "bold")), f"  {reason}"))
 
 
 def _print_head(console: Console, run: SuspendRun) -> None:
@@ -132,4 +133,4 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
         console.print(summary)
     reasons = [(cycle.number, reason) for cycle in run.cycles for reason in cycle.reasons]
     for number, reason in reasons[1:]:  # the first one stands beside the verdict
-        console.print(f"  cycle {number}: {reason}", markup=False)
+        console.print(f"  cycle {number}: {reason}")

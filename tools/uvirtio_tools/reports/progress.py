@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..judging.result import CheckResult
+from ..telling import console
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,12 +22,11 @@ class CheckProgress:
         self._bar: Progress | None = None
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
-        from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._bar = Progress(
             SpinnerColumn("line"), TextColumn("{task.description}"), TimeElapsedColumn(),
-            console=Console(stderr=True), transient=True,
+            console=console(stderr=True), transient=True,
         )  # fmt: skip
         self._task = self._bar.add_task("checking")
         self._bar.start()

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..telling import console
 from .document import Document, cut_off, ids_of, labels, verdict_of
 
 if TYPE_CHECKING:
@@ -27,21 +28,18 @@ def render(
     documents: Sequence[Document], *, width: int | None = None, colour: bool = False, plain: bool = False
 ) -> str:
     """The report as text, with escape sequences when ``colour``; ``plain`` draws with ASCII only."""
-    from rich.console import Console
-
     buffer = io.StringIO()
-    console = Console(
+    screen = console(
         file=buffer,
         width=width or 100,
-        highlight=False,
         force_terminal=colour,
         no_color=not colour,
         legacy_windows=False,
     )
     if len(documents) == 1:
-        _one(console, documents[0], plain)
+        _one(screen, documents[0], plain)
     else:
-        _matrix(console, documents, plain)
+        _matrix(screen, documents, plain)
     return buffer.getvalue()
 
 
@@ -55,7 +53,7 @@ def _one(console: Console, document: Document, plain: bool) -> None:
     counts = ", ".join(f"{number} {word}" for word, number in document["counts"].items() if number)
     for why in (cut_off(document), document.get("not_offered")):
         if why:
-            console.print(why, markup=False, style="bold")
+            console.print(why, style="bold")
     from rich.text import Text
 
     console.print(Text.assemble((document["verdict"], _STYLES.get(document["verdict"], "bold")), f"  {counts}"))
@@ -81,7 +79,7 @@ def _head(console: Console, document: Document) -> None:
         grid.add_row(name, Text(str(value)))
     console.print(grid)
     for remark in document["remarks"]:
-        console.print(f"note: {remark}", markup=False)
+        console.print(f"note: {remark}")
 
 
 def _verdicts(console: Console, document: Document, plain: bool) -> None:
@@ -129,7 +127,7 @@ def _latency(console: Console, document: Document) -> None:
         words = ", ".join(
             f"{name} {data[name] * 1e3:.3f} ms" for name in ("minimum", "median", "p90", "p99", "maximum")
         )
-        console.print(f"{kind}: {data['count']} times, {words}", markup=False)
+        console.print(f"{kind}: {data['count']} times, {words}")
         most = max((entry["count"] for entry in data["histogram"]), default=0)
         for entry in data["histogram"]:
             bar = "#" * -(-entry["count"] * _BAR // most) if most else ""
@@ -145,7 +143,7 @@ def _matrix(console: Console, documents: Sequence[Document], plain: bool) -> Non
 
     names = labels(documents)
     for number, name in enumerate(names, 1):
-        console.print(f"[{number}] {name}: {documents[number - 1]['verdict']}", markup=False)
+        console.print(f"[{number}] {name}: {documents[number - 1]['verdict']}")
     table = Table(box=box.ASCII2 if plain else box.SIMPLE, pad_edge=False)
     table.add_column("id", no_wrap=True)
     for number in range(1, len(names) + 1):

@@ -1,0 +1,53 @@
+"""Every way in which words reach a terminal: what somebody else wrote is defused here, whoever passes it on.
+
+rich takes no markup, and a segment that is drawn has nothing left in it that a terminal acts on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from uvirtio.foreign import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+__all__ = ["console", "say", "tell"]
+
+
+def tell(sentence: object, *, who: str = "uvirtio") -> None:
+    """A message for people, on standard error."""
+    print(f"{who}: {printable(sentence, lines=True)}", file=sys.stderr, flush=True)
+
+
+def say(sentence: object) -> None:
+    """A line of what was asked for, on standard output."""
+    print(printable(sentence, lines=True))
+
+
+def console(**options: Any) -> Console:
+    """A console for standard output (``stderr``: for that) that leaves words alone."""
+    made: Console = _kind()(highlight=False, markup=False, emoji=False, **options)
+    return made
+
+
+@cache
+def _kind() -> type[Console]:
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Defused(Console):
+        """What rich draws is looked through before it is laid out, so that everything still stands in its column."""
+
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            for segment in super().render(renderable, options):
+                if segment.control or segment.text.isprintable():
+                    yield segment
+                else:
+                    yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+
+    return Defused

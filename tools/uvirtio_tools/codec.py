@@ -12,6 +12,7 @@ from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
 from enum import Enum
 from functools import cache
+from reprlib import repr
 from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from uvirtio.errors import SnapshotError
@@ -105,7 +106,7 @@ def _number(hint: Any, data: Any, where: str) -> int | None:
             return int(data, 16)
         except ValueError:
             pass
-    raise SnapshotError(f"{where}: a hex number was expected, not {data!r}")
+    raise SnapshotError(f"{where}: a hex number was expected, not {repr(data)}")
 
 
 def _value(hint: Any, data: Any, where: str) -> Any:
@@ -135,7 +136,7 @@ def _value(hint: Any, data: Any, where: str) -> Any:
         return hint[data]
     elif _is(hint, data):
         return data
-    raise SnapshotError(f"{where}: {data!r} is not what stands here")
+    raise SnapshotError(f"{where}: {repr(data)} is not what stands here")
 
 
 def _key(kind: type, name: str, where: str) -> object:

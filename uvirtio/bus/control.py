@@ -7,6 +7,7 @@ import os
 import socket
 
 from ..errors import CannotRun
+from ..foreign import parse_json
 from .lines import LineSocket
 
 __all__ = ["ControlTriggers"]
@@ -61,7 +62,7 @@ class ControlTriggers:
         except EOFError:
             raise CannotRun(f"the control socket {self._path} was closed; its server has ended") from None
         try:
-            answer = json.loads(line)
+            answer = parse_json(line)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Protocol
 
 from ..errors import CannotRun
@@ -64,11 +65,16 @@ class FileStorage:
 
     def __init__(self, path: str, *, writable: bool, sector: int) -> None:
         try:
-            self._fd = os.open(path, os.O_RDWR if writable else os.O_RDONLY)
-            self.size = os.lseek(self._fd, 0, os.SEEK_END) // sector * sector
+            # Without waiting: opening a pipe does, until there is somebody at its other end.
+            self._fd = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise CannotRun(f"cannot open the image {path}: {error.strerror}; name a readable file") from error
         self._path = path
+        kind = os.fstat(self._fd).st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISBLK(kind):
+            os.close(self._fd)
+            raise CannotRun(f"the image {path} is neither a file nor a disk; name one")
+        self.size = os.lseek(self._fd, 0, os.SEEK_END) // sector * sector
         if not self.size:
             os.close(self._fd)
             raise CannotRun(f"the image {path} is shorter than a sector; `truncate -s 16M {path}` makes one")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from uvirtio.errors import UsageError
+from uvirtio.foreign import parse_json
+
+from ..named_files import open_for_reading
 
 __all__ = ["SCHEMA", "VERSION", "Row", "compare", "load"]
 
@@ -22,15 +22,20 @@ Row = dict[str, object]
 def load(path: str) -> list[Row]:
     """The rows of an earlier ``uvirtio bench --json``. Raises :class:`UsageError`."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_for_reading(path) as file:
+            document = parse_json(file.read())
     except (OSError, ValueError) as error:
         raise UsageError(f"--baseline {path}: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("version") != VERSION:
         raise UsageError(f"--baseline {path}: not a document of `uvirtio bench --json`, version {VERSION}")
     rows = document.get("rows")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list) or not all(map(_is_row, rows)):
         raise UsageError(f"--baseline {path}: damaged: rows is missing or not what it should be")
     return rows
+
+
+def _is_row(row: object) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), str | int | None) for key in _KEYS)
 
 
 def compare(rows: list[Row], baseline: list[Row]) -> list[str]:

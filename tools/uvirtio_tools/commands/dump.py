@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.output == STANDARD_OUTPUT:
         print_json(document)
         return exits.HOLDS
-    write_text("--output", args.output, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write_text("--output", args.output, json.dumps(document, indent=2) + "\n")
     warn(f"{len(devices)} device{'s' * (len(devices) != 1)} written to {args.output}")
     if args.json:
         json.dump({"schema": "uvirtio/dump", "version": 1, "file": args.output, "devices": len(devices)}, sys.stdout)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from uvirtio import __version__
 from uvirtio.errors import SnapshotError
+from uvirtio.foreign import parse_json
 
 from ..codec import decode, encode
+from ..named_files import open_for_reading
 from .model import Description
 
 __all__ = ["DEVICE_SCHEMA", "SNAPSHOT_SCHEMA", "VERSION", "Snapshot", "device_document", "load", "pick"]
@@ -50,10 +50,11 @@ def device_document(device: Description) -> dict[str, Any]:
 def load(path: str) -> Snapshot:
     """Read a snapshot, or the output of ``show --json``. Raises :class:`SnapshotError`."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        with open_for_reading(path) as file:
+            data = parse_json(file.read())
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SnapshotError(f"{path} is not a snapshot: {error}") from error
     if not isinstance(data, dict) or data.get("schema") not in (SNAPSHOT_SCHEMA, DEVICE_SCHEMA):
         raise SnapshotError(f"{path} is not a snapshot of uvirtio; `uvirtio dump LOCATOR -o FILE` makes one")

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, TextIO
 from uvirtio import __version__
 from uvirtio.device import Device
 from uvirtio.errors import SnapshotError
+from uvirtio.foreign import parse_json
 
 from ..codec import decode, encode
-from ..named_files import open_for_writing
+from ..named_files import open_for_reading, open_for_writing
 from .events import KINDS, HistoryEvent
 from .history import History, Setting, Window, finish
 
@@ -121,7 +122,7 @@ def recording(path: str | None, device: Device, known: Callable[[], Recorded]) -
 def read_history(path: str) -> tuple[Setting, list[Window], Recorded]:
     """Read it back. Raises :class:`SnapshotError` when it is none, is damaged or cut off, or is of a newer version."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open_for_reading(path) as file:
             return _Reader(path).read(file)
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
@@ -165,8 +166,8 @@ class _Reader:
     @staticmethod
     def _parse(text: str, where: str) -> dict[str, Any]:
         try:
-            line = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            line = parse_json(text)
+        except ValueError as error:
             raise SnapshotError(f"{where}: not JSON, or cut off: {error}") from error
         if not isinstance(line, dict):
             raise SnapshotError(f"{where}: an object was expected, not {type(line).__name__}")

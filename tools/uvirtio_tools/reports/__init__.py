@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from uvirtio.errors import UsageError
+from uvirtio.foreign import printable
 
 from .document import Document, load
 
@@ -21,9 +23,22 @@ def render(
     """One result, or the comparison of several, as text. ``width``, ``colour`` and ``plain`` (ASCII) are for ``rich``."""
     if format_ not in FORMATS:
         raise UsageError(f"there is no format {format_!r}; there are {', '.join(FORMATS)}")
+    if format_ != "json":  # which says all of it, and cannot be mistaken
+        documents = [_shown(document) for document in documents]
     if format_ == "rich":
         from .terminal import render as render_terminal
 
         return render_terminal(documents, width=width, colour=colour, plain=plain)
     text: str = import_module(f"{__name__}.{FORMATS[format_]}").render(documents)
     return text
+
+
+def _shown(value: Any) -> Any:
+    """A document in whose words nothing is left that steers a terminal, or begins a line of the report."""
+    if isinstance(value, str):
+        return printable(value, lines=True)
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    if isinstance(value, dict):
+        return {_shown(str(name)): _shown(item) for name, item in value.items()}
+    return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from uvirtio.errors import SnapshotError
+from uvirtio.foreign import parse_json
 from uvirtio.spec.statements import STATEMENTS
 
 from ..judging.result import SCHEMA, VERSION
-from ..judging.verdict import VERDICTS
+from ..named_files import open_for_reading
+from . import valid
 
 __all__ = [
     "COMPARISON",
@@ -36,11 +37,11 @@ Document = dict[str, Any]
 def load(path: str) -> list[Document]:
     """Read a file of one result, or of several. Raises :class:`SnapshotError` when it is not one, is damaged, or is newer."""
     try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
+        with open_for_reading(path) as file:
+            document = parse_json(file.read())
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SnapshotError(f"{path}: not JSON, or cut off: {error}") from error
     if (
         isinstance(document, dict)
@@ -62,32 +63,8 @@ def check_document(document: object, path: str) -> Document:
         raise SnapshotError(
             f"{path}: written by a newer uvirtio (version {version}; this one reads up to {VERSION}): update uvirtio"
         )
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "locator": str, "verdict": str, "exit_status": int, "machine": dict, "device": dict, "features": dict,
-        "options": dict, "remarks": list, "results": list, "latency": dict, "counts": dict,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        if not isinstance(document.get(name), kind):
-            raise SnapshotError(f"{path}: damaged: {name} is missing or not what it should be")
-    for number, result in enumerate(document["results"]):
-        _check_result(result, f"{path}: damaged: result {number}")
-    for kind_, latency in document["latency"].items():
-        if not isinstance(latency, dict) or not isinstance(latency.get("count"), int):
-            raise SnapshotError(f"{path}: damaged: latency of {kind_}")
+    valid.check(document, path)
     return document
-
-
-def _check_result(result: object, where: str) -> None:
-    if not isinstance(result, dict):
-        raise SnapshotError(f"{where} is no object")
-    for name in ("id", "verdict", "summary", "text", "level", "side", "section", "expected", "observed"):
-        if not isinstance(result.get(name), str):
-            raise SnapshotError(f"{where}: {name} is missing or no text")
-    if result["verdict"] not in VERDICTS:
-        raise SnapshotError(f"{where}: {result['verdict']!r} is no verdict")
-    lists = all(isinstance(result.get(name), list) for name in ("remarks", "deviations", "accesses"))
-    if not lists or not isinstance(result.get("evidence"), dict) or not isinstance(result.get("seconds"), int | float):
-        raise SnapshotError(f"{where}: remarks, deviations, accesses, evidence or seconds are damaged")
 
 
 def cut_off(document: Document) -> str:

@@ -12,7 +12,7 @@ __all__ = ["render", "table"]
 def cell(text: object) -> str:
     """Text that stays in its cell and is not taken for markup."""
     plain = " ".join(str(text).split())
-    for sign in "\\`*_|<>[]":
+    for sign in "\\`*_|<>[]&~":
         plain = plain.replace(sign, "\\" + sign)
     return plain
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import DataTable, Footer, Static
 
 from ..inspect.live import LiveDevice, LiveMachine, Row
 from .client import run_command
+from .defused import Defused, cells
 from .device import DeviceScreen
 from .dialogs import Confirm, Page, TooSmall
 from .hotplug import follow
@@ -77,7 +81,7 @@ class ListScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Head, table, what the chosen one is, keys."""
         yield Static("uvirtio: virtio devices", id="head", markup=False)
-        yield DataTable[str](id="devices", cursor_type="row")
+        yield DataTable[Text](id="devices", cursor_type="row")
         yield Static("looking ...", id="chosen", markup=False)
         yield Footer(show_command_palette=False)
 
@@ -108,7 +112,7 @@ class ListScreen(Screen[None]):
         cursor = table.cursor_row
         table.clear()
         for row in self.machine.rows:
-            table.add_row(*_cells(row), key=row.locator)
+            table.add_row(*cells(_cells(row)), key=row.locator)
         if self.machine.rows:
             table.move_cursor(row=min(cursor, len(self.machine.rows) - 1))
         self._explain()
@@ -165,7 +169,8 @@ class ListScreen(Screen[None]):
         from .export import export
 
         row = self.chosen
-        self.notify(export(self.app, row.description if row else None, row.locator if row else "devices"))
+        said = export(self.app, row.description if row else None, row.locator if row else "devices")
+        self.notify(said, markup=False)
 
     @work(exclusive=True, group="change")
     async def action_bind(self) -> None:
@@ -195,7 +200,8 @@ class ListScreen(Screen[None]):
     async def _change(self, *words: str) -> None:
         lines: list[str] = []
         status = await run_command(*words, on_line=lines.append)
-        self.notify("\n".join(lines) or "done", severity="error" if status else "information", timeout=10)
+        severity: SeverityLevel = "error" if status else "information"
+        self.notify("\n".join(lines) or "done", severity=severity, timeout=10, markup=False)
         self.look()
 
     @work(thread=True, group="doctor", exclusive=True)
@@ -236,6 +242,7 @@ class Inspector(App[None]):
         self.machine = machine
         self.interval = interval
         self._unfollow: Callable[[], None] = lambda: None
+        self._defused = Defused()
 
     def on_mount(self) -> None:
         """Show the list; with one named device, that one."""
@@ -249,6 +256,10 @@ class Inspector(App[None]):
         self.push_screen(screen)
         if not self.machine.is_fixed and interval:
             self._unfollow = follow(lambda: self._plugged(screen))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Whatever is drawn, by whomever, steers no terminal."""
+        return [self._defused, *super().get_line_filters()]
 
     def _plugged(self, screen: ListScreen) -> None:
         """Something came or went; called in udev's thread, which may outlive the application by a moment."""

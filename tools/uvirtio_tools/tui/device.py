@@ -147,7 +147,7 @@ class DeviceScreen(Screen[None]):
         """Write what is seen: the description as JSON, the screen as SVG."""
         from .export import export
 
-        self.notify(export(self.app, self.found, self.device.locator))
+        self.notify(export(self.app, self.found, self.device.locator), markup=False)
 
     @work(exclusive=True, group="leave")
     async def action_back(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
@@ -9,6 +10,7 @@ from textual.widgets import DataTable, Static
 from ..inspect.live import LiveDevice
 from ..inspect.model import Description
 from ..inspect.render import bars_table, capabilities_table, configuration_table, identity_rows, mark
+from .defused import cells
 
 __all__ = ["CapabilitiesPanel", "ConfigurationPanel", "EventsPanel", "FeaturesPanel", "OverviewPanel"]
 
@@ -33,7 +35,6 @@ class OverviewPanel(_TextPanel):
     def show(self, device: LiveDevice, found: Description) -> None:
         """Draw it."""
         from rich.table import Table
-        from rich.text import Text
 
         grid = Table.grid(padding=(0, 2))
         grid.add_column(no_wrap=True)
@@ -60,7 +61,7 @@ class FeaturesPanel(Vertical):
     def compose(self) -> ComposeResult:
         """Masks, table, sentence."""
         yield Static("", id="feature-masks", markup=False)
-        yield DataTable[str](id="feature-table", cursor_type="row")
+        yield DataTable[Text](id="feature-table", cursor_type="row")
         yield Static("", id="feature-text", markup=False)
 
     def on_mount(self) -> None:
@@ -78,7 +79,7 @@ class FeaturesPanel(Vertical):
         table.clear()
         for row in found.features:
             wrong = f"! {len(row.problems)}" if row.problems else "unknown" if row.origin == "unknown" else ""
-            table.add_row(str(row.bit), row.name, mark(row.offered), mark(row.accepted), wrong)
+            table.add_row(*cells([str(row.bit), row.name, mark(row.offered), mark(row.accepted), wrong]))
         if found.features:
             table.move_cursor(row=min(cursor, len(found.features) - 1))
         self._explain()
@@ -102,8 +103,6 @@ class CapabilitiesPanel(_TextPanel):
 
     def show(self, found: Description) -> None:
         """Draw it."""
-        from rich.text import Text
-
         if not found.capabilities:
             self._draw(Text("\n".join(found.notes) or "there are no capabilities"), bars_table(found))
             return
@@ -115,8 +114,6 @@ class ConfigurationPanel(_TextPanel):
 
     def show(self, found: Description) -> None:
         """Draw it."""
-        from rich.text import Text
-
         if not found.config:
             none = f"a {found.type_name} device has no configuration fields"
             self._draw(Text("\n".join(found.notes) if found.source == "sysfs" else none))
@@ -129,7 +126,5 @@ class EventsPanel(_TextPanel):
 
     def show(self, device: LiveDevice) -> None:
         """Draw it."""
-        from rich.text import Text
-
         lines = [f"{event.clock} {event.text}" for event in reversed(device.events)]
         self._draw(Text("\n".join(lines) or "nothing has changed yet"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import DataTable, Static
@@ -13,6 +14,7 @@ from uvirtio.spec.packed import EVENT_WRAP
 from ..inspect.model import Description, QueueRow, Ring
 from ..inspect.render import mark
 from ..inspect.rings import RingImage, decode_ring
+from .defused import cells
 
 __all__ = ["QueuesPanel"]
 
@@ -29,7 +31,7 @@ class QueuesPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """Table, heading, descriptors and rings side by side."""
-        yield DataTable[str](id="queue-table", cursor_type="row", zebra_stripes=False)
+        yield DataTable[Text](id="queue-table", cursor_type="row", zebra_stripes=False)
         yield Static("", id="ring-head", markup=False)
         with Horizontal(id="ring"):
             with VerticalScroll():
@@ -48,7 +50,7 @@ class QueuesPanel(Vertical):
         cursor = table.cursor_row
         table.clear()
         for queue in found.queues:
-            table.add_row(*_cells(queue))
+            table.add_row(*cells(_cells(queue)))
         if found.queues:
             table.move_cursor(row=min(cursor, len(found.queues) - 1))
         self._draw_ring()

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import socket
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...access.sealed import sealed_file
-from ...errors import LocatorError, NoSuchDevice
+from ...errors import CannotRun, LocatorError, NoSuchDevice
 from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
 from .process import memory_file
@@ -170,6 +171,8 @@ def _blk(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
     else:
         path = os.path.abspath(os.path.expanduser(image))
         recipe.disposable = os.path.isfile(path)
+        if os.path.exists(path) and not recipe.disposable and not stat.S_ISBLK(os.stat(path).st_mode):
+            raise CannotRun(f"{locator}: the image {image} is neither a file nor a disk; name one")
     node = {
         "driver": locator.parameters.get("format", "raw"), "node-name": BLOCK_NODE, "discard": "unmap",
         "file": {"driver": "file", "filename": path, "discard": "unmap"},

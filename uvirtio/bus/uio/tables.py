@@ -151,12 +151,12 @@ class Tables:
         return [name for name in self._sysfs.names(self._sysfs.proc) if name.isdigit()]
 
     @cached_property
-    def _holders(self) -> dict[str, list[str]]:
-        """File in /dev -> the processes that have it open."""
-        holders: dict[str, list[str]] = {}
+    def _holders(self) -> dict[str, list[tuple[str, str]]]:
+        """File in /dev -> the processes that have a handle of it, and which."""
+        holders: dict[str, list[tuple[str, str]]] = {}
         proc, below = str(self._sysfs.proc), f"{self._sysfs.dev}/"
         for pid in self._processes:
-            folder, seen = f"{proc}/{pid}/fd", set()
+            folder = f"{proc}/{pid}/fd"
             try:
                 handles = os.listdir(folder)
             except OSError:
@@ -166,17 +166,23 @@ class Tables:
                     target = os.readlink(f"{folder}/{handle}")
                 except OSError:
                     continue
-                if target.startswith(below) and target not in seen:
-                    seen.add(target)
-                    holders.setdefault(target, []).append(pid)
+                if target.startswith(below):
+                    holders.setdefault(target, []).append((pid, handle))
         return holders
+
+    def _only_named(self, pid: str, handle: str) -> bool:
+        """Whether a handle names its file and no more (O_PATH), which anybody may have of any file."""
+        flags = re.search(
+            r"^flags:\s*([0-7]+)$", self._sysfs.read(self._sysfs.proc / pid / "fdinfo" / handle), re.MULTILINE
+        )
+        return flags is not None and bool(int(flags[1], 8) & os.O_PATH)
 
     def holding(self, nodes: dict[str, str]) -> Iterator[str]:
         """A sentence for each process that has one of these files open (path -> name)."""
         told: set[str] = set()
         for path, name in nodes.items():
-            for pid in self._holders.get(path, ()):
-                if self._command(pid) not in _PASSING and pid not in told:
+            for pid, handle in self._holders.get(path, ()):
+                if pid not in told and self._command(pid) not in _PASSING and not self._only_named(pid, handle):
                     told.add(pid)
                     yield f"/dev/{name} is open in process {pid} ({self._command(pid)})"
 

@@ -15,6 +15,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from markdown_it import MarkdownIt
 
 from uvirtio.errors import SnapshotError, UsageError
+from uvirtio.foreign import printable
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.statements import STATEMENTS
 from uvirtio.suspend import Outcome, Transition
@@ -148,7 +149,7 @@ def test_html_is_one_whole_page_that_needs_nothing_else(document: dict[str, Any]
         page.close()
         assert page.open == []
         assert page.outside == []
-        assert NASTY.replace("\x00", "\ufffd") in page.text or NASTY in page.text
+        assert printable(NASTY) in page.text
         assert "Matrix" in page.text
 
 
@@ -187,11 +188,11 @@ def damage(name: str, value: object) -> Callable[[dict[str, Any]], None]:
         (damage("schema", "uvirtio/suspend"), "not a result"),
         (damage("version", 2), "newer uvirtio"),
         (damage("version", "1"), "version is '1'"),
-        (damage("results", {}), "results is missing"),
-        (damage("results", [{"id": "V1"}]), "result 0"),
-        (damage("results", [7]), "result 0 is no object"),
-        (damage("latency", {"suspend": {}}), "latency of suspend"),
-        (damage("machine", None), "machine is missing"),
+        (damage("results", {}), r"result.results: \{\} is not"),
+        (damage("results", [{"id": "V1"}]), r"results\[0\]: verdict is missing"),
+        (damage("results", [7]), r"results\[0\]: an object was expected"),
+        (damage("latency", {"suspend": {}}), r"latency\[suspend\]: count is missing"),
+        (damage("machine", None), r"result\.machine: None is not"),
     ],
 )
 def test_a_damaged_or_newer_result_is_refused_with_what_is_wrong(

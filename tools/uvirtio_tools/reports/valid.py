@@ -84,6 +84,7 @@ class _Document:
 
 def check(document: dict[str, Any], where: str) -> None:
     """Raise :class:`SnapshotError`, which says where it is damaged, unless everything is what stands there."""
+    where = f"{where}: result"
     found = decode(_Document, document, where)
     _verdict(found.verdict, where)
     for word, count in found.counts.items():

@@ -1,0 +1,1 @@
+"""Input that nobody means well: from peers, files and devices."""

@@ -15,7 +15,7 @@ from tests.unit.inspect.screens import compare_screen
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio_tools.inspect.live import LiveMachine
 from uvirtio_tools.inspect.readiness import Fact
-from uvirtio_tools.inspect.snapshot import load
+from uvirtio_tools.inspect.snapshot import device_document, load
 from uvirtio_tools.inspect.sources import describe_locator
 from uvirtio_tools.tui.app import Inspector, ListScreen
 from uvirtio_tools.tui.device import DeviceScreen
@@ -289,3 +289,36 @@ def test_state_is_told_by_more_than_colour() -> None:
     assert "[x]SUSPEND" in on
     assert "[ ]SUSPEND" in off
     assert "absent or busy" in lights(0xFF).plain
+
+
+def test_words_of_others_steer_no_terminal_and_are_no_markup(tmp_path: Path) -> None:
+    words = "[/] [bold]\x1b]0;own\x07\x1b[2J\x9b\u202e[@click=app.bell]x[/]"
+    path = tmp_path / "snapshot.json"
+    document = device_document(describe_locator("emulated:rng"))
+    document |= dict.fromkeys(("name", "driver", "interface", "type_name", "locator", "title"), words)
+    document |= {name: [words] for name in ("kernel_names", "used_by", "problems", "notes")} | {"facts": {words: words}}
+    for name in ("features", "queues", "capabilities"):
+        for row in document[name]:
+            row |= {"name": words, "problems": [words]}
+    path.write_text(json.dumps(document))
+
+    def shown(app: Inspector) -> str:
+        strips = app.screen._compositor.render_strips()
+        return "\n".join(segment.text for strip in strips for segment in strip)
+
+    async def play(app: Inspector, pilot: Any) -> None:
+        await _opened(app, pilot)
+        for key in "12345678":
+            await pilot.press(key)
+            await pilot.pause()
+            assert all(sign.isprintable() or sign == "\n" for sign in shown(app)), repr(shown(app))
+        await pilot.press("1")
+        await pilot.pause()
+        assert "[/] [bold]" in shown(app)
+        await pilot.press("e", "escape")
+        await _until(pilot, lambda: isinstance(app.screen, ListScreen))
+        assert "[/] [bold]" in shown(app)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        _play(LiveMachine(fixed=list(load(str(path)).devices)), play)

@@ -130,6 +130,16 @@ def test_a_disk_that_a_process_has_open_is_in_use_but_udev_does_not_count(machin
     assert uses(machine, RNG) == []
 
 
+def test_a_handle_that_only_names_the_disk_is_no_use_of_it(machine: FakeMachine, disk: Path) -> None:
+    opened(machine, "vda", "anybody")
+    (machine.proc / "77/fdinfo").mkdir()
+    (machine.proc / "77/fdinfo/3").write_text("pos:\t0\nflags:\t012000000\nmnt_id:\t26\n")
+    assert uses(machine, RNG) == []
+    (machine.proc / "77/fd/4").symlink_to(machine.dev / "vda")
+    (machine.proc / "77/fdinfo/4").write_text("pos:\t0\nflags:\t02100000\nmnt_id:\t26\n")
+    assert uses(machine, RNG) == ["/dev/vda is open in process 77 (anybody)"]
+
+
 @pytest.mark.parametrize(
     ("flags", "inet6", "said"),
     [

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uvirtio.foreign import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.measure import Measurement
     from rich.table import Table
 
@@ -20,15 +20,28 @@ _GAP = " " * 3
 
 
 def empty_table(*headings: str, numbers: Iterable[str] = ()) -> Table:
-    """rich's own table in the style of this program, whose cells are folded where they do not fit."""
+    """rich's own table in the style of this program, whose cells are no markup, and are folded where they do not fit."""
     from rich import box
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table = _plain_table()(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     right = set(numbers)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     return table
+
+
+@cache
+def _plain_table() -> type[Table]:
+    from rich.table import Table
+    from rich.text import Text
+
+    class Plain(Table):
+        """Whoever draws it, Textual for one, takes markup; its words are somebody's."""
+
+        def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+            super().add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+    return Plain
 
 
 class Columns:

@@ -37,22 +37,13 @@ class VfioUserClient:
     serves somebody else); afterwards :class:`DeviceGone`, :class:`DeviceTimeout`, :class:`DeviceMisbehaved`.
     """
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, connection: socket.socket | None = None) -> None:
+        """``connection``: one that is there already."""
         self.path = path
         self.ends = math.inf
         self._number = 0
         self._memory: dict[int, memoryview] = {}
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(os.path.expanduser(path))
-        except OSError as error:
-            connection.close()
-            raise NoSuchDevice(
-                f"no vfio-user server at {path}: {error.strerror or error}; start one first, for instance "
-                f"`uvirtio serve rng --socket {path}`"
-            ) from error
-        self._channel = Channel(connection, f"the server at {path}", timeout)
+        self._channel = Channel(connection or _connected(path, timeout), f"the server at {path}", timeout)
         try:
             self.capabilities = self._agree()
         except BaseException:
@@ -235,3 +226,17 @@ class VfioUserClient:
         """Close the connection: the server resets the device and forgets our memory."""
         self._memory.clear()
         self._channel.close()
+
+
+def _connected(path: str, timeout: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(os.path.expanduser(path))
+    except OSError as error:
+        connection.close()
+        raise NoSuchDevice(
+            f"no vfio-user server at {path}: {error.strerror or error}; start one first, for instance "
+            f"`uvirtio serve rng --socket {path}`"
+        ) from error
+    return connection

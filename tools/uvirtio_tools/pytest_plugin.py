@@ -135,6 +135,7 @@ class StatementItem(pytest.Item):
     def runtest(self) -> None:
         """Open the device, judge, give it back. Raises :class:`CheckFailed`, or skips."""
         from uvirtio.errors import CannotRun, UvirtioError
+        from uvirtio.foreign import printable
 
         try:
             run = self._run()
@@ -150,7 +151,8 @@ class StatementItem(pytest.Item):
         result = run.results[0]
         finding = result.finding
         report = "\n".join(
-            [
+            printable(line, lines=True)
+            for line in [
                 f"{result.statement.id} {finding.verdict.value}: {finding.summary}",
                 f"{result.statement.text} ({result.statement.level.value}, {result.statement.section})",
                 *([f"expected: {finding.expected}"] if finding.expected else []),
@@ -162,7 +164,7 @@ class StatementItem(pytest.Item):
         self.add_report_section("call", "uvirtio", report)
         self.user_properties += [("verdict", finding.verdict.value), ("summary", finding.summary)]
         if finding.verdict.bad or run.stopped:
-            raise CheckFailed(f"{report}\n{run.stopped}".rstrip())
+            raise CheckFailed(f"{report}\n{printable(run.stopped, lines=True)}".rstrip())
         if finding.verdict.value == "SKIP":
             pytest.skip(finding.summary)
         if finding.verdict.value == "WARN":

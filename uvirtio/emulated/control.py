@@ -12,6 +12,7 @@ import json
 import socket
 
 from ..errors import UvirtioError
+from ..foreign import parse_json
 from .function import EmulatedFunction
 from .loop import Loop
 from .triggers import fire, names
@@ -59,7 +60,7 @@ class ControlServer:
     def answer(self, line: bytes) -> dict[str, object]:
         """Carry out one request."""
         try:
-            request = json.loads(line)
+            request = parse_json(line)
         except ValueError as error:
             return {"ok": False, "error": f"not JSON: {error}"}
         if not isinstance(request, dict) or not isinstance(request.get("do"), str):

@@ -49,7 +49,7 @@ def _table(function: EmulatedFunction) -> dict[str, Callable[..., object]]:
             raise CannotRun(f"delay: {seconds!r} is no time in seconds")
         try:
             value = float(seconds)
-        except ValueError:
+        except (ValueError, OverflowError):
             value = -1.0
         if not 0 <= value <= 3600:
             raise CannotRun(f"delay: {seconds!r} is no time in seconds between 0 and 3600")
@@ -98,5 +98,5 @@ def fire(function: EmulatedFunction, name: str, arguments: Mapping[str, object])
     function.log.event("trigger", name)
     try:
         return table[name](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CannotRun(f"{name}: {error}") from error

@@ -113,3 +113,39 @@ def test_a_damaged_journal_keeps_no_other_device_from_being_given_back(rng: str,
     finally:
         (RUN / f"{other}.json").unlink()
     assert pending() == []
+
+
+_NAMED = """
+import os, sys, time
+open("/proc/self/comm", "w").write("[/]\x1b]0;own\x07")
+handle = os.open(sys.argv[1], os.O_RDWR)
+print("open", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.boot("large")
+def test_neither_a_hypervisor_nor_a_process_steers_the_terminal_by_its_name(devices: dict[str, str]) -> None:
+    def said(*words: str) -> str:
+        done = subprocess.run([sys.executable, "-m", "uvirtio", *words], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert all(sign.isprintable() or sign == "\n" for sign in done.stdout + done.stderr)
+        return done.stdout
+
+    assert "[/]\x1b]0;own\x07" in Path("/sys/class/dmi/id/sys_vendor").read_text()
+    address = devices["rng-1.4"]
+    assert "PASS" in said("suspend", address)
+    assert "[/]" in said("check", address, "--only", "V4")
+    bound = bind(address)
+    try:
+        named = subprocess.Popen([sys.executable, "-c", _NAMED, f"/dev/{bound.uio}"], stdout=subprocess.PIPE)
+        try:
+            assert named.stdout is not None
+            assert named.stdout.readline() == b"open\n"
+            assert r"([/]\x1b]0;own" in said("show", address)
+            said("list")
+        finally:
+            named.kill()
+            named.communicate()
+    finally:
+        restore_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from uvirtio.foreign import printable
 from uvirtio.spec.pci import StructureType
 
 from .columns import Columns, empty_table
@@ -236,7 +237,7 @@ def device_sections(device: Description, verbosity: int = 0) -> Iterator[Rendera
         yield body
 
     if device.problems:
-        yield from section("problems", Text("\n".join(f"! {problem}" for problem in device.problems)))
+        yield from section("problems", Text("\n".join(f"! {printable(problem)}" for problem in device.problems)))
     if device.features:
         offered = "unknown" if device.offered is None else f"{device.offered:#018x}"
         accepted = "unknown" if device.accepted is None else f"{device.accepted:#018x}"
@@ -254,4 +255,4 @@ def device_sections(device: Description, verbosity: int = 0) -> Iterator[Rendera
     if verbosity > 1 and device.pci_raw:
         yield from section("configuration space, raw", Text(hex_dump(device.pci_raw)))
     if device.notes:
-        yield from section("notes", Text("\n".join(device.notes)))
+        yield from section("notes", Text("\n".join(map(printable, device.notes))))

@@ -54,13 +54,17 @@ class TerminalReport:
             _print_cycles(screen, run)
         for remark in dict.fromkeys(run.remarks + [remark for cycle in run.cycles for remark in cycle.remarks]):
             if remark not in run.reason:
-                screen.print(printable(f"  note: {remark}"))
+                screen.print(f"  note: {printable(remark, lines=True)}")
         styles = {"PASS": "bold green", "FAIL": "bold red", "WARN": "bold yellow", "SKIP": "bold yellow"}
         from rich.text import Text
 
         # Why nothing was judged is a message, and goes to stderr.
         reason = "nothing was judged" if run.status == exits.NOT_OFFERED else run.reason
-        screen.print(Text.assemble((run.verdict.value, styles.get(run.verdict.value, "bold")), f"  {reason}"))
+        screen.print(
+            Text.assemble(
+                (run.verdict.value, styles.get(run.verdict.value, "bold")), f"  {printable(reason, lines=True)}"
+            )
+        )
 
 
 def _print_head(console: Console, run: SuspendRun) -> None:
@@ -133,4 +137,4 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
         console.print(summary)
     reasons = [(cycle.number, reason) for cycle in run.cycles for reason in cycle.reasons]
     for number, reason in reasons[1:]:  # the first one stands beside the verdict
-        console.print(f"  cycle {number}: {reason}")
+        console.print(f"  cycle {number}: {printable(reason, lines=True)}")

@@ -5,6 +5,7 @@
 # make vm-test the tests in a real guest alone
 # make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
 #              devices costs; needs the lab, fio and pciutils
+# make soak    fuzz what others may say, an hour each; with atheris where it can be installed
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -15,6 +16,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
+SOAK_ARGS ?=
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.
 FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
@@ -24,7 +26,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench lab docs install-system venv clean
+.PHONY: demo test check vm-test bench soak lab docs install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -45,6 +47,10 @@ bench: $(READY)
 	@$(RUN) -m uvirtio bench ring --baseline tests/bench/baseline.json
 	@$(RUN) -m tests.bench.guest $(BENCH_ARGS)
 	@$(RUN) -m tests.bench.listing
+
+soak: $(READY)
+	-@$(RUN) -m pip install --quiet --disable-pip-version-check atheris
+	@$(RUN) -m tests.fuzz $(SOAK_ARGS)
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

@@ -35,9 +35,11 @@ _JOURNAL = {
 }  # fmt: skip
 
 
-@cache
+_FOLDER = tempfile.TemporaryDirectory(prefix="uvirtio-fuzz-")
+
+
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="uvirtio-fuzz-"))
+    return Path(_FOLDER.name)
 
 
 def _made(*words: str) -> Path:

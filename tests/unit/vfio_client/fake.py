@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class FakeServer:
 
     ``raw(number, command)`` may give bytes to send instead of a proper answer. ``received``: (command, payload) pairs;
     ``replies`` and ``answers``: headers and payloads of what the client answered to our own commands. ``registers``: what
-    others than 0x5a read in BAR 4, by offset.
+    others than 0x5a read in BAR 4, by offset. ``delay``: seconds before each answer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,6 +34,7 @@ class FakeServer:
         self.replies: list[tuple[int, ...]] = []
         self.answers: list[bytes] = []
         self.registers: dict[int, int] = {}
+        self.delay = 0.0
         self.descriptors: list[int] = []
         self.config = bytearray(256)
         struct.pack_into("<HH", self.config, 0, 0x1AF4, 0x1044)
@@ -101,6 +103,7 @@ class FakeServer:
                     self.answers.append(payload)
                     continue
                 self.received.append((command, payload))
+                time.sleep(self.delay)
                 raw = self.raw(number, command)
                 if raw is not None:
                     connection.sendall(raw)

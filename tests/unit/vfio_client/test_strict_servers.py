@@ -105,6 +105,14 @@ def test_the_timeout_is_for_the_answer_whatever_else_the_server_sends(server: Fa
             _ = function.bar(4).u8[0]
 
 
+def test_opening_has_an_end_as_a_whole(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvirtio.bus.vfio_user.function._OPENING", 0.2)
+    server.delay = 0.05
+    with pytest.raises(DeviceTimeout):
+        opened(server)
+    server.delay = 0.0
+
+
 def test_a_look_at_a_server_that_is_slow_and_claims_65535_queues_ends(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,10 @@ time.sleep(600)
 @pytest.mark.boot("large")
 def test_neither_a_hypervisor_nor_a_process_steers_the_terminal_by_its_name(devices: dict[str, str]) -> None:
     def said(*words: str) -> str:
-        done = subprocess.run([sys.executable, "-m", "uvirtio", *words], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-m", "uvirtio", *words], capture_output=True, text=True, timeout=120,
+            env=os.environ | {"COLUMNS": "200"},
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert all(sign.isprintable() or sign == "\n" for sign in done.stdout + done.stderr)
         return done.stdout

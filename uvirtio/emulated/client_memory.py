@@ -27,8 +27,8 @@ _UNSEALED = (
 class ClientMemory:
     """Pieces of memory at bus addresses, as the client names them; those that came with a descriptor are in ``memory``.
 
-    ``tell`` gets a sentence for people, once each: for memory that the device cannot reach, and for memory that the client
-    can make shorter, for which ``unsealed`` is called as well.
+    ``tell`` gets a sentence for people: for memory that the device cannot reach, unless it was told of a larger piece before, and
+    once for memory that the client can make shorter, for which ``unsealed`` is called as well.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ClientMemory:
         self._log = log
         self._tell = tell
         self._unsealed: Callable[[], None] | None = unsealed
-        self._told = False
+        self._told = 0
         self._pieces: dict[int, int] = {}
 
     def map(self, request: wire.DmaMap, fds: list[int]) -> None:
@@ -56,8 +56,8 @@ class ClientMemory:
             self._reach(request, fds[0], writable, where)
         else:
             self._log.event("memory out of reach", where)
-            if writable and not self._told:
-                self._told = True
+            if writable and request.size > self._told:  # a screen's memory comes first, and is not what matters
+                self._told = request.size
                 self._tell(
                     f"the client gave {request.size:#x} bytes at {start:#x} without a descriptor: the device cannot reach "
                     "them (QEMU: share=on, or memory-backend-memfd)"

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, 
 
 from uvirtio.errors import SnapshotError
 
-__all__ = ["decode", "encode", "hexadecimal"]
+__all__ = ["decode", "encode", "hexadecimal", "octets"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,11 @@ def hexadecimal(default: Any = MISSING) -> Any:
     return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
 
 
+def octets() -> Any:
+    """A dataclass field of bytes as hex digits, none by default."""
+    return field(default="", metadata={"octets": True})
+
+
 class _Member(NamedTuple):
     """One field of a record. ``default`` is ``MISSING`` where it has to be there."""
 
@@ -35,6 +40,7 @@ class _Member(NamedTuple):
     hint: Any
     default: object
     hexadecimal: bool
+    octets: bool = False
 
 
 def _is_record(kind: object) -> bool:
@@ -48,7 +54,7 @@ def _members(kind: Hashable) -> tuple[_Member, ...]:
         return tuple(
             _Member(
                 item.name, hints[item.name], MISSING if item.default_factory is MISSING is item.default else None,
-                bool(item.metadata.get("hexadecimal")),
+                bool(item.metadata.get("hexadecimal")), bool(item.metadata.get("octets")),
             )
             for item in fields(kind)
         )  # fmt: skip
@@ -91,7 +97,7 @@ def decode(kind: type[T], data: Any, where: str = "document") -> T:
     values: dict[str, Any] = {}
     for member in _members(cast(Hashable, kind)):
         if member.name in data:
-            read = _number if member.hexadecimal else _value
+            read = _number if member.hexadecimal else _octets if member.octets else _value
             values[member.name] = read(member.hint, data[member.name], f"{where}.{member.name}")
         elif member.default is MISSING:
             raise SnapshotError(f"{where}: {member.name} is missing; the file is damaged or not what it should be")
@@ -107,6 +113,14 @@ def _number(hint: Any, data: Any, where: str) -> int | None:
         except ValueError:
             pass
     raise SnapshotError(f"{where}: a hex number was expected, not {repr(data)}")
+
+
+def _octets(_hint: Any, data: Any, where: str) -> str:
+    try:
+        bytes.fromhex(data)
+    except (TypeError, ValueError):
+        raise SnapshotError(f"{where}: bytes as hex digits were expected, not {repr(data)}") from None
+    return str(data)
 
 
 def _value(hint: Any, data: Any, where: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from uvirtio.spec.status import describe as describe_status
 
-from ..codec import hexadecimal
+from ..codec import hexadecimal, octets
 
 __all__ = [
     "Bar",
@@ -48,7 +48,7 @@ class CapabilityEntry:
     notify_off_multiplier: int | None = None
     vendor: int | None = hexadecimal(None)
     detail: str = ""
-    raw: str = ""
+    raw: str = octets()
     problems: tuple[str, ...] = ()
 
 
@@ -180,8 +180,8 @@ class Description:
     queues: tuple[QueueRow, ...] = ()
     config_length: int | None = None
     config: tuple[ConfigField, ...] = ()
-    config_raw: str = ""
-    pci_raw: str = ""
+    config_raw: str = octets()
+    pci_raw: str = octets()
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,6 @@ pass for a line of ours, or make a parser run out of stack or memory.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -33,6 +32,8 @@ def printable(text: object, *, lines: bool = False) -> str:
 
 def parse_json(text: str | bytes, *, depth: int = DEPTH) -> Any:
     """A JSON document. Raises ValueError for what is none, or is nested deeper than ``depth``."""
+    import json  # here: every command tells something, and few parse
+
     if isinstance(text, bytes):
         text = text.decode()
     # The brackets are counted first: nothing is parsed, or walked through afterwards, that is deeper.

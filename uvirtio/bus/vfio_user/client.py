@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import time
+from collections.abc import Callable
 
 from ...errors import CannotRun, DeviceError, DeviceMisbehaved, NoSuchDevice, NotVirtio
 from ...vfio_user import wire
@@ -107,12 +108,16 @@ class VfioUserClient:
                     self._obey(message)
 
     def _obey(self, message: Message) -> None:
-        answers = {Command.DMA_READ: self._dma_read, Command.DMA_WRITE: self._dma_write}
-        answer = answers.get(message.header.command)  # type: ignore[call-overload]
-        number, payload = errno.EOPNOTSUPP, None
-        if answer is not None:
-            number, payload = errno.EINVAL, answer(message.payload)
-        self._channel.reply(message.header, payload or b"", errno=0 if payload is not None else number)
+        answers: dict[int, Callable[[bytes], bytes | None]] = {
+            Command.DMA_READ: self._dma_read,
+            Command.DMA_WRITE: self._dma_write,
+        }
+        answer = answers.get(message.header.command)
+        payload = answer(message.payload) if answer is not None else None
+        if payload is not None:
+            self._channel.reply(message.header, payload)
+        else:
+            self._channel.reply(message.header, errno=errno.EOPNOTSUPP if answer is None else errno.EINVAL)
 
     def _given(self, request: bytes) -> memoryview | None:
         """The memory that a request is about: None where that is not wholly inside of a piece that was given."""

@@ -99,7 +99,7 @@ def result(data: bytes) -> None:
 
 def history(data: bytes) -> None:
     """``judge`` of a history: a status, and no traceback."""
-    if data[:1] == b"\x01":
+    if data[:1] in (b"\x01", b"\x02"):
         lines = text(_history(), data)
         with contextlib.suppress(ValueError, TypeError):
             found = json.loads(lines)

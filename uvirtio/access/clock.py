@@ -71,6 +71,11 @@ class SimulatedClock:
         heapq.heappush(self._events, (event.time, next(self._order), event))
         return event
 
+    @staticmethod
+    def turn_over() -> bool:
+        """Whether others wait for whoever works now: no time passes, and nobody does."""
+        return False
+
     def next_event(self) -> float | None:
         """Time of the next due event, None when nothing is scheduled."""
         while self._events and self._events[0][2].cancelled:

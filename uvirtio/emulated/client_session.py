@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 
 from ..errors import DeviceMisbehaved
 from ..spec.pci import Header as PciHeader
@@ -14,7 +16,7 @@ from ..vfio_user.wire import Command, HeaderFlag
 from .client_memory import ClientMemory
 from .client_requests import Refused, check_irqs, fields
 from .function import EmulatedFunction
-from .irq import IntxLine, Vectors
+from .irq import IntxLine, Vectors, checked_eventfd
 from .layout import BARS
 from .loop import Loop
 from .memory import MappedMemory
@@ -42,6 +44,9 @@ class Session:
         self._memory = ClientMemory(memory, function.log, tell, unsealed)
         self._loop = loop
         self._versioned = False
+        self._full = False
+        self._room = select.poll()
+        self._room.register(channel, select.POLLOUT)
         self._unmask_fd: int | None = None
         self.intx = IntxLine()
         self.vectors = Vectors(function.vectors)
@@ -73,12 +78,24 @@ class Session:
     # Messages
 
     def ready(self) -> None:
-        """Answer everything that has come in. Raises :class:`UvirtioError` when the session is over."""
-        while (message := self._channel.poll()) is not None:
+        """Answer what has come in, for a turn. Raises :class:`UvirtioError` when the session is over."""
+        while self._has_room():
+            if (message := self._channel.poll()) is None:
+                return
             try:
                 self._answer(message)
             finally:
                 message.close()
+            if self._loop.turn_over():
+                return
+
+    def _has_room(self) -> bool:
+        """Whether an answer finds room. A client that takes none is not waited for: it is asked for no more."""
+        there = bool(self._room.poll(0))
+        if there is self._full:
+            self._full = not there
+            self._loop.await_room(self._channel, self._full)
+        return there
 
     def _answer(self, message: Message) -> None:
         header = message.header
@@ -97,6 +114,9 @@ class Session:
         except Refused as refusal:
             self._function.log.event("message refused", str(refusal))
             self._channel.reply(header, errno=refusal.number)
+        except OSError as error:  # a descriptor that the client gave
+            self._function.log.event("message refused", str(error))
+            self._channel.reply(header, errno=error.errno or errno.EINVAL)
         else:
             self._channel.reply(header, payload)
 
@@ -165,6 +185,8 @@ class Session:
 
     def _set_triggers(self, request: wire.SetIrqs, message: Message) -> None:
         if request.flags & wire.IrqSet.DATA_EVENTFD:
+            for fd in message.fds:
+                checked_eventfd(fd)
             for vector in range(request.start, request.start + request.total):
                 self._install(request.kind, vector, message.fds.pop(0) if message.fds else None)
         elif not request.total:
@@ -186,16 +208,14 @@ class Session:
             self._loop.forget(old)
             os.close(old)
         if fd is not None:
-            os.set_blocking(fd, False)
-            self._loop.watch(fd, self._unmask_signalled)
+            self._loop.watch(checked_eventfd(fd), self._unmask_signalled, lambda error: self._watch_unmask(None))
 
     def _unmask_signalled(self) -> None:
         if self._unmask_fd is not None:
-            try:
+            os.set_blocking(self._unmask_fd, False)
+            with suppress(BlockingIOError):
                 os.read(self._unmask_fd, 8)
-            except BlockingIOError:
-                return
-            self.intx.unmask()
+                self.intx.unmask()
 
     # Registers
 
@@ -236,13 +256,18 @@ class Session:
         return b""
 
     def close(self) -> None:
-        """The client is gone: the device is reset and can reach no memory any more."""
-        self._function.reset()
-        self._memory.clear()
-        self._watch_unmask(None)
-        self.intx.close()
-        self.vectors.close()
-        self._channel.close()
+        """The client is gone: the device is reset and can reach no memory any more.
+
+        Each of that is done, whatever becomes of the others.
+        """
+        self._loop.forget(self._channel)
+        with ExitStack() as stack:
+            stack.callback(self._channel.close)
+            stack.callback(self.vectors.close)
+            stack.callback(self.intx.close)
+            stack.callback(self._watch_unmask, None)
+            stack.callback(self._memory.clear)
+            stack.callback(self._function.reset)
 
 
 def _pieces(access: wire.Access) -> list[tuple[int, int]]:

@@ -7,55 +7,65 @@ while the device is suspended as well.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 
 from ..errors import UvirtioError
 from ..foreign import parse_json
 from .function import EmulatedFunction
+from .listener import Listener
 from .loop import Loop
 from .triggers import fire, names
 
 __all__ = ["ControlServer"]
 
+#: Bytes of a request, and connections at once; more wait until one is gone.
 _LONGEST = 1 << 16
+_CONNECTIONS = 32
 
 
 class ControlServer:
-    """Accepts control connections on a listening socket."""
+    """Accepts control connections at a listener, once it has been told what to :meth:`serve`."""
 
-    def __init__(self, listener: socket.socket, function: EmulatedFunction, loop: Loop) -> None:
+    def __init__(self, listener: Listener, loop: Loop) -> None:
         self._listener = listener
-        self._function = function
+        self._function: EmulatedFunction
         self._loop = loop
         self._connections: dict[socket.socket, bytearray] = {}
-        listener.setblocking(False)
-        loop.watch(listener, self._accept)
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = self._listener.accept()
-            connection.setblocking(False)
-            self._connections[connection] = bytearray()
-            self._loop.watch(connection, lambda: self._ready(connection))
+    def serve(self, function: EmulatedFunction) -> None:
+        """Answer for this function from now on."""
+        self._function = function
+        self._listener.watch(self._loop, self._accept)
+
+    def _accept(self, connection: socket.socket) -> None:
+        self._connections[connection] = bytearray()
+        self._loop.watch(connection, lambda: self._ready(connection), lambda error: self._drop(connection))
+        if len(self._connections) >= _CONNECTIONS:
+            self._listener.pause()
 
     def _ready(self, connection: socket.socket) -> None:
         buffer = self._connections[connection]
-        try:
-            data = connection.recv(4096)
+        if b"\n" not in buffer:
+            try:
+                data = connection.recv(4096)
+            except BlockingIOError:
+                return
             buffer += data
-            while b"\n" in buffer:
-                line, _, rest = bytes(buffer).partition(b"\n")
-                buffer[:] = rest
-                # An answer that does not fit the socket's buffer is from somebody who never reads: let it go.
-                connection.send(json.dumps(self.answer(line)).encode() + b"\n")
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data or len(buffer) > _LONGEST:
-            self._drop(connection)
+            if not data or len(buffer) > _LONGEST:
+                self._drop(connection)
+                return
+        while (end := buffer.find(b"\n")) >= 0:
+            if self._loop.turn_over():
+                self._loop.again(connection)
+                return
+            line = bytes(buffer[:end])
+            del buffer[: end + 1]
+            answer = json.dumps(self.answer(line)).encode() + b"\n"
+            # An answer that does not fit the socket's buffer is for somebody who never reads: let it go.
+            if connection.send(answer) < len(answer):
+                self._drop(connection)
+                return
 
     def answer(self, line: bytes) -> dict[str, object]:
         """Carry out one request."""
@@ -79,10 +89,10 @@ class ControlServer:
         self._loop.forget(connection)
         self._connections.pop(connection, None)
         connection.close()
+        self._listener.watch(self._loop, self._accept)
 
     def close(self) -> None:
         """Close everything."""
-        self._loop.forget(self._listener)
-        self._listener.close()
         for connection in list(self._connections):
             self._drop(connection)
+        self._listener.close()

@@ -7,18 +7,34 @@ took the edge, the edge is taken back, and no unmask will come for it. Without b
 
 from __future__ import annotations
 
+import errno
 import os
-import select
 
-__all__ = ["IntxLine", "Vectors", "signal_eventfd"]
+__all__ = ["IntxLine", "Vectors", "checked_eventfd", "signal_eventfd"]
 
 
-def signal_eventfd(fd: int) -> None:
-    """Add one to an eventfd; a counter that is full already is signalled enough."""
+def checked_eventfd(fd: int) -> int:
+    """The descriptor, when it is an eventfd, which never holds up who reads or writes it; OSError when it is not.
+
+    A file could: one on a file system that its client serves, for instance.
+    """
+    if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
+        raise OSError(errno.EINVAL, "a descriptor for interrupts that is no eventfd")
+    os.set_blocking(fd, False)
+    return fd
+
+
+def signal_eventfd(fd: int) -> bool:
+    """Add one to an eventfd; a counter that is full already is signalled enough. False when it takes nothing."""
     try:
+        # The client has the same open file, and may have changed its mind.
+        os.set_blocking(fd, False)
         os.write(fd, (1).to_bytes(8, "little"))
-    except (BlockingIOError, BrokenPipeError):
-        return
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 class IntxLine:
@@ -32,9 +48,9 @@ class IntxLine:
 
     def install(self, fd: int | None) -> None:
         """Take a new eventfd (None: none any more)."""
-        if self.fd is not None:
-            os.close(self.fd)
-        self.fd = fd
+        old, self.fd = self.fd, fd
+        if old is not None:
+            os.close(old)
         self.masked = False
         self._signal()
 
@@ -52,19 +68,17 @@ class IntxLine:
         if self.asserted and not self.masked and self.fd is not None:
             self.masked = True
             self.signals += 1
-            signal_eventfd(self.fd)
+            if not signal_eventfd(self.fd):
+                self.install(None)
 
     def _take_back(self) -> bool:
         """Whether the last edge had not been noticed yet; it is gone then."""
         if self.fd is None:
             return False
-        poller = select.poll()
-        poller.register(self.fd, select.POLLIN)
-        if not poller.poll(0):
-            return False
         try:
+            os.set_blocking(self.fd, False)
             os.read(self.fd, 8)
-        except BlockingIOError:
+        except OSError:
             return False
         return True
 
@@ -99,7 +113,8 @@ class Vectors:
         """Signal a vector; one that nobody listens to is lost, as a message to nowhere is."""
         if vector < len(self.fds) and (fd := self.fds[vector]) is not None:
             self.signals += 1
-            signal_eventfd(fd)
+            if not signal_eventfd(fd):
+                self.install(vector, None)
 
     def close(self) -> None:
         """Give all descriptors back."""

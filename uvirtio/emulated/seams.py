@@ -25,6 +25,9 @@ class DeviceClock(Protocol):
     def call_at(self, when: float, call: Callable[[], None]) -> Event:
         """Call later, never from within."""
 
+    def turn_over(self) -> bool:
+        """Whether others wait for whoever works now: the rest is done later. Simulated time waits for nobody."""
+
 
 class DeviceAround(Protocol):
     """What every part of a device needs of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from ..errors import CannotRun, LocatorError
@@ -14,7 +14,7 @@ from .memory import DriverFault
 from .model import DeviceModel
 from .parameters import flag, number, size
 from .queue import DeviceQueue
-from .ring import Chain
+from .ring import LONGEST, Chain
 from .storage import FileStorage, MemoryStorage, Storage
 
 __all__ = ["Blk"]
@@ -22,7 +22,11 @@ __all__ = ["Blk"]
 _DEFAULT_SIZE = 16 << 20
 _SEG_MAX = 126
 _LARGEST_BLOCK = 1 << 16
-_MAX_SECTORS = 1 << 16
+#: Bytes that one request reads, writes or clears: what takes longer is for several. They move in pieces.
+_LONGEST = 1 << 26
+_PIECE = LONGEST
+_MAX_SEGMENTS = 16
+_MAX_SECTORS = _LONGEST // _MAX_SEGMENTS // SECTOR
 #: What a host grows a disk by when nothing else is said (sectors), or a whole block.
 _GROWTH = 8
 
@@ -78,7 +82,7 @@ class Blk(DeviceModel):
         if not readonly:
             for kind in ("discard", "write_zeroes"):
                 self.put(f"max_{kind}_sectors", _MAX_SECTORS)
-                self.put(f"max_{kind}_seg", 16)
+                self.put(f"max_{kind}_seg", _MAX_SEGMENTS)
             self.put("discard_sector_alignment", 1)
             self.put("write_zeroes_may_unmap", 1)
 
@@ -121,47 +125,50 @@ class Blk(DeviceModel):
         if room < 0 or chain.readable_size < HEADER.size:
             raise DriverFault("a block request without a whole header, or without a place for its status (5.2.6)")
         kind, _, sector = HEADER.unpack(chain.read(0, HEADER.size))
-        data = b""
+        written = 0
         try:
-            data = self._carry_out(kind, sector, chain, room)
+            written = self._carry_out(kind, sector, chain, room)
             status = RequestStatus.OK
         except _Failed as failure:
             status = failure.status
         except OSError as error:
             self.device.log.event("storage failed", str(error))
             status = RequestStatus.IOERR
-        chain.write(data)
         chain.write(bytes((status,)), room)
         # Bytes in between that a failed read leaves unwritten make the length stop where the data does (2.7.8.2).
-        return room + STATUS_SIZE if len(data) == room else len(data)
+        return room + STATUS_SIZE if written == room else written
 
-    def _carry_out(self, kind: int, sector: int, chain: Chain, room: int) -> bytes:
+    def _carry_out(self, kind: int, sector: int, chain: Chain, room: int) -> int:
+        """Do it, and return how many of the ``room`` bytes for data were written."""
         outgoing = chain.readable_size - HEADER.size
         if kind == RequestType.IN:
             self._range(sector, room)
-            return self.storage.read(sector * SECTOR, room)
+            for at, length in _pieces(room):
+                chain.write(self.storage.read(sector * SECTOR + at, length), at)
+            return room
         if kind == RequestType.GET_ID:
-            return self._serial.ljust(ID_LENGTH, b"\0")[:room]
+            return chain.write(self._serial.ljust(ID_LENGTH, b"\0")[:room])
         if kind == RequestType.FLUSH and self.device.negotiated(bits.FLUSH):
             self.storage.flush()
         elif kind == RequestType.OUT:
             self._writable()
             self._range(sector, outgoing)
-            self.storage.write(sector * SECTOR, chain.read(HEADER.size))
+            for at, length in _pieces(outgoing):
+                self.storage.write(sector * SECTOR + at, chain.read(HEADER.size + at, length))
         elif kind in (RequestType.DISCARD, RequestType.WRITE_ZEROES):
-            self._clear(kind, chain.read(HEADER.size))
+            self._clear(kind, chain.read(HEADER.size, min(outgoing, LONGEST)))
         else:
             raise _Failed(RequestStatus.UNSUPP)
         if kind != RequestType.FLUSH and not self.get("writeback"):
             self.storage.flush()
-        return b""
+        return 0
 
     def _clear(self, kind: int, data: bytes) -> None:
         """Discard and write zeroes: here both leave zeros behind."""
         self._writable()
         if not self.device.negotiated(bits.DISCARD if kind == RequestType.DISCARD else bits.WRITE_ZEROES):
             raise _Failed(RequestStatus.UNSUPP)
-        if not data or len(data) % SEGMENT.size or len(data) // SEGMENT.size > 16:
+        if not data or len(data) % SEGMENT.size or len(data) // SEGMENT.size > _MAX_SEGMENTS:
             raise _Failed(RequestStatus.IOERR)
         for sector, count, flags in SEGMENT.iter_unpack(data):
             if count > _MAX_SECTORS:
@@ -170,13 +177,17 @@ class Blk(DeviceModel):
             # Discard knows no flags, write zeroes only the lowest (5.2.6.2).
             if flags & ~(0 if kind == RequestType.DISCARD else 1):
                 raise _Failed(RequestStatus.UNSUPP)
-            self.storage.write(sector * SECTOR, bytes(count * SECTOR))
+            for at, length in _pieces(count * SECTOR):
+                self.storage.write(sector * SECTOR + at, bytes(length))
 
     def _range(self, sector: int, length: int) -> None:
         if length % SECTOR or sector + length // SECTOR > self.get("capacity"):
             self.device.log.fault(
                 "queue", "request", f"{length} bytes at sector {sector} are not on the disk (5.2.6.1)"
             )
+            raise _Failed(RequestStatus.IOERR)
+        if length > _LONGEST:
+            self.device.log.event("request too long", f"{length} bytes; {_LONGEST} at most")
             raise _Failed(RequestStatus.IOERR)
         if length % self._block or sector * SECTOR % self._block:
             # Sectors stay lawful units of the protocol (5.2.5), but a medium with larger blocks need not take them.
@@ -229,3 +240,8 @@ class Blk(DeviceModel):
     def close(self) -> None:
         """See :class:`DeviceModel`."""
         self.storage.close()
+
+
+def _pieces(length: int) -> Iterator[tuple[int, int]]:
+    """A length as pieces: where each begins, and its length."""
+    return ((at, min(_PIECE, length - at)) for at in range(0, length, _PIECE))

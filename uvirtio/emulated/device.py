@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
+from ..errors import CannotRun
 from ..spec.features import COMMON_DEPENDENCIES, Feature
 from ..spec.registers import NO_VECTOR
 from ..spec.status import Status
@@ -107,7 +108,7 @@ class VirtioDevice:
         ]
         self.generation = 0
         self._changed = False
-        self._deferred: list[Mapping[str, int]] = []
+        self._deferred: dict[str, int] = {}
         self._pending_config = False
         self._held: set[int] = set()
         self._initial()
@@ -224,24 +225,34 @@ class VirtioDevice:
     def change_config(self, values: Mapping[str, int]) -> None:
         """The device changes its configuration by itself and notifies; while suspended that waits for resume."""
         if not self.behaviour.may_change_config():
-            self._deferred.append(dict(values))
+            self._deferred |= values
             self.log.event("configuration change deferred", ", ".join(values))
             return
         self._apply(values)
         self.notify_config()
 
     def _apply(self, values: Mapping[str, int]) -> None:
-        for name, value in values.items():
-            self.model.put(name, value)
+        before = bytes(self.model.config)
+        try:
+            for name, value in values.items():
+                self.model.put(name, value)
+            self.model.changed(frozenset(values))
+        except Exception:
+            self.model.config[:] = before
+            raise
         self._changed = True
-        self.model.changed(frozenset(values))
         self.log.event("configuration changed", ", ".join(f"{name}={value}" for name, value in values.items()))
 
     def _apply_deferred(self) -> bool:
-        deferred, self._deferred = self._deferred, []
-        for values in deferred:
-            self._apply(values)
-        return bool(deferred)
+        deferred, self._deferred = self._deferred, {}
+        if not deferred:
+            return False
+        try:
+            self._apply(deferred)
+        except CannotRun as error:  # who asked for it has long been answered
+            self.log.event("configuration not changed", str(error))
+            return False
+        return True
 
     def notify_config(self) -> None:
         """Send a configuration change notification, now or when it is allowed again."""

@@ -75,8 +75,8 @@ class BLK6(Blk):
 class BLK7(Blk):
     """Answers zone requests as if it had zones."""
 
-    def _carry_out(self, kind: int, sector: int, chain: Chain, room: int) -> bytes:
-        return b"" if kind >= _ZONES else super()._carry_out(kind, sector, chain, room)
+    def _carry_out(self, kind: int, sector: int, chain: Chain, room: int) -> int:
+        return 0 if kind >= _ZONES else super()._carry_out(kind, sector, chain, room)
 
 
 class BLK8(Blk):

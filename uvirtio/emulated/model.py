@@ -90,6 +90,13 @@ class DeviceModel:
         """Carry out a request and return the bytes written to its writable part."""
         raise NotImplementedError
 
+    def has_room(self, queue: DeviceQueue) -> bool:
+        """Whether what the next request of this queue brings has a place. Until it has, requests stay in the ring.
+
+        Who says no calls ``queue.later()`` when there is.
+        """
+        return True
+
     def serve(self, queue: DeviceQueue) -> None:
         """Put waiting data into the buffers of a waiting queue, as far as both are there."""
 

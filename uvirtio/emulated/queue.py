@@ -44,6 +44,9 @@ class Request:
 class _Model(Protocol):
     """What a queue needs of the model of its device's type."""
 
+    def has_room(self, queue: DeviceQueue) -> bool:
+        """Whether what the next request of this queue brings has a place."""
+
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
         """Carry out a request and return the bytes written to its writable part."""
 
@@ -171,13 +174,12 @@ class DeviceQueue:
         device = self.device
         begun = 0
         while len(self.in_process) < device.depth or not device.latency:
-            if begun == self.size:
-                # More than a ring holds, within one access: whatever the driver plays at, it does not hold us up.
-                self._again = device.clock.call_at(device.clock.now(), self._resume_service)
+            if begun == self.size or device.clock.turn_over():
+                # More than a ring holds, or than there is time for: whatever the driver plays at, it holds nobody up.
+                self.later()
                 return
             begun += 1
-            chain = self._pop()
-            if chain is None:
+            if not device.model.has_room(self) or (chain := self._pop()) is None:
                 return
             request = Request(chain)
             self.in_process.append(request)
@@ -188,9 +190,14 @@ class DeviceQueue:
                 request.ready = True
                 self._complete_ready()
 
-    def _resume_service(self) -> None:
-        with self.device.guarded():
-            self.service()
+    def later(self) -> None:
+        """Go on when the others have had their turn."""
+        if self._again is None:
+            self._again = self.device.clock.call_at(self.device.clock.now(), self._go_on)
+
+    def _go_on(self) -> None:
+        self._again = None
+        self._due()
 
     def _due(self) -> None:
         now = self.device.clock.now()
@@ -214,12 +221,17 @@ class DeviceQueue:
                 return
             self.in_process.remove(request)
             written = device.model.request(self, request.chain)
+            over = device.clock.turn_over()
             # Only buffers that were used completely may go without a used entry of their own (2.7.9, 2.8.8).
-            if in_order and request is not ready[-1] and written == request.chain.writable_size:
+            last = over or request is ready[-1]
+            if in_order and not last and written == request.chain.writable_size:
                 skipped.append(request.chain)
             else:
                 self.finish(request.chain, written, skipped)
                 skipped = []
+            if over:
+                self.later()
+                return
 
     def thaw(self) -> None:
         """Complete what became ready while the device was not allowed to use it."""
@@ -231,7 +243,13 @@ class DeviceQueue:
             self.device.log.fault("notify", "queue_notify", f"next is {following:#x}, which the ring does not bear out")
 
     def take(self) -> Chain | None:
-        """A buffer for data that has just come in, None when there is none or the device is not running."""
+        """A buffer for data that has just come in, None when there is none or the device is not running.
+
+        None as well when the turn is over: the queue is served again in another.
+        """
+        if self.waits and self.device.clock.turn_over():
+            self.later()
+            return None
         return self._pop() if self.waits else None
 
     def keep(self, chain: Chain) -> None:

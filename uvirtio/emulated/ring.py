@@ -15,8 +15,8 @@ from .memory import DriverFault, GuestMemory
 
 __all__ = ["DESCRIPTOR", "LONGEST", "Areas", "Chain", "Element", "Elements", "Ring", "need_event"]
 
-#: Bytes that a device here reads from one buffer at most: descriptors may overlap, so memory is no limit.
-LONGEST = 1 << 26
+#: Bytes that a device here reads from one buffer at once: descriptors may overlap, so memory is no limit.
+LONGEST = 1 << 20
 #: One buffer element: bus address and length in bytes.
 Element = tuple[int, int]
 #: A descriptor of either format: address, length, then flags and next (2.7.5), or buffer id and flags (2.8.13).

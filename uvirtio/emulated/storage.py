@@ -11,6 +11,10 @@ from ..errors import CannotRun
 __all__ = ["FileStorage", "MemoryStorage", "Storage"]
 
 
+#: Bytes of memory that a disk may grow to.
+_LARGEST = 1 << 30
+
+
 class Storage(Protocol):
     """Bytes by offset. Callers keep inside ``size``."""
 
@@ -26,17 +30,18 @@ class Storage(Protocol):
         """Make what was written durable."""
 
     def resize(self, size: int) -> None:
-        """Grow (with zeros) or shrink."""
+        """Grow (with zeros) or shrink. Raises :class:`CannotRun`, and nothing has changed then."""
 
     def close(self) -> None:
         """Let go of it."""
 
 
 class MemoryStorage:
-    """Gone when the device is."""
+    """Gone when the device is. It grows to 1 GiB, or stays as large as it was made."""
 
     def __init__(self, size: int) -> None:
         self.size = size
+        self._most = max(size, _LARGEST)
         self._bytes = bytearray(size)
 
     def read(self, offset: int, length: int) -> bytes:
@@ -52,7 +57,10 @@ class MemoryStorage:
 
     def resize(self, size: int) -> None:
         """See :class:`Storage`."""
-        self._bytes = self._bytes[:size] + bytes(max(0, size - self.size))
+        if size > self._most:
+            raise CannotRun(f"a disk in memory grows to {self._most} bytes, not to {size}; use image=FILE for more")
+        del self._bytes[size:]
+        self._bytes += bytes(size - len(self._bytes))
         self.size = size
 
     def close(self) -> None:

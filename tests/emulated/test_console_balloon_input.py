@@ -210,4 +210,4 @@ def test_key_strokes_come_as_events_and_lights_go_back() -> None:
     assert [struct.unpack("<HHI", memory[:8]) for memory in memories] == [(1, 30, 1), (0, 0, 0), (1, 30, 0), (0, 0, 0)]
     assert raw.isr() == 1
     send(raw, raw.queues[1], struct.pack("<HHI", 0x11, 1, 1))
-    assert raw.function.device.model.status == [(0x11, 1, 1)]  # type: ignore[attr-defined]
+    assert list(raw.function.device.model.status) == [(0x11, 1, 1)]  # type: ignore[attr-defined]

@@ -18,10 +18,12 @@ from .ring import Chain
 __all__ = ["Balloon"]
 
 _INFLATE, _DEFLATE, _STATISTICS = 0, 1, 2
+#: Pages that are remembered: 1 GiB of the guest's memory.
+_PAGES = 1 << 18
 
 
 class Balloon(DeviceModel):
-    """Keeps the set of page numbers that it was given; memory itself it leaves alone."""
+    """Keeps the set of page numbers that it was given, up to a limit; memory itself it leaves alone."""
 
     TYPE = DeviceType.BALLOON
     PARAMETERS: ClassVar[Mapping[str, str]] = {"pages": "pages that the host wants at first (default 0)"}
@@ -32,6 +34,8 @@ class Balloon(DeviceModel):
     def __init__(self, pages: int = 0) -> None:
         super().__init__()
         self.pages: set[int] = set()
+        #: Whether these are all of them.
+        self.followed = True
         self.statistics: dict[str, int] = {}
         self._held: Chain | None = None
         self.put("num_pages", pages)
@@ -55,8 +59,14 @@ class Balloon(DeviceModel):
         odd = 0
         for page in numbers:
             odd += (page in self.pages) is (queue.index == _INFLATE)
-            (self.pages.add if queue.index == _INFLATE else self.pages.discard)(page)
-        if odd:
+            if queue.index != _INFLATE:
+                self.pages.discard(page)
+            elif len(self.pages) < _PAGES:
+                self.pages.add(page)
+            elif self.followed:
+                self.followed = False
+                self.device.log.event("pages not followed", f"more than {_PAGES} are in the balloon")
+        if odd and self.followed:
             what = "are in the balloon already" if queue.index == _INFLATE else "are not in the balloon"
             self.device.log.fault("queue", "pages", f"{odd} of {len(numbers)} pages {what}")
         return 0
@@ -83,6 +93,7 @@ class Balloon(DeviceModel):
     def reset(self) -> None:
         """See :class:`DeviceModel`: the guest has all of its memory again."""
         self.pages.clear()
+        self.followed = True
         self.statistics.clear()
         self._held = None
         self.put("actual", 0)

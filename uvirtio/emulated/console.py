@@ -12,6 +12,7 @@ from ..spec.devices import Field
 from ..spec.devices import console as bits
 from ..spec.formats.console import CONTROL, RESIZE, Event
 from ..spec.ids import DeviceType
+from .backlog import Backlog
 from .memory import DriverFault
 from .model import DeviceModel
 from .parameters import number
@@ -25,6 +26,11 @@ __all__ = ["Console"]
 
 #: Indices of the control queues; those of port n > 0 come in pairs behind them (5.3.2).
 _CONTROL_RECEIVE, _CONTROL_TRANSMIT = 2, 3
+#: Bytes that wait, each way of a port, before no more are asked for; and the most, where they come all the same.
+_CROWDED = 1 << 20
+_MOST = 16 << 20
+#: Bytes of memory for control messages that wait.
+_MESSAGES = 1 << 18
 
 
 class _Port:
@@ -68,9 +74,13 @@ class Console(DeviceModel):
         self.put("rows", rows)
         self.put("max_nr_ports", ports)
         self._echo = echo
-        self._messages: list[bytes] = []
+        self._messages = Backlog(_MESSAGES)
+        #: Transmit queues whose requests have stayed in the ring.
+        self._held_back: set[int] = set()
+        self._loop: Loop | None = None
         self._socket = _connect(stream) if stream else None
         self._outgoing = bytearray()
+        self._listening = (False, False)
 
     @classmethod
     def check(cls, parameters: Mapping[str, str]) -> None:
@@ -94,7 +104,9 @@ class Console(DeviceModel):
         self._poll()
         if queue.index == _CONTROL_RECEIVE:
             while self._messages and (chain := queue.take()) is not None:
-                queue.finish(chain, chain.write(self._messages.pop(0)))
+                queue.finish(chain, chain.write(self._messages.popleft()))
+            if not self._messages.crowded:
+                self._room_again(_CONTROL_TRANSMIT)
             return
         port = self._port(queue)
         while port.incoming and self._readable(port) and (chain := queue.take()) is not None:
@@ -103,10 +115,30 @@ class Console(DeviceModel):
             length = chain.write(memoryview(bytes(port.incoming[: chain.writable_size])))
             del port.incoming[:length]
             queue.finish(chain, length)
+        if len(port.incoming) < _CROWDED:
+            self._room_again(port.receive_queue + 1)
+            self._listen(port)
 
     def _readable(self, port: _Port) -> bool:
         """Whether the driver takes bytes: with several ports it opens each one first."""
         return port.guest_open or not self.device.negotiated(bits.MULTIPORT)
+
+    def has_room(self, queue: DeviceQueue) -> bool:
+        """See :class:`DeviceModel`: what is not taken at the other end stays with the driver."""
+        if queue.index == _CONTROL_TRANSMIT:
+            room = not self._messages.crowded
+        elif queue.index == 1 and self._socket is not None:
+            room = len(self._outgoing) < _CROWDED
+        else:
+            room = not self._echo or len(self._port(queue).incoming) < _CROWDED
+        if not room:
+            self._held_back.add(queue.index)
+        return room
+
+    def _room_again(self, index: int) -> None:
+        if index in self._held_back:
+            self._held_back.discard(index)
+            self.device.queues[index].later()
 
     def request(self, queue: DeviceQueue, chain: Chain) -> int:
         """See :class:`DeviceModel`: bytes that the driver writes to a port, or a control message."""
@@ -119,7 +151,8 @@ class Console(DeviceModel):
             port = self._port(queue)
             port.received += len(data)
             if port.number == 0 and self._socket is not None:
-                self._outgoing += data
+                if len(self._outgoing) + len(data) <= _MOST:
+                    self._outgoing += data
                 self._poll()
             elif self._echo:
                 self._arrived(port, data)
@@ -127,6 +160,9 @@ class Console(DeviceModel):
 
     def _arrived(self, port: _Port, data: bytes) -> None:
         """Bytes for the driver."""
+        if len(port.incoming) + len(data) > _MOST:
+            self.device.log.event("bytes lost", f"{len(data)} for port {port.number}")
+            return
         port.incoming += data
         self._serve(port.receive_queue)
 
@@ -159,7 +195,8 @@ class Console(DeviceModel):
             self._serve(self.ports[identifier].receive_queue)
 
     def _say(self, port: _Port, event: Event, value: int = 0, more: bytes = b"") -> None:
-        self._messages.append(CONTROL.pack(port.number, event, value) + more)
+        if not self._messages.append(CONTROL.pack(port.number, event, value) + more):
+            self.device.log.event("message lost", f"port {port.number}, event {event}")
         self._serve(_CONTROL_RECEIVE)
 
     # Life, configuration, triggers
@@ -167,6 +204,7 @@ class Console(DeviceModel):
     def reset(self) -> None:
         """See :class:`DeviceModel`."""
         self._messages.clear()
+        self._held_back.clear()
         for port in self.ports:
             port.reset()
 
@@ -191,6 +229,8 @@ class Console(DeviceModel):
                 raise CannotRun(f"send_traffic: there is no port {port!r}")
             if not isinstance(data, str) or not isinstance(count, int) or not 0 < len(data) * count <= 1 << 20:
                 raise CannotRun("send_traffic: data is a text, count how often; 1 MiB at most")
+            if len(self.ports[port].incoming) >= _CROWDED:
+                raise CannotRun(f"send_traffic: {_CROWDED} bytes wait already for the driver to take them")
             self._arrived(self.ports[port], data.encode() * count)
 
         return {"send_traffic": send_traffic}
@@ -198,29 +238,55 @@ class Console(DeviceModel):
     # The socket of port 0
 
     def _poll(self) -> None:
+        """Move what can be moved now, either way. A peer that hangs up, or breaks, is forgotten."""
         if self._socket is None:
             return
-        with contextlib.suppress(OSError):
-            if self._outgoing:
-                del self._outgoing[: self._socket.send(self._outgoing)]
-        with contextlib.suppress(OSError):
-            self.ports[0].incoming += self._socket.recv(1 << 16)
+        try:
+            with contextlib.suppress(BlockingIOError):
+                if self._outgoing:
+                    del self._outgoing[: self._socket.send(self._outgoing)]
+            if len(self._outgoing) < _CROWDED:
+                self._room_again(1)
+            with contextlib.suppress(BlockingIOError):
+                if len(self.ports[0].incoming) < _CROWDED:
+                    data = self._socket.recv(1 << 16)
+                    self.ports[0].incoming += data
+                    if not data:
+                        raise ConnectionResetError("it has hung up")
+        except OSError as error:
+            self._peer_gone(error)
+        self._listen(self.ports[0])
 
     def watch(self, loop: Loop) -> None:
         """See :class:`DeviceModel`."""
-        if self._socket is not None:
-            loop.watch(self._socket, self._incoming)
+        self._loop = loop
+        self._listen(self.ports[0])
 
-    def _incoming(self) -> None:
-        if self._socket is not None and not self._socket.recv(1, socket.MSG_PEEK):
-            self.device.log.event("peer gone")
-            self.close()
+    def _listen(self, port: _Port) -> None:
+        """Hear of the peer: when it takes what waits for it; else when it says something, as long as that has a place."""
+        if self._loop is None or self._socket is None or port.number:
             return
-        self._serve(0)
+        wanted = bool(self._outgoing), len(port.incoming) < _CROWDED
+        if wanted != self._listening:
+            self._listening = wanted
+            self._loop.forget(self._socket)
+            if any(wanted):
+                self._loop.watch(self._socket, lambda: self._serve(0), self._peer_gone)
+                self._loop.await_room(self._socket, wanted[0], reading=wanted[1])
+
+    def _peer_gone(self, error: Exception) -> None:
+        self.device.log.event("peer gone", str(error))
+        self.close()
+        # Nobody takes the rest, nor what the driver writes from now on.
+        self._outgoing.clear()
+        self._echo = False
+        self._room_again(1)
 
     def close(self) -> None:
         """See :class:`DeviceModel`."""
         if self._socket is not None:
+            if self._loop is not None:
+                self._loop.forget(self._socket)
             self._socket.close()
             self._socket = None
 

@@ -10,6 +10,7 @@ from ..errors import CannotRun
 from ..spec.devices import Field
 from ..spec.formats.input import ANSWER_LENGTH, DEVICE_IDS, EVENT, EventType, Select
 from ..spec.ids import DeviceType
+from .backlog import Backlog
 from .memory import DriverFault
 from .model import DeviceModel
 from .queue import DeviceQueue
@@ -25,6 +26,9 @@ _BUS_VIRTUAL = 6
 _KEYS = (*range(2, 12), *range(16, 26), 28)
 _LIGHTS = (0, 1, 2)
 _KEY_A = 30
+#: Bytes of memory for events that wait, and lights that are remembered.
+_BACKLOG = 8 << 20
+_LIGHTS_KEPT = 256
 
 
 class Input(DeviceModel):
@@ -38,8 +42,9 @@ class Input(DeviceModel):
 
     def __init__(self) -> None:
         super().__init__()
-        self.backlog: deque[bytes] = deque()
-        self.status: list[tuple[int, int, int]] = []
+        self.backlog = Backlog(_BACKLOG)
+        #: The newest lights that the driver switched.
+        self.status: deque[tuple[int, int, int]] = deque(maxlen=_LIGHTS_KEPT)
         self._answers = {
             (Select.ID_NAME, 0): _NAME,
             (Select.ID_SERIAL, 0): _SERIAL,
@@ -75,6 +80,7 @@ class Input(DeviceModel):
     def reset(self) -> None:
         """See :class:`DeviceModel`."""
         self.backlog.clear()
+        self.status.clear()
         self.config[:] = bytes(len(self.config))
 
     def triggers(self) -> Mapping[str, Callable[..., object]]:
@@ -83,6 +89,8 @@ class Input(DeviceModel):
         def send_traffic(count: object = 1, code: object = _KEY_A) -> None:
             if not isinstance(count, int) or not 0 < count <= 4096 or not isinstance(code, int) or not 0 <= code < 768:
                 raise CannotRun(f"send_traffic: {count!r} strokes of key {code!r}; up to 4096, of a key below 768")
+            if self.backlog.crowded:
+                raise CannotRun(f"send_traffic: {len(self.backlog)} events wait already for the driver to take them")
             for _ in range(count):
                 for pressed in (1, 0):
                     self.backlog.append(EVENT.pack(EventType.KEY, code, pressed))

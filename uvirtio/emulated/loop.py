@@ -77,11 +77,15 @@ class Loop:
         self.forget(file)
         self._selector.register(file, selectors.EVENT_READ, _Party(ready, lost))
 
-    def await_room(self, file: int | _File, there_is_none: bool) -> None:
-        """Call a file's party when there is room to write, instead of when there is something to read, or back."""
+    def await_room(self, file: int | _File, there_is_none: bool, *, reading: bool = False) -> None:
+        """Call a file's party when there is room to write, instead of when there is something to read, or back.
+
+        ``reading``: for either.
+        """
         with contextlib.suppress(KeyError, ValueError):
-            party = self._selector.get_key(file).data
-            self._selector.modify(file, selectors.EVENT_WRITE if there_is_none else selectors.EVENT_READ, party)
+            events = selectors.EVENT_WRITE if there_is_none else selectors.EVENT_READ
+            events |= selectors.EVENT_READ if reading else 0
+            self._selector.modify(file, events, self._selector.get_key(file).data)
 
     def again(self, file: _File) -> None:
         """Call a file's party in the next turn, though there is nothing more to read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,6 +24,7 @@ from ..spec.formats.net import (
     RxCommand,
 )
 from ..spec.ids import DeviceType
+from .backlog import Backlog
 from .memory import DriverFault
 from .model import DeviceModel
 from .net_steering import Steering
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Net"]
 
 _DEFAULT_MAC = "52:54:00:75:76:01"
-#: Frames that wait for receive buffers before more are lost.
-_BACKLOG = 1 << 16
+#: Bytes of memory for frames that wait for receive buffers, of all pairs together, before more are lost.
+_BACKLOG = 8 << 20
 #: A VLAN tag, which a frame may have beyond the MTU and the Ethernet header.
 _TAG = 4
 #: Bytes of a frame, or of a control command's data, that are read at all.
@@ -83,7 +83,9 @@ class Net(DeviceModel):
         self.put("rss_max_key_size", 40)
         self.put("rss_max_indirection_table_length", 128)
         #: Frames for each receive queue that wait for its buffers.
-        self.backlog: list[deque[bytes]] = [deque() for _ in range(pairs)]
+        self.backlog = [Backlog(_BACKLOG // pairs) for _ in range(pairs)]
+        #: Transmit queues whose frames have stayed in the ring.
+        self._held_back: set[int] = set()
         self._steering = Steering()
         #: The most pairs that the driver has asked for since the reset.
         self._granted = 1
@@ -140,9 +142,8 @@ class Net(DeviceModel):
             pair = self._steering.choose(frame, lambda pair: queues[2 * pair].enabled)
         elif self._live and not queues[0].enabled:
             pair = None
-        if pair is None or len(self.backlog[pair]) >= _BACKLOG:
+        if pair is None or not self.backlog[pair].append(frame):
             return False
-        self.backlog[pair].append(frame)
         with self.device.guarded():
             self._fill(queues[2 * pair])
         return True
@@ -163,6 +164,19 @@ class Net(DeviceModel):
                 queue.keep(chain)
                 continue
             queue.finish(chain, chain.write(self.HEAD + frame))
+        if self._held_back and not backlog.crowded:
+            held, self._held_back = self._held_back, set()
+            for index in held:
+                self.device.queues[index].later()
+
+    def has_room(self, queue: DeviceQueue) -> bool:
+        """See :class:`DeviceModel`: an echo loses nothing, so frames are not sent before what came back is taken."""
+        if not isinstance(self._peer, EchoPeer) or queue.index >= self._control:
+            return True
+        if not any(backlog.crowded for backlog in self.backlog):
+            return True
+        self._held_back.add(queue.index)
+        return False
 
     def _longest(self) -> int:
         """Bytes of a frame that the driver is ready for: what the MTU allows, where it has accepted one (5.1.4.1)."""
@@ -172,10 +186,8 @@ class Net(DeviceModel):
     def _sort_again(self, pairs: Iterable[int]) -> None:
         """Steer what waits for these pairs to others: theirs are not to be used any more (5.1.6.5.6.2)."""
         for pair in pairs:
-            waiting = list(self.backlog[pair])
-            self.backlog[pair].clear()
-            for frame in waiting:
-                self.arrived(frame)
+            for _ in range(len(self.backlog[pair])):
+                self.arrived(self.backlog[pair].popleft())
 
     def queue_reset(self, queue: DeviceQueue) -> None:
         """See :class:`DeviceModel`: frames go to another receive queue, and are lost where there is none."""
@@ -249,6 +261,7 @@ class Net(DeviceModel):
         """See :class:`DeviceModel`: frames that nobody took are gone, and a MAC address that was set."""
         for waiting in self.backlog:
             waiting.clear()
+        self._held_back.clear()
         self._steering.use(1)
         self._granted = 1
         self._live = self._several = False
@@ -287,8 +300,10 @@ class Net(DeviceModel):
 
     def watch(self, loop: Loop) -> None:
         """See :class:`DeviceModel`."""
-        if self._peer.fileno() >= 0:
-            loop.watch(self._peer.fileno(), self._peer.poll)
+        self._peer.watch(loop, self._peer_gone)
+
+    def _peer_gone(self, error: Exception) -> None:
+        self.device.log.event("peer gone", str(error))
 
     def close(self) -> None:
         """See :class:`DeviceModel`."""

@@ -7,13 +7,19 @@ import os
 import socket
 import struct
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import CannotRun, LocatorError
 
+if TYPE_CHECKING:
+    from .loop import Loop
+
 __all__ = ["DatagramPeer", "EchoPeer", "Peer", "Responder", "SinkPeer", "StreamPeer", "make_peer"]
 
+#: Bytes of a frame; bytes that wait for a peer that does not read; what is taken in at once.
 _LONGEST = 1 << 17
+_WAITING = 1 << 20
+_BATCH = 16
 
 
 class Peer(Protocol):
@@ -27,8 +33,8 @@ class Peer(Protocol):
     def poll(self) -> None:
         """Take in what has arrived from outside, without waiting."""
 
-    def fileno(self) -> int:
-        """What to watch for :meth:`poll`; -1 where nothing comes from outside."""
+    def watch(self, loop: Loop, gone: Callable[[Exception], None]) -> None:
+        """Let :meth:`poll` be called when something comes from outside; ``gone`` is told when nothing will any more."""
 
     def close(self) -> None:
         """Hang up."""
@@ -46,9 +52,8 @@ class SinkPeer:
     def poll(self) -> None:
         """See :class:`Peer`."""
 
-    def fileno(self) -> int:
+    def watch(self, loop: Loop, gone: Callable[[Exception], None]) -> None:
         """See :class:`Peer`."""
-        return -1
 
     def close(self) -> None:
         """See :class:`Peer`."""
@@ -107,6 +112,7 @@ class DatagramPeer(SinkPeer):
     def __init__(self, local: str, remote: str) -> None:
         super().__init__()
         self._local, self._remote = local, remote
+        self._loop: Loop | None = None
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._socket.bind(local)
@@ -123,15 +129,18 @@ class DatagramPeer(SinkPeer):
     def poll(self) -> None:
         """See :class:`Peer`."""
         with contextlib.suppress(OSError):
-            while True:
+            for _ in range(_BATCH):
                 self.deliver(self._socket.recv(_LONGEST))
 
-    def fileno(self) -> int:
+    def watch(self, loop: Loop, gone: Callable[[Exception], None]) -> None:
         """See :class:`Peer`."""
-        return self._socket.fileno()
+        self._loop = loop
+        loop.watch(self._socket, self.poll, gone)
 
     def close(self) -> None:
         """See :class:`Peer`."""
+        if self._loop is not None:
+            self._loop.forget(self._socket)
         self._socket.close()
         with contextlib.suppress(OSError):
             os.unlink(self._local)
@@ -151,35 +160,68 @@ class StreamPeer(SinkPeer):
         self._socket.setblocking(False)
         self._incoming = bytearray()
         self._outgoing = bytearray()
+        self._loop: Loop | None = None
+        self._gone: Callable[[Exception], None] = lambda error: None
+        self._waits = False
 
     def send(self, frame: bytes) -> None:
-        """See :class:`Peer`: what does not fit now goes first next time."""
-        self._outgoing += len(frame).to_bytes(4, "big") + frame
-        with contextlib.suppress(OSError):
-            del self._outgoing[: self._socket.send(self._outgoing)]
+        """See :class:`Peer`: what does not fit now goes first next time; a wire loses what nobody takes."""
+        if len(self._outgoing) < _WAITING:
+            self._outgoing += len(frame).to_bytes(4, "big") + frame
+        self._attempt(self._flush)
 
     def poll(self) -> None:
         """See :class:`Peer`."""
-        with contextlib.suppress(OSError):
+        self._attempt(self._flush)
+        self._attempt(self._receive)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """A peer that hangs up, or breaks, is forgotten: the wire is cut."""
+        if self._socket.fileno() < 0:
+            return
+        try:
+            with contextlib.suppress(BlockingIOError):
+                step()
+        except (OSError, ValueError) as error:
+            self.close()
+            self._gone(error)
+
+    def _flush(self) -> None:
+        try:
             if self._outgoing:
                 del self._outgoing[: self._socket.send(self._outgoing)]
-        with contextlib.suppress(OSError):
-            while data := self._socket.recv(_LONGEST):
-                self._incoming += data
-        while len(self._incoming) >= 4:
-            length = int.from_bytes(self._incoming[:4], "big")
-            if len(self._incoming) < 4 + length:
-                return
-            frame = bytes(self._incoming[4 : 4 + length])
-            del self._incoming[: 4 + length]
-            self.deliver(frame)
+        finally:
+            if self._loop is not None and self._waits is not bool(self._outgoing):
+                self._waits = bool(self._outgoing)
+                self._loop.await_room(self._socket, self._waits, reading=True)
 
-    def fileno(self) -> int:
+    def _receive(self) -> None:
+        for _ in range(_BATCH):
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise ConnectionResetError("it has hung up")
+            self._incoming += data
+            while len(self._incoming) >= 4:
+                length = int.from_bytes(self._incoming[:4], "big")
+                if length > _LONGEST:
+                    raise ValueError(f"a frame of {length} bytes")
+                if len(self._incoming) < 4 + length:
+                    break
+                frame = bytes(self._incoming[4 : 4 + length])
+                del self._incoming[: 4 + length]
+                self.deliver(frame)
+
+    def watch(self, loop: Loop, gone: Callable[[Exception], None]) -> None:
         """See :class:`Peer`."""
-        return self._socket.fileno()
+        self._loop, self._gone = loop, gone
+        loop.watch(self._socket, self.poll, gone)
 
     def close(self) -> None:
         """See :class:`Peer`."""
+        if self._loop is not None:
+            self._loop.forget(self._socket)
+        self._outgoing.clear()
+        self._incoming.clear()
         self._socket.close()
 
 

@@ -8,16 +8,19 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
-from functools import partial
 from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from uvirtio.errors import LocatorError
+from uvirtio.foreign import printable
 
 from .. import exits
 from ..last_word import LastWord
 from ..named_files import open_for_writing
-from ..telling import tell
+from ..outlet import Outlet
+
+if TYPE_CHECKING:
+    from uvirtio.emulated.server import Server
 
 __all__ = ["add_arguments", "run"]
 
@@ -25,6 +28,8 @@ _TAKEN = (
     "uvirtio serve: the client has taken its memory away (SIGBUS), and the server has ended with it; memory that is sealed "
     "against shrinking cannot be taken away"
 )
+#: Seconds that a server which was told to end has for what it is doing.
+_GRACE = 0.5
 _DIRECT = ("profile", "fault", "latency", "delay", "seed")
 
 
@@ -66,7 +71,7 @@ def _opened(path: str | None) -> Iterator[TextIO | None]:
     if path is None:
         yield None
         return
-    with open_for_writing("--log", path, buffering=1) as file:  # a line at a time, so that readers see it
+    with open_for_writing("--log", path, buffering=1) as file:
         yield file
 
 
@@ -77,44 +82,67 @@ def run(args: argparse.Namespace) -> int:
     from uvirtio.emulated.server import Server
 
     options = parse_options(args.type, _parameters(args))
-    received: list[int] = []
+    messages = Outlet(2)
 
-    said = partial(tell, who="uvirtio serve")
+    def said(sentence: str) -> None:
+        messages.line(f"uvirtio serve: {printable(sentence, lines=True)}")
 
     with _opened(args.log) as file, contextlib.closing(LastWord(_TAKEN)) as last_word:
+        entries = Outlet(file.fileno()) if file is not None else None
 
         def sink(entry: Entry) -> None:
-            if file is not None:
-                file.write(json.dumps(entry.to_json()) + "\n")
+            if entries is not None:
+                entries.line(json.dumps(entry.to_json()))
+                if entries.lost == 1:
+                    entries.lost += 1
+                    said(f"{args.log} takes no more at once: the log is not complete")
 
         server = Server(
             options,
             args.socket,
             control=args.control,
-            sink=sink if file is not None else None,
+            sink=sink if entries is not None else None,
             tell=said,
             once=args.once,
             unsealed=last_word.prepare,
         )
-        wake, waker = socket.socketpair()
-        for end in (wake, waker):
-            end.setblocking(False)
-        server.loop.watch(wake, server.stop)
-
-        def stop(number: int, _frame: FrameType | None) -> None:
-            # Only noted: a message is answered to its end before the server stops.
-            received.append(number)
-
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, stop) for number in numbers}
-        old_fd = signal.set_wakeup_fd(waker.fileno())
-        try:
+        with _signals(server) as received, contextlib.suppress(_Late):
             print(f"serving {args.type} ({options.describe()}) on {args.socket}", flush=True)
             server.run()
-        finally:
-            signal.set_wakeup_fd(old_fd)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            wake.close()
-            waker.close()
     return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
+
+
+class _Late(BaseException):
+    """The server was told to end, and has not come to it: it ends in the middle of what it does."""
+
+
+@contextlib.contextmanager
+def _signals(server: Server) -> Iterator[list[int]]:
+    """Let signals end the server, by the end of a turn, or else of :data:`_GRACE`; the list gets those that came."""
+    received: list[int] = []
+    wake, waker = socket.socketpair()
+    for end in (wake, waker):
+        end.setblocking(False)
+    server.loop.watch(wake, server.stop)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        # Only noted: a message is answered to its end before the server stops.
+        received.append(number)
+        signal.setitimer(signal.ITIMER_REAL, _GRACE)
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        if not server.loop.stopping:
+            raise _Late
+
+    handlers = {signal.SIGALRM: late, signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    old_fd = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+    try:
+        yield received
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.set_wakeup_fd(old_fd)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        wake.close()
+        waker.close()

@@ -133,7 +133,7 @@ class Loop:
         while not self.stopping:
             left = self._run_due()
             unfinished, self._unfinished = self._unfinished, set()
-            self._wait(0.0 if unfinished else left)
+            self._wait(0.0 if unfinished or self.stopping else left)
             for key, _ in self._selector.select(0):
                 unfinished.discard(key.fd)
                 self._call(key)

@@ -20,7 +20,7 @@ class Flood:
     def __init__(self, folder: Path) -> None:
         self.client = Client(folder / "s")
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._refill, daemon=True)
+        self._thread = threading.Thread(target=self._keep_full, daemon=True)
 
     def __enter__(self) -> Flood:
         client = self.client
@@ -32,15 +32,19 @@ class Flood:
         memory[at : at + 16 + len(segments)] = struct.pack("<IIQ", _WRITE_ZEROES, 0, 0) + segments
         struct.pack_into("<QIHH", memory, 0, GUEST + at, 16 + len(segments), 1, 1)
         struct.pack_into("<QIHH", memory, 16, GUEST + 0x9000, 1, 2, 0)
+        self._refill()
         self._thread.start()
         client.kick()
         return self
 
     def _refill(self) -> None:
         memory = self.client.memory
+        used = int.from_bytes(memory[0x2002:0x2004], "little")
+        struct.pack_into("<H", memory, 0x1002, used + 12 & 0xFFFF)
+
+    def _keep_full(self) -> None:
         while not self._ended.wait(0.0001):
-            used = int.from_bytes(memory[0x2002:0x2004], "little")
-            struct.pack_into("<H", memory, 0x1002, used + 12 & 0xFFFF)
+            self._refill()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

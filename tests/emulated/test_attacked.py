@@ -155,7 +155,7 @@ def test_a_server_whose_messages_and_log_go_nowhere_serves_on(tmp_path: Path, wh
 def test_a_flooded_server_answers_registers_and_ends_when_told(tmp_path: Path, number: signal.Signals) -> None:
     with served(tmp_path, "blk", "--latency", "0.00001") as process:
         with Flood(tmp_path) as flood:
-            assert until(lambda: flood.client.used() > 4)
+            assert until(lambda: flood.client.used() > 20)
             before = memory_of(process.pid)
             for _ in range(200):
                 assert flood.client.read(4, 0x14, 1) == 0x0F

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import deque
 
 __all__ = ["LineSocket"]
+
+#: Bytes of a line; the longest that QMP or qtest send us are a few megabytes.
+_LONGEST = 1 << 26
 
 
 class LineSocket:
@@ -13,7 +17,10 @@ class LineSocket:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
-        self._buffer = b""
+        #: Whole lines that have come in, and the pieces of one that has not come in completely.
+        self._lines: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
+        self._length = 0
 
     def send(self, line: str, timeout: float) -> None:
         """Send one line within ``timeout`` seconds."""
@@ -25,29 +32,40 @@ class LineSocket:
 
     def receive(self, timeout: float) -> str:
         """The next line, without its end, within ``timeout`` seconds; 0 takes what has already arrived."""
-        while True:
-            line, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
-                return line.decode(errors="replace").rstrip("\r")
-            self._fill(timeout)
+        if not self._lines:
+            self._fill(time.monotonic() + timeout)
+        return self._lines.popleft().decode(errors="replace").rstrip("\r")
 
-    def _fill(self, timeout: float) -> None:
-        """Read until there is a line: several pieces share one deadline."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                self._socket.settimeout(max(deadline - time.monotonic(), 0.0))
-                piece = self._socket.recv(65536)
-            except BlockingIOError:
-                raise TimeoutError from None
-            except ConnectionError:
-                piece = b""
-            if not piece:
-                raise EOFError("the other side closed the connection")
-            self._buffer += piece
-            if b"\n" in piece:
-                return
+    def _fill(self, deadline: float) -> None:
+        """Read until there is a line: all pieces share one deadline, after which one more is looked for."""
+        while not self._lines:
+            left = deadline - time.monotonic()
+            self._take(self._piece(max(left, 0.0)))
+            if left <= 0 and not self._lines:
+                raise TimeoutError
+
+    def _piece(self, timeout: float) -> bytes:
+        try:
+            self._socket.settimeout(timeout)
+            piece = self._socket.recv(1 << 20)
+        except BlockingIOError:
+            raise TimeoutError from None
+        except ConnectionError:
+            piece = b""
+        if not piece:
+            raise EOFError("the other side closed the connection")
+        return piece
+
+    def _take(self, piece: bytes) -> None:
+        *whole, rest = piece.split(b"\n")
+        if whole:
+            self._lines.append(b"".join((*self._pieces, whole[0])))
+            self._lines.extend(whole[1:])
+            self._pieces, self._length = [], 0
+        self._pieces.append(rest)
+        self._length += len(rest)
+        if self._length > _LONGEST:
+            raise EOFError(f"the other side sent a line of more than {_LONGEST} bytes")
 
     def close(self) -> None:
         """Close the socket."""

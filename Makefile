@@ -5,7 +5,7 @@
 # make vm-test the tests in a real guest alone
 # make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
 #              devices costs; needs the lab, fio and pciutils
-# make soak    fuzz what others may say, an hour each; with atheris where it can be installed
+# make soak    fuzz what others may say, an hour each; with atheris where it can be installed; load a server for ten minutes
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -51,6 +51,7 @@ bench: $(READY)
 soak: $(READY)
 	-@$(RUN) -m pip install --quiet --disable-pip-version-check atheris
 	@$(RUN) -m tests.fuzz $(SOAK_ARGS)
+	@$(RUN) -m tests.soak.load
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import struct
+import time
 from collections.abc import Callable
 from itertools import chain, repeat
 from pathlib import Path
@@ -334,3 +336,26 @@ def test_a_listener_whose_queue_is_full_is_not_waited_for(tmp_path: Path) -> Non
                 client.connect(str(path))
         with pytest.raises(CannotRun, match="another server"):
             Listener(str(path))
+
+
+def test_a_client_for_whom_no_descriptor_is_left_is_looked_for_later(tmp_path: Path) -> None:
+    loop = Loop()
+    accepted: list[socket.socket] = []
+    listener = Listener(str(tmp_path / "s"))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.closing(loop), contextlib.closing(listener), socket.socket(socket.AF_UNIX) as client:
+        listener.watch(loop, accepted.append)
+        client.connect(str(tmp_path / "s"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, before[1]))
+        try:
+            run(loop)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert not accepted
+        assert not loop._selector.get_map(), "it would be called again and again"
+        loop.now = lambda: 1e9
+        loop._run_due()
+        loop.now = time.perf_counter
+        run(loop)
+        assert len(accepted) == 1
+        accepted[0].close()

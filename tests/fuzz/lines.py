@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
+import tempfile
 from functools import cache
 
 from uvirtio.emulated.control import ControlServer
 from uvirtio.emulated.function import EmulatedFunction
+from uvirtio.emulated.listener import Listener
 from uvirtio.emulated.log import AccessLog
 from uvirtio.emulated.loop import Loop
 from uvirtio.emulated.memory import MappedMemory
@@ -27,9 +28,8 @@ _REQUESTS = [
 @cache
 def _server(kind: str) -> ControlServer:
     loop = Loop()
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind("")
-    listener.listen()
+    with tempfile.TemporaryDirectory() as folder:
+        listener = Listener(f"{folder}/c")
     function = EmulatedFunction(parse_options(kind, {}), loop, MappedMemory(), AccessLog(loop, None))
     return ControlServer(listener, function, loop)
 

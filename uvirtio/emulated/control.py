@@ -25,18 +25,14 @@ _CONNECTIONS = 32
 
 
 class ControlServer:
-    """Accepts control connections at a listener, once it has been told what to :meth:`serve`."""
+    """Accepts control connections at a listener."""
 
-    def __init__(self, listener: Listener, loop: Loop) -> None:
+    def __init__(self, listener: Listener, function: EmulatedFunction, loop: Loop) -> None:
         self._listener = listener
-        self._function: EmulatedFunction
+        self._function = function
         self._loop = loop
         self._connections: dict[socket.socket, bytearray] = {}
-
-    def serve(self, function: EmulatedFunction) -> None:
-        """Answer for this function from now on."""
-        self._function = function
-        self._listener.watch(self._loop, self._accept)
+        listener.watch(loop, self._accept)
 
     def _accept(self, connection: socket.socket) -> None:
         self._connections[connection] = bytearray()

@@ -55,15 +55,14 @@ class Server:
         with contextlib.ExitStack() as undo:
             self._listener = Listener(path)
             undo.callback(self._listener.close)
-            self._control = ControlServer(Listener(control), self.loop) if control else None
-            if self._control is not None:
-                undo.callback(self._control.close)
+            listener = Listener(control) if control else None
+            if listener is not None:
+                undo.callback(listener.close)
             self.function = EmulatedFunction(options, self.loop, self._memory, self.log)
             undo.pop_all()
         self.loop.failed = self._lost
         self.function.device.model.watch(self.loop)
-        if self._control is not None:
-            self._control.serve(self.function)
+        self._control = ControlServer(listener, self.function, self.loop) if listener is not None else None
         self._listener.watch(self.loop, self._accept)
 
     def _accept(self, connection: socket.socket) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from uvirtio.errors import LocatorError
@@ -308,25 +310,83 @@ def test_the_window_in_configuration_space_reaches_the_registers() -> None:
     assert config.read(window + 16, 2) == 1
 
 
-def test_msix_replaces_isr_and_a_masked_vector_waits() -> None:
-    raw = Raw("emulated:rng?instant=on")
-    messages: list[int] = []
-    raw.function.interrupts.on_message = messages.append
-    config = raw.bus.config
-    cap = capabilities(raw)[0x11, 0]
-    assert config.read(cap + 2, 2) & 0x7FF == 1
-    config.write(cap + 2, 2, 0x8000)
+def _with_messages(locator: str = "emulated:rng?instant=on") -> tuple[Raw, int, Callable[[], int]]:
+    """A running device with MSI-X on, its queue on vector 1; where message control stands, and a look at the message."""
+    raw = Raw(locator)
+    config, table = raw.bus.config, raw.bus.bar(1)
+    control = capabilities(raw)[0x11, 0] + 2
+    config.write(control, 2, 0x8000)
+    box = raw.bus.dma.allocate(8)
+    for offset, value in enumerate((box.address & 0xFFFFFFFF, box.address >> 32, 0x1234, 0)):
+        table.write(16 + 4 * offset, 4, value)
     raw.negotiate()
     queue = raw.enable()
     raw.bar.write(0x1A, 2, 1)
+    raw.set_status(0x0F)
+
+    def ask() -> int:
+        box.memory[:4] = bytes(4)
+        raw.ask(queue)
+        queue.kick()
+        return int.from_bytes(box.memory[:4], "little")
+
+    return raw, control, ask
+
+
+def test_a_vector_beyond_the_table_is_refused() -> None:
+    raw, control, _ = _with_messages()
+    assert raw.bus.config.read(control, 2) & 0x7FF == 1
     assert raw.bar.read(0x1A, 2) == 1
     raw.bar.write(0x1A, 2, 9)
-    assert raw.bar.read(0x1A, 2) == 0xFFFF, "a vector beyond the table is refused"
+    assert raw.bar.read(0x1A, 2) == 0xFFFF
+
+
+def test_a_message_is_a_write_to_memory_and_isr_stays_0() -> None:
+    raw, _, ask = _with_messages()
+    assert ask() == 0x1234
+    assert raw.isr() == 0
+
+
+@pytest.mark.parametrize("how", ["entry", "function"])
+def test_a_masked_message_is_pending_and_sent_once_it_may(how: str) -> None:
+    raw, control, ask = _with_messages()
+    table = raw.bus.bar(1)
+
+    def put(mask: int) -> None:
+        if how == "entry":
+            table.write(28, 4, mask)
+        else:
+            raw.bus.config.write(control, 2, 0x8000 | mask << 14)
+
+    put(1)
+    assert ask() == 0
+    assert table.read(0x800, 4) == 2
+    assert raw.isr() == 0
+    put(0)
+    assert table.read(0x800, 4) == 0
+    assert ask() == 0x1234
+
+
+def test_what_is_pending_is_taken_back_by_a_reset_and_by_no_vector() -> None:
+    raw, _, ask = _with_messages()
+    table = raw.bus.bar(1)
+    table.write(28, 4, 1)
+    ask()
+    raw.bar.write(0x1A, 2, 0xFFFF)
+    assert table.read(0x800, 4) == 0
     raw.bar.write(0x1A, 2, 1)
-    raw.set_status(0x0F)
-    raw.ask(queue)
-    queue.kick()
-    assert messages == [1]
+    ask()
+    assert table.read(0x800, 4) == 2
+    raw.set_status(0)
+    assert table.read(0x800, 4) == 0
+
+
+def test_a_configuration_message_comes_with_its_bit_of_isr() -> None:
+    raw, _, _ = _with_messages("emulated:blk?size=1M&instant=on")
+    raw.bar.write(0x10, 2, 1)
+    raw.bus.triggers.fire("change_config")
+    assert raw.bus.function.log.events("message")
+    assert raw.isr() == 2
     assert raw.isr() == 0
 
 

@@ -52,7 +52,7 @@ class Session:
         self.vectors = Vectors(function.vectors)
         self._level = False
         function.interrupts.on_level = self._on_level
-        function.interrupts.on_message = self.vectors.send
+        function.table.receiver = self.vectors.send
         function.pci.on_command = self._update_line
         self._handlers: dict[int, Callable[[Message], bytes]] = {
             Command.DMA_MAP: self._dma_map,

@@ -137,7 +137,8 @@ class CommonConfig:
             case "driver_feature":
                 self._accept(value)
             case "config_msix_vector":
-                device.config_vector = self._vector(value)
+                before, device.config_vector = device.config_vector, self._vector(value)
+                self._unmapped(before)
             case "queue_select":
                 device.queue_select = value
             case _:
@@ -162,10 +163,17 @@ class CommonConfig:
     def _vector(self, value: int) -> int:
         return value if value < self._vectors else NO_VECTOR
 
+    def _unmapped(self, vector: int) -> None:
+        """An event was mapped elsewhere: a vector that no other has is out of use."""
+        device = self._device
+        if vector not in (device.config_vector, *(queue.vector for queue in device.queues)):
+            device.interrupts.on_forget(vector)
+
     def _store_queue(self, queue: DeviceQueue, name: str, value: int) -> None:
         log = self._device.log
         if name == "queue_msix_vector":
-            queue.vector = self._vector(value)
+            before, queue.vector = queue.vector, self._vector(value)
+            self._unmapped(before)
         elif name == "queue_reset":
             self._reset_queue(queue, value)
         elif name == "queue_enable":

@@ -6,23 +6,21 @@ from ..spec.devices import Field
 from ..spec.features import Feature
 from ..spec.pci import StructureType
 from .common import notify_data, notify_offset
-from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, STRUCTURE_BAR, STRUCTURES
+from .layout import BARS, MSIX_BAR, NOTIFY_MULTIPLIER, PBA, REGIONS, STRUCTURE_BAR, STRUCTURES
 from .log import AccessLog
 from .memory import GatedMemory, GuestMemory
+from .messages import ENTRY
 from .options import Options
 from .seams import DeviceClock
 
 __all__ = ["EmulatedFunction"]
-
-_ENTRY = 16
-_MASKED = 1
 
 
 class EmulatedFunction:
     """A virtio device as a PCI function, made from :class:`Options`.
 
     ``config_read/config_write(offset, width, ...)`` and ``bar_read/bar_write(bar, offset, width, ...)`` are the
-    guest's accesses; ``interrupts.on_level`` and ``interrupts.on_message`` go the other way.
+    guest's accesses; ``interrupts.on_level`` and messages of MSI-X (``table``) go the other way.
     """
 
     def __init__(self, options: Options, clock: DeviceClock, memory: GuestMemory, log: AccessLog) -> None:
@@ -30,7 +28,12 @@ class EmulatedFunction:
         self.options = options
         self.log = log
         self.vectors = model.queue_count + 1
+        gated = GatedMemory(memory, lambda: self.pci.bus_master)
         self.interrupts = parts.interrupts(log, both=options.both_isr)
+        self.table = parts.table(self.vectors, gated, log)
+        interrupts = self.interrupts
+        interrupts.on_message, interrupts.on_forget = self.table.send, self.table.forget
+        interrupts.on_reset = self.table.pending.clear
         self.pci = parts.space(
             model,
             self.vectors,
@@ -43,17 +46,14 @@ class EmulatedFunction:
             self.pci.add_region(number)
         if options.vendor_data:
             self.pci.add_vendor_data()
-        self.device = parts.device(
-            model, options, clock, GatedMemory(memory, lambda: self.pci.bus_master), log, self.interrupts
-        )
+        self.pci.on_control = self.table.control
+        self.device = parts.device(model, options, clock, gated, log, self.interrupts)
         self._common = parts.common(self.device, self.vectors)
-        self._table = bytearray(_ENTRY * self.vectors)
-        for vector in range(self.vectors):
-            self._table[_ENTRY * vector + 12] = _MASKED
 
     def reset(self) -> None:
         """A function-level reset: the device, and configuration space."""
         self.device.reset()
+        self.table.reset()
         self.pci.reset()
 
     def close(self) -> None:
@@ -181,16 +181,17 @@ class EmulatedFunction:
         else:
             self.log.event("write ignored while suspended", f"{name} = {value:#x}")
 
-    # The MSI-X table, for a bus that does not keep it by itself
+    # The MSI-X table and its pending bits, for a bus that does not keep them by itself
 
     def _table_read(self, offset: int, width: int) -> int:
-        if offset >= PBA:
-            return 0  # no message is held back
-        return int.from_bytes(self._table[offset : offset + width], "little")
+        if offset < PBA:
+            return self.table.read(offset, width)
+        # Shared memory regions lie behind them, and read as zeros.
+        return self.table.read_pending(offset - PBA, width) if offset < REGIONS else 0
 
     def _table_write(self, offset: int, width: int, value: int) -> None:
-        if offset + width <= len(self._table):
-            self._table[offset : offset + width] = value.to_bytes(width, "little")
+        if offset < ENTRY * self.vectors:
+            self.table.write(offset, width, value)
 
 
 def _structure(offset: int) -> tuple[StructureType, int]:

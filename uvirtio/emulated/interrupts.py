@@ -14,8 +14,9 @@ class Interrupts:
     """Decides what an interrupt of the device looks like from outside.
 
     With MSI-X off, ISR bits are set and the INTx level is the OR of them; ``on_level(asserted)`` tells whoever drives
-    the line. With MSI-X on, ISR is unused and ``on_message(vector)`` sends the message. ``both`` sets both ISR bits
-    for a configuration change, as QEMU does.
+    the line. With MSI-X on, ``on_message(vector)`` sends the message, and ISR shows the configuration bit alone, which is set
+    before any notification of the configuration (4.1.4.5.1). ``both`` sets both ISR bits for a configuration change, as
+    QEMU does. ``on_forget(vector)`` tells that no event is mapped to a vector any more, ``on_reset()`` that none is to any.
     """
 
     def __init__(self, log: AccessLog, *, both: bool = False) -> None:
@@ -23,7 +24,9 @@ class Interrupts:
         self.msix = False
         self.both = both
         self.on_level: Callable[[bool], None] = lambda asserted: None
-        self.on_message: Callable[[int], None] = lambda vector: None
+        self.on_message: Callable[[int], object] = lambda vector: None
+        self.on_forget: Callable[[int], object] = lambda vector: None
+        self.on_reset: Callable[[], object] = lambda: None
         self._log = log
 
     def queue(self, index: int, vector: int) -> None:
@@ -37,12 +40,18 @@ class Interrupts:
         self._send(IsrBit.CONFIG | (IsrBit.QUEUE if self.both else 0), vector)
 
     def _send(self, bits: int, vector: int) -> None:
-        if self.msix:
-            if vector != NO_VECTOR:
-                self.on_message(vector)
+        if not self.msix:
+            self.isr |= bits
+            self.on_level(True)
             return
-        self.isr |= bits
-        self.on_level(True)
+        if bits & IsrBit.CONFIG:
+            self.isr |= bits
+        self.message(vector)
+
+    def message(self, vector: int) -> None:
+        """Request the message of a vector; an event that is mapped to none sends nothing (4.1.5.3.1, 4.1.5.4.1)."""
+        if vector != NO_VECTOR:
+            self.on_message(vector)
 
     def read_isr(self) -> int:
         """Reading ISR clears it and takes the interrupt back (4.1.4.5)."""
@@ -59,4 +68,5 @@ class Interrupts:
     def reset(self) -> None:
         """As after a device reset: nothing pending."""
         self.isr = 0
+        self.on_reset()
         self.on_level(False)

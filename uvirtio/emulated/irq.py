@@ -109,12 +109,16 @@ class Vectors:
         if old is not None:
             os.close(old)
 
-    def send(self, vector: int) -> None:
-        """Signal a vector; one that nobody listens to is lost, as a message to nowhere is."""
-        if vector < len(self.fds) and (fd := self.fds[vector]) is not None:
-            self.signals += 1
-            if not signal_eventfd(fd):
-                self.install(vector, None)
+    def send(self, vector: int) -> bool:
+        """Signal a vector; whether a client listens to it: a message to nowhere is lost."""
+        fd = self.fds[vector] if vector < len(self.fds) else None
+        if fd is None:
+            return False
+        self.signals += 1
+        if not signal_eventfd(fd):
+            self.install(vector, None)
+            return False
+        return True
 
     def close(self) -> None:
         """Give all descriptors back."""

@@ -13,6 +13,7 @@ from .behaviour import Behaviour
 from .common import CommonConfig
 from .device import VirtioDevice
 from .interrupts import Interrupts
+from .messages import MsixTable
 from .model import DeviceModel
 from .pci import ConfigSpace
 from .queue import DeviceQueue
@@ -33,6 +34,7 @@ class Parts:
     split_ring: type[SplitRing] = SplitRing
     packed_ring: type[PackedRing] = PackedRing
     interrupts: type[Interrupts] = Interrupts
+    table: type[MsixTable] = MsixTable
     common: type[CommonConfig] = CommonConfig
     space: type[ConfigSpace] = ConfigSpace
 
@@ -56,5 +58,5 @@ class Parts:
 
 _BASES: dict[str, type] = {
     "behaviour": Behaviour, "device": VirtioDevice, "queue": DeviceQueue, "split_ring": SplitRing,
-    "packed_ring": PackedRing, "interrupts": Interrupts, "common": CommonConfig, "space": ConfigSpace,
+    "packed_ring": PackedRing, "interrupts": Interrupts, "table": MsixTable, "common": CommonConfig, "space": ConfigSpace,
 }  # fmt: skip

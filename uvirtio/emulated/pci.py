@@ -53,6 +53,8 @@ class ConfigSpace:
         self._bar_read = bar_read
         self._bar_write = bar_write
         self.on_command: Callable[[], None] = lambda: None
+        #: Told whether MSI-X is on, and whether all of its vectors are masked.
+        self.on_control: Callable[[bool, bool], object] = lambda enabled, masked: None
         self._next = Header.FIRST_CAPABILITY
         self._last = Header.CAPABILITIES
         self._put(Header.VENDOR, 2, VENDOR)
@@ -184,8 +186,13 @@ class ConfigSpace:
         elif offset < Header.BAR0 or self._msix <= offset < self._msix + 4:
             self._changed()
 
+    @property
+    def _function_mask(self) -> bool:
+        return bool(self._msix and self._data[self._msix + MsixControl.OFFSET + 1] & MsixControl.FUNCTION_MASK >> 8)
+
     def _changed(self) -> None:
         self._interrupts.set_msix(self.msix_enabled)
+        self.on_control(self.msix_enabled, self._function_mask)
         self.on_command()
 
     # The window into the BARs (4.1.4.9)

@@ -6,7 +6,7 @@ Suspend and resume stand on this in :mod:`uvirtio.suspend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from types import TracebackType
 
@@ -28,6 +28,7 @@ from .errors import (
     UsageError,
     UvirtioError,
 )
+from .messages import Messages, Way
 from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
 from .pci.capabilities import walk
 from .pci.contradictions import in_ids
@@ -78,6 +79,8 @@ class Device:
             self.transport, self.identity.type, self.status, clock, locator, self.deviations, timeout
         )
         self.notifications = Notifications(self.transport.take_isr(), function.line)
+        #: The vectors of MSI-X, where these are used; see :meth:`use_messages`.
+        self.messages: Messages | None = None
         self.queues: dict[int, Queue] = {}
         self.offered = Features()
         self.negotiated: Negotiated | None = None
@@ -101,6 +104,22 @@ class Device:
     def phase(self) -> Phase:
         """Where in its life the driver has brought the device."""
         return self.status.phase
+
+    def use_messages(self, way: Way | None = None) -> None:
+        """From the next initialisation on be notified by messages of MSI-X (None: in the best way that the bus has).
+
+        The device has to be in reset. Raises :class:`CannotRun` where it has no MSI-X, or is driven by its legacy interface.
+        """
+        self.use_interrupts()
+        messages = Messages.of(self.function, self.capabilities, self.transport, way=way, recorder=self.recorder)
+        messages.begin()
+        self.messages = self.notifications.messages = messages
+
+    def use_interrupts(self) -> None:
+        """From the next initialisation on be notified by ISR and INTx, as from the start. The device has to be in reset."""
+        messages, self.messages, self.notifications.messages = self.messages, None, None
+        if messages is not None:
+            messages.end()
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -174,6 +193,8 @@ class Device:
             raise
         self.negotiated = negotiated
         self.status.phase = Phase.NEGOTIATED
+        if self.messages is not None:
+            self.messages.map_config()
         return negotiated
 
     def _confirm_features(self, negotiated: Negotiated) -> None:
@@ -229,9 +250,7 @@ class Device:
         queue = make_queue(index, size, self.dma, accepted, legacy=legacy, recorder=self.recorder)
         self.dma.verify()
         queue.allow = self.deviations.lifted
-        self.transport.enable_queue(
-            index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address
-        )
+        self._enable(queue)
         # Read now: selecting a queue may be ignored while the device is suspended.
         queue.notifier = self.transport.notifier(index, accepted)
         self.queues[index] = queue
@@ -259,10 +278,15 @@ class Device:
                 value=1, seconds=polled.seconds, reads=polled.reads,
             )  # fmt: skip
         unused = queue.reset()
-        self.transport.enable_queue(
-            index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address
-        )
+        self._enable(queue)
         return unused
+
+    def _enable(self, queue: Queue) -> None:
+        if self.messages is not None:
+            self.messages.map_queue(queue.index)
+        self.transport.enable_queue(
+            queue.index, queue.size, queue.descriptor_address, queue.driver_address, queue.device_address
+        )
 
     def queue(self, index: int) -> Queue:
         """A queue that has been set up."""
@@ -336,6 +360,8 @@ class Device:
             # The function's close stops the device's access to memory in any case.
             self.status.phase = Phase.FAILED
         finally:
+            with suppress(UvirtioError):
+                self.use_interrupts()
             self.function.close()
 
     def __enter__(self) -> Device:

@@ -48,8 +48,8 @@ class Dma:
 class DmaMemory(Protocol):
     """What a bus gives: memory with bus addresses."""
 
-    def allocate(self, size: int, alignment: int = 64) -> Dma:
-        """``size`` zeroed bytes at an address that is a multiple of ``alignment`` (bytes, a power of two)."""
+    def allocate(self, size: int, alignment: int = 64, residue: int = 0) -> Dma:
+        """``size`` zeroed bytes at an address that is ``residue`` more than a multiple of ``alignment`` (a power of two)."""
 
     def verify(self) -> None:
         """Raise :class:`CannotRun` unless every bus address given out still holds; before queues are enabled."""
@@ -72,14 +72,14 @@ class Arena:
         """At least ``size`` contiguous bytes: (memory, bus address). Raises :class:`CannotRun` when there are none."""
         raise NotImplementedError
 
-    def allocate(self, size: int, alignment: int = 64) -> Dma:
+    def allocate(self, size: int, alignment: int = 64, residue: int = 0) -> Dma:
         """See :class:`DmaMemory`."""
         if size <= 0 or alignment & (alignment - 1):
             raise ValueError(f"cannot allocate {size} bytes aligned to {alignment}")
         for attempt in range(2):
             for position, (chunk, start, end) in enumerate(self._free):
                 memory, base = self._chunks[chunk]
-                first = start + -(base + start) % alignment
+                first = start + (residue - base - start) % alignment
                 if first + size <= end:
                     rest = [(chunk, start, first), (chunk, first + size, end)]
                     self._free[position : position + 1] = [piece for piece in rest if piece[1] < piece[2]]

@@ -65,10 +65,10 @@ class GuardedMemory:
         #: What was found around pieces that are free again.
         self._late: list[Stray] = []
 
-    def allocate(self, size: int, alignment: int = 64) -> Dma:
+    def allocate(self, size: int, alignment: int = 64, residue: int = 0) -> Dma:
         """See :class:`DmaMemory`."""
         lead = max(ZONE, alignment)
-        block = self._inner.allocate(lead + size + ZONE, alignment)
+        block = self._inner.allocate(lead + size + ZONE, alignment, residue)
         piece = _Piece(block, lead, size)
         self._pieces[piece.address] = piece
         return Dma(self, block.memory[lead : lead + size], piece.address, block.offset + lead)

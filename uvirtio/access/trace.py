@@ -14,7 +14,7 @@ from ..spec.registers import RegisterMap
 from .clock import Clock
 from .view import Region, View
 
-__all__ = ["Access", "Added", "Asked", "Event", "Mark", "Published", "Recorder", "Strayed", "Used", "Wrong"]
+__all__ = ["Access", "Added", "Asked", "Event", "Mark", "Message", "Published", "Recorder", "Strayed", "Used", "Wrong"]
 
 
 class Access(NamedTuple):
@@ -130,6 +130,19 @@ class Strayed(NamedTuple):
     last: int
 
 
+class Message(NamedTuple):
+    """A message of MSI-X was seen, of this vector, in this way.
+
+    ``data``: what was written to memory (0 where that is not seen). ``times``: how many there were, 0 where they merge.
+    """
+
+    time: float
+    vector: int
+    way: str
+    data: int
+    times: int
+
+
 class Mark(NamedTuple):
     """A named moment."""
 
@@ -142,7 +155,7 @@ class Mark(NamedTuple):
         return "mark"
 
 
-Event = Access | Added | Published | Asked | Used | Wrong | Strayed | Mark
+Event = Access | Added | Published | Asked | Used | Wrong | Strayed | Message | Mark
 
 
 class Recorder:

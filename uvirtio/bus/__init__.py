@@ -100,6 +100,16 @@ class Function(Protocol):
         earlier driver has left behind must not make the device write anywhere.
         """
 
+    def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
+        """The driver is about to use the first ``count`` vectors of MSI-X: note what has to be given back.
+
+        With ``events`` those are returned that the bus delivers as such, which may be fewer; none where it delivers none.
+        Raises :class:`CannotRun`.
+        """
+
+    def close_vectors(self) -> None:
+        """The driver has put table and message control back as they were, and uses no vectors any more."""
+
     def facts(self) -> dict[str, str]:
         """What a report should say about where this device is: hypervisor, kernel, interrupt, memory …"""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from ..access.clock import SimulatedClock
 from ..access.dma import Arena
-from ..access.interrupt import NoLine
+from ..access.interrupt import InterruptLine, NoLine
 from ..access.view import Region
 from ..emulated.function import EmulatedFunction
 from ..emulated.layout import BARS
@@ -185,6 +185,13 @@ class EmulatedBus:
     def enable_bus_mastering(self) -> None:
         """See :class:`Function`."""
         change_command(self.config, set_bits=Command.BUS_MASTER)
+
+    def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
+        """See :class:`~uvirtio.bus.Function`: messages go to memory, and nobody here receives them as events."""
+        return ()
+
+    def close_vectors(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
 
     def facts(self) -> dict[str, str]:
         """See :class:`Function`."""

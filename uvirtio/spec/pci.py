@@ -12,6 +12,7 @@ __all__ = [
     "ExtendedCapabilityId",
     "Header",
     "MsixControl",
+    "MsixEntry",
     "PciStatus",
     "StructureType",
 ]
@@ -113,6 +114,15 @@ class MsixControl:
     SIZE_MASK = 0x07FF
     FUNCTION_MASK = 1 << 14
     ENABLE = 1 << 15
+    #: Of the words at ``TABLE`` and ``PBA``; the rest is the offset.
+    BAR_MASK = 0x7
+
+
+class MsixEntry:
+    """Bytes of an entry of the MSI-X table, and the bit of its vector control that masks it."""
+
+    SIZE = 16
+    MASKED = 1
 
 
 class StructureType(IntEnum):

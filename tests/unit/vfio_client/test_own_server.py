@@ -8,16 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from uvirtio.access.trace import Recorder
 from uvirtio.bus.opening import open_function
-from uvirtio.bus.vfio_user import VfioUserFunction
 from uvirtio.device import Device
 from uvirtio.emulated.options import parse_options
 from uvirtio.emulated.server import Server
 from uvirtio.errors import CannotRun, DeviceError
-from uvirtio.pci.capabilities import msix_offset
-from uvirtio.spec.pci import MsixControl
-from uvirtio.spec.registers import COMMON
+from uvirtio.messages import Way
 from uvirtio_drivers import workload_of
 from uvirtio_drivers.rng import Rng
 
@@ -42,31 +38,25 @@ def test_entropy_arrives_with_interrupts(served: tuple[Path, Server]) -> None:
         assert device.notifications.interrupts() > 0
 
 
-def test_with_msix_a_completion_arrives_at_the_queues_vector_and_isr_stays_zero(served: tuple[Path, Server]) -> None:
-    function = open_function(f"vfio-user:{served[0]}/s")
-    assert isinstance(function, VfioUserFunction)
-    with Device(function, recorder=Recorder(function.clock)) as device:
-        control = msix_offset(device.capabilities)
-        assert control is not None
-        lines = function.msix(control - MsixControl.OFFSET, 2)
-        device.begin()
-        device.negotiate(Rng.FEATURES)
-        device.set_up_queue(0)
-        common = next(c.structure for c in device.capabilities if c.structure and c.structure.type == 1)
-        assert common is not None
-        registers = function.bar(common.bar).window(common.offset, common.length)
-        registers.u16[COMMON["queue_select"].index] = 0
-        registers.u16[COMMON["queue_msix_vector"].index] = 1
-        assert registers.u16[COMMON["queue_msix_vector"].index] == 1
-        device.driver_ok()
+@pytest.mark.parametrize("way", list(Way))
+def test_with_msix_a_completion_arrives_at_the_queues_vector_and_isr_stays_zero(
+    served: tuple[Path, Server], way: Way
+) -> None:
+    with Device(open_function(f"vfio-user:{served[0]}/s")) as device:
+        device.reset()
+        device.use_messages(way)
+        assert device.messages is not None
+        device.initialise(Rng.FEATURES, Rng.queues(device))
         workload = workload_of(Rng(device))
         workload.submit(1)
         workload.kick()
-        assert lines[1].wait(5.0)
-        assert lines[0].count() == 0
-        assert function.line.count() == 0
-        assert device.notifications.collect() == 0
+        assert device.notifications.line.wait(5.0)
+        assert [message.vector for message in device.messages.take()] == [1]
         device.wait_for(lambda: bool(workload.reap()), 5.0)
+        device.reset()
+        device.use_interrupts()
+        assert device.function.line.count() == 0
+        assert device.notifications.collect() == 0
 
 
 def test_triggers_go_through_the_control_socket(served: tuple[Path, Server]) -> None:

@@ -38,9 +38,9 @@ class Heap(Arena):
         super().__init__()
         self.areas: dict[int, Dma] = {}
 
-    def allocate(self, size: int, alignment: int = 64) -> Dma:
+    def allocate(self, size: int, alignment: int = 64, residue: int = 0) -> Dma:
         """See :class:`~uvirtio.access.dma.Arena`."""
-        dma = super().allocate(size, alignment)
+        dma = super().allocate(size, alignment, residue)
         self.areas[dma.address] = dma
         return dma
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from uvirtio.access.trace import Access, Added, Asked, Event, Mark, Published, Strayed, Used, Wrong
+from uvirtio.access.trace import Access, Added, Asked, Event, Mark, Message, Published, Strayed, Used, Wrong
 from uvirtio.queue import QueueState
 from uvirtio.suspend import Transition
 
@@ -176,7 +176,7 @@ HistoryEvent = (
 KINDS: dict[str, type[HistoryEvent]] = {
     kind.__name__.lower(): kind
     for kind in (
-        Access, Added, Asked, Published, Used, Wrong, Strayed, Mark, Started, Traffic, Loaded, Looked, Transitioned, Reaped, Listened,
+        Access, Added, Asked, Published, Used, Wrong, Strayed, Message, Mark, Started, Traffic, Loaded, Looked, Transitioned, Reaped, Listened,
         Drained, Trouble, Fired, Prodded, Read, Portrayed, Ended,
     )
 }  # fmt: skip

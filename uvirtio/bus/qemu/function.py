@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+from collections.abc import Sequence
 from types import TracebackType
 
 from ...access.clock import Clock, RealClock
@@ -138,6 +139,13 @@ class QemuFunction:
     def enable_bus_mastering(self) -> None:
         """See :class:`~uvirtio.bus.Function`."""
         change_command(self.config, set_bits=Command.BUS_MASTER)
+
+    def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
+        """See :class:`~uvirtio.bus.Function`: messages go to memory, and nobody here receives them as events."""
+        return ()
+
+    def close_vectors(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
 
     def facts(self) -> dict[str, str]:
         """QEMU's version and path, the machine, and how the device is reached."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -160,6 +160,13 @@ class UioFunction:
         if number not in self._bars:
             self._bars[number] = open_bar(self._sysfs, self.locator, number)
         return self._bars[number].region
+
+    def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
+        """See :class:`~uvirtio.bus.Function`: the journal holds the table first; uio_pci_generic delivers no vectors."""
+        return ()
+
+    def close_vectors(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
 
     def facts(self) -> dict[str, str]:
         """Where this device is: the kernel, the address, the drivers, the interrupt, the IOMMU, the memory."""

@@ -151,6 +151,7 @@ class VfioUserFunction:
         client.ends = time.monotonic() + _OPENING
         self._sizes = client.regions()
         self._lines: list[EventLine] = []
+        self._vectors: list[EventLine] = []
         self._closed = False
         if self._sizes.get(CONFIG_REGION, 0) < Header.SIZE:
             raise NotVirtio(f"{self.locator}: configuration space has {self._sizes.get(CONFIG_REGION, 0)} bytes")
@@ -198,20 +199,24 @@ class VfioUserFunction:
             )
         return self._region(number)
 
-    def msix(self, capability: int, count: int) -> list[EventLine]:
-        """The first ``count`` MSI-X vectors as lines, MSI-X being enabled (ISR is unused then, 4.1.5.1.2).
-
-        ``capability`` is where the MSI-X capability stands in configuration space. Raises :class:`CannotRun` when the
-        server has fewer vectors.
-        """
-        offered = self._client.interrupts(MSIX)[0]
-        if not 0 < count <= offered:
-            raise CannotRun(f"{self.locator}: {count} MSI-X vectors were asked for, {offered} can be had")
+    def open_vectors(self, count: int, *, events: bool) -> list[EventLine]:
+        """See :class:`~uvirtio.bus.Function`: each an eventfd; none where none are offered."""
+        if not events:
+            return []
+        count = min(count, self._client.interrupts(MSIX)[0])
         lines = [EventLine(self._client, MSIX, f"MSI-X vector {number}") for number in range(count)]
-        self._lines += lines
-        self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))
-        self.config.u16[(capability + MsixControl.OFFSET) // 2] = MsixControl.ENABLE
+        self._vectors = lines
+        if lines:
+            self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))
         return lines
+
+    def close_vectors(self) -> None:
+        """See :class:`~uvirtio.bus.Function`."""
+        lines, self._vectors = self._vectors, []
+        if lines:
+            self._client.set_eventfds(MSIX, ())
+        for line in lines:
+            line.close()
 
     def enable_bus_mastering(self) -> None:
         """See :class:`~uvirtio.bus.Function`."""
@@ -232,7 +237,7 @@ class VfioUserFunction:
         self._closed = True
         self.dma.close()
         self._client.close()
-        for line in self._lines:
+        for line in (*self._lines, *self._vectors):
             line.close()
         if self._control is not None:
             self._control.close()

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from .access.dma import DmaMemory
 from .access.guards import GuardedMemory
+from .access.interrupt import NoLine
 from .access.notifications import Notifications
 from .access.trace import Recorder
 from .access.wait import YES, Polled, poll
@@ -31,11 +32,13 @@ from .errors import (
 from .messages import Messages, Way
 from .negotiation import TRANSPORT_FEATURES, Negotiated, choose
 from .pci.capabilities import walk
+from .pci.command import change_command
 from .pci.contradictions import in_ids
 from .pci.header import read_identity
 from .queue import Queue
 from .queue.make import make_queue
 from .spec.features import Feature, Features
+from .spec.pci import Command
 from .spec.status import GONE, Status, describe
 from .spec.virtqueues import impossible_size
 from .status import DONE, Phase, StatusByte, status_table
@@ -113,13 +116,21 @@ class Device:
         self.use_interrupts()
         messages = Messages.of(self.function, self.capabilities, self.transport, way=way, recorder=self.recorder)
         messages.begin()
-        self.messages = self.notifications.messages = messages
+        self.messages = messages
+        self.notifications.use(messages)
 
     def use_interrupts(self) -> None:
         """From the next initialisation on be notified by ISR and INTx, as from the start. The device has to be in reset."""
-        messages, self.messages, self.notifications.messages = self.messages, None, None
+        messages, self.messages = self.messages, None
+        self.notifications.use(None)
         if messages is not None:
             messages.end()
+
+    def use_polling(self) -> None:
+        """Let nothing interrupt any more: INTx is disabled, and ISR is looked at."""
+        self.use_interrupts()
+        change_command(self.function.config, set_bits=Command.INTX_DISABLE)
+        self.notifications.line = NoLine(self.clock, "as asked for")
 
     # -- life --------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from .access.dma import Dma
 from .access.interrupt import InterruptLine
@@ -29,7 +30,7 @@ from .transport import Transport
 from .transport.common_registers import CommonRegisters
 from .transport.modern import ModernTransport
 
-__all__ = ["MOST", "Messages", "Way", "destination"]
+__all__ = ["MOST", "Compared", "Messages", "Way", "destination"]
 
 #: Vectors that are used at most: so many boxes fit a page, whose address has to name no CPU.
 MOST = 256
@@ -43,6 +44,14 @@ _OURS = 0xA000
 _CPUINFO = Path("/proc/cpuinfo")
 #: Longest nap between two looks while one waits (s).
 _NAP = 1e-3
+
+
+class Compared(NamedTuple):
+    """What shows a request: a pending bit, and once it is unmasked a message. ``taken_back``: no bit is left then."""
+
+    pending: bool
+    memory: bool
+    taken_back: bool
 
 
 class Way(StrEnum):
@@ -254,9 +263,19 @@ class Messages:
             self.table.mask(vector, True)
         return [self._message(vector) for vector in found]
 
-    def boxes(self) -> list[Message]:
-        """What stands in the driver's memory, whatever way is used. It is cleared."""
-        return self._take_boxes()
+    def compare(self, seconds: float) -> Compared:
+        """After a request to a device whose vectors are masked: which ways show it, within so many seconds.
+
+        It does what :meth:`take` does, so the same request can be seen once.
+        """
+        clock = self._function.clock
+        pending = bool(poll(lambda: bool(self.table.pending()), YES, clock, seconds).outcome)
+        for vector in range(self.size):
+            self.table.mask(vector, False)
+        memory = bool(poll(lambda: bool(self._take_boxes()), YES, clock, seconds if pending else _NAP).outcome)
+        for vector in range(self.size):
+            self.table.mask(vector, True)
+        return Compared(pending, memory, not self.table.pending())
 
     # -- as a line ---------------------------------------------------------------------------------------------
 

@@ -33,18 +33,30 @@ class Notifications:
     of a used buffer notification only where bit 1 is clear in the same look (virtio 1.4, 4.1.4.5). ``all_ones`` counts
     looks that no device answers. ISR does not say of which queue a notification is.
 
-    With ``messages`` the same is counted of their vectors, and the bits are those that ISR would show; ``both`` counts
+    With messages (see :meth:`use`) the same is counted of their vectors, and the bits are those that ISR would show; ``both`` counts
     messages of a vector that stands for both. ISR is read with each message of the configuration then: ``shown`` and
     ``missing`` count whether its bit was set, as it has to be before such a message (4.1.4.5.1).
     """
 
-    __slots__ = ("_isr", "_line", "all_ones", "both", "config", "looks", "messages", "missing", "shown", "used")
+    __slots__ = (
+        "_isr",
+        "_kept",
+        "_line",
+        "_messages",
+        "all_ones",
+        "both",
+        "config",
+        "looks",
+        "missing",
+        "shown",
+        "used",
+    )
 
     def __init__(self, isr: View, line: InterruptLine) -> None:
         self._isr = isr
         self._line = line
-        #: What collects messages, where the device sends such; None: ISR and the line.
-        self.messages: MessageSource | None = None
+        self._messages: MessageSource | None = None
+        self._kept = (0, 0, 0, 0, 0)
         self.shown = 0
         self.missing = 0
         self.used = 0
@@ -56,11 +68,22 @@ class Notifications:
     @property
     def line(self) -> InterruptLine:
         """The interrupt line: what arrives there tells nothing by itself, it only ends a wait."""
-        return self._line if self.messages is None else self.messages
+        return self._line if self._messages is None else self._messages
 
     @line.setter
     def line(self, line: InterruptLine) -> None:
         self._line = line
+
+    def use(self, messages: MessageSource | None) -> None:
+        """Collect messages from now on, or (None) look at ISR. What was counted of either is kept apart."""
+        counted = (self.used, self.config, self.both, self.all_ones, self.looks)
+        if messages is not None:
+            if self._messages is None:
+                self._kept = counted
+            self.used = self.config = self.both = self.all_ones = self.looks = 0
+        elif self._messages is not None:
+            self.used, self.config, self.both, self.all_ones, self.looks = self._kept
+        self._messages = messages
 
     @property
     def used_or_both(self) -> int:
@@ -72,8 +95,8 @@ class Notifications:
 
         All-ones is a device that is absent or busy, not an interrupt, and counts as nothing.
         """
-        if self.messages is not None:
-            return self._collect_messages(self.messages)
+        if self._messages is not None:
+            return self._collect_messages(self._messages)
         value = self._isr[0]
         self.looks += 1
         if value == 0xFF:

@@ -10,7 +10,10 @@ from uvirtio.spec.dialects import AUTO
 from uvirtio.spec.features import Feature, Features
 from uvirtio_drivers.workload import Workload
 
-__all__ = ["RunOptions", "feature_bits"]
+__all__ = ["INTERRUPTS", "RunOptions", "feature_bits"]
+
+#: How a device may notify its driver: whatever it has, ISR with INTx, messages of MSI-X, or ISR alone, which is polled.
+INTERRUPTS = (AUTO, "intx", "msix", "none")
 
 #: What devices each option of a workload is for.
 _TYPES = {"scratch": "block devices", "peer": "network and console devices", "pairs": "network devices"}
@@ -24,10 +27,11 @@ class RunOptions:
     is a workload; ``scratch`` (512-byte sectors that may be written), ``peer`` (``echo``) and ``pairs`` are for that.
     ``timeout`` bounds each step, ``hold`` is how long a device is watched while suspended. ``cycles``: suspends of a run,
     or of the stress (0: the default), ``seed`` starts its random sequence. ``provoke``: a device of the machine's own may be
-    given a buffer at an address where no memory is.
+    given a buffer at an address where no memory is. ``interrupts``: how the device is notified by, one of :data:`INTERRUPTS`.
     """
 
     dialect: str = AUTO
+    interrupts: str = AUTO
     without: Features = field(default_factory=Features)
     traffic: bool = True
     scratch: range | None = None

@@ -67,6 +67,8 @@ class Window:
     events: list[HistoryEvent] = field(default_factory=list)
     control: Traffic | None = None
     started: Started | None = None
+    #: How messages of MSI-X were seen, which the device was notified by; empty: ISR and INTx.
+    way: str = ""
     #: Whether the scenario goes on in another window.
     goes_on: bool = False
     #: Answers to questions that several statements ask of this window, and what is remembered over a whole history.
@@ -116,6 +118,8 @@ class History(Recorder):
     def __init__(self, clock: Clock, sink: Callable[[Access | Published], None] | None = None) -> None:
         super().__init__(clock, sink=sink)
         self.setting = Setting(0, "", "", 0.0, 0.0)
+        #: See :class:`Window`.
+        self.way = ""
         self._runs = 0
         self._memory: dict[object, Any] = {}
         #: Each gets every window that is closed.
@@ -161,7 +165,9 @@ class History(Recorder):
         if self._window.events:
             self._hand_over()
         self._runs += 1
-        return self._begin(Window(scenario, shows, self.setting, self._runs, opened=self.now(), memory=self._memory))
+        return self._begin(
+            Window(scenario, shows, self.setting, self._runs, opened=self.now(), memory=self._memory, way=self.way)
+        )
 
     def go_on(self, name: str | None = None, shows: tuple[str, ...] | None = None) -> Window:
         """The scenario goes on in a new window, under another name where one is given; the one before is judged."""
@@ -171,7 +177,7 @@ class History(Recorder):
         return self._begin(
             Window(
                 before.scenario if name is None else name, before.shows if shows is None else shows, self.setting, before.run, before.number + 1, opened=self.now(),
-                control=before.control, started=before.started, memory=self._memory,
+                control=before.control, started=before.started, memory=self._memory, way=self.way,
             )
         )  # fmt: skip
 

@@ -62,6 +62,7 @@ class _Head(NamedTuple):
     closed: float
     goes_on: bool
     events: int = -1
+    way: str = ""
 
 
 class _Writer:
@@ -85,7 +86,7 @@ class _Writer:
         self._windows += 1
         head = _Head(
             window.scenario, window.shows, window.run, window.number, window.opened, window.closed, window.goes_on,
-            len(window.events),
+            len(window.events), window.way,
         )  # fmt: skip
         self.line({"window": encode(head)})
         for event in window.events:
@@ -195,7 +196,7 @@ class _Reader:
         before = self._windows[-1] if self._windows else None
         window = Window(
             head.scenario, head.shows, setting, head.run, head.number, head.opened, head.closed, memory=self._memory,
-            goes_on=head.goes_on,
+            goes_on=head.goes_on, way=head.way,
         )  # fmt: skip
         if before is not None and before.run == head.run and head.number > 1:
             window.control, window.started = before.control, before.started

@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from uvirtio.spec.statements import BLAMED, STATEMENTS, Statement
+from uvirtio.spec.statements.model import Need
 
 from .events import Ended, Trouble
 from .history import Setting, Window
 from .observation import Kind, Observation, broken
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
 from .verdict import Finding, Verdict, applies, skipped, weigh
+from .ways import in_messages
 
-__all__ = ["ALSO", "Judge", "Judgement", "Tally"]
+__all__ = ["ALSO", "ISR_ALONE", "Judge", "Judgement", "Tally"]
 
 #: How a scenario may end, and what became of statements that it was for and that saw nothing in it.
 _ERRORS = ("not working", "overdue", "gone", "error")
+#: Statements about ISR and INTx themselves: messages show nothing of these.
+ISR_ALONE = frozenset({"N5", "N6", "N7"})
+#: Statements about notifications that ISR need not show to be judged.
+_NOTIFIED = frozenset({"N1", "N3"})
+#: From what says most against a device to what says nothing of it.
+_RANKS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.INFO, Verdict.SKIP)
 
 
 class Judgement(Protocol):
@@ -46,6 +54,11 @@ class Tally:
     #: Why a scenario that is for it came to nothing, as an error.
     error: _Seen | None = None
 
+    @property
+    def shown(self) -> bool:
+        """Whether it says anything, other than that there was no occasion."""
+        return self.error is not None or any(kind is not Kind.MOOT for kind in self.first)
+
     def add(self, seen: _Seen) -> None:
         """One more."""
         kind = seen.observation.kind
@@ -67,67 +80,75 @@ class Judge:
             for id_, make in judgements.items()
             if applies(STATEMENTS[id_], self._dialect, setting.device_type)
         }
-        self.tallies: dict[str, Tally] = {id_: Tally() for id_ in self._judgements}
+        #: By way of notification (empty: ISR and INTx), each with a tally for every statement.
+        self._ways: dict[str, dict[str, Tally]] = {"": {id_: Tally() for id_ in self._judgements}}
 
     def hear(self, window: Window) -> dict[str, list[Observation]]:
         """Judge a window; what each statement made of it."""
         found: dict[str, list[Observation]] = {}
+        tallies = self._ways.setdefault(window.way, {id_: Tally() for id_ in self._judgements})
         for id_, judgement in self._judgements.items():
+            if window.way and id_ in ISR_ALONE:
+                continue
             if observations := list(judgement(window)):
                 found[id_] = observations
+        if window.way:
+            found = {id_: [in_messages(each) for each in observations] for id_, observations in found.items()}
         for id_, observations in list(found.items()):
             for observation in observations:
                 for other, how in observation.also.items():
-                    if other in self.tallies:
+                    if other in tallies:
                         more = Observation(
                             Kind.BROKEN, ALSO, STATEMENTS[other].text, f"{how} (seen in {id_})", observation.evidence
                         )
                         found.setdefault(other, []).append(more)
-        if (ended := window.ended) is not None and ended.blames in self.tallies:
+        if (ended := window.ended) is not None and ended.blames in tallies:
             what = broken("the device died", STATEMENTS[ended.blames].text, ended.text)
             found.setdefault(ended.blames, []).append(what)
         for id_, observations in found.items():
             for observation in observations:
-                self.tallies[id_].add(self._seen(id_, observation, window))
+                tallies[id_].add(self._seen(id_, observation, window))
         if ended is not None:
             self._note_end(window, ended, found)
         return found
 
     def _note_end(self, window: Window, ended: Ended, found: Mapping[str, list[Observation]]) -> None:
-        how, text = ended.how, ended.text
+        how, text, tallies = ended.how, ended.text, self._ways[window.way]
         blamed = [BLAMED[event.rule] for event in window.of(Trouble) if event.rule in BLAMED]
         if ended.blames:
             blamed = [ended.blames]
         if how in _ERRORS and blamed:
             how, text = "blamed", f"{text}; see {blamed[0]}"
         for id_ in window.shows:
-            if id_ not in self.tallies:
+            if id_ not in tallies:
                 continue
-            kind = Kind.MOOT
-            seen = self._seen(id_, Observation(kind, text), window)
+            seen = self._seen(id_, Observation(Kind.MOOT, text), window)
             if how in _ERRORS:
                 if not any(each.kind is Kind.BROKEN for each in found.get(id_, ())):
-                    self.tallies[id_].error = self.tallies[id_].error or seen
+                    tallies[id_].error = tallies[id_].error or seen
             elif id_ not in found:
-                self.tallies[id_].add(seen)
+                tallies[id_].add(seen)
 
     @staticmethod
     def _seen(id_: str, observation: Observation, window: Window) -> _Seen:
         return _Seen(observation, window, id_ in window.shows)
 
+    def _tallies(self, id_: str) -> dict[str, Tally]:
+        """What was seen of a statement, by way of notification."""
+        return {way: tallies[id_] for way, tallies in self._ways.items()}
+
     def shown(self, id_: str) -> bool:
         """Whether something was found out about a statement, other than that there was no occasion."""
-        tally = self.tallies[id_]
-        return tally.error is not None or any(kind is not Kind.MOOT for kind in tally.first)
+        return any(tally.shown for tally in self._tallies(id_).values())
 
     def heard(self, id_: str) -> bool:
         """Whether a scenario that is for a statement has run."""
-        tally = self.tallies[id_]
-        return self.shown(id_) or any(seen.own for seen in tally.first.values())
+        own = any(seen.own for tally in self._tallies(id_).values() for seen in tally.first.values())
+        return self.shown(id_) or own
 
     def results(self, ids: Iterable[str], *, stopped: str = "", interrupted: bool = False) -> list[CheckResult]:
         """What was found out about these, weighed; or that the run was ``stopped`` or interrupted before."""
-        return [self._result(id_, stopped, interrupted) for id_ in ids if id_ in self.tallies]
+        return [self._result(id_, stopped, interrupted) for id_ in ids if id_ in self._judgements]
 
     def _result(self, id_: str, stopped: str, interrupted: bool) -> CheckResult:
         if not self.shown(id_) and interrupted:
@@ -138,8 +159,8 @@ class Judge:
 
     def result(self, id_: str) -> CheckResult:
         """What was found out about one statement, weighed."""
-        statement, tally = STATEMENTS[id_], self.tallies[id_]
-        seen, finding = self._conclude(statement, tally)
+        statement = STATEMENTS[id_]
+        seen, finding = self._weakest(statement)
         binding = bool(seen and seen.observation.kind is Kind.BROKEN and self._others(id_, seen.observation))
         if seen is not None and binding:
             others = self._others(id_, seen.observation)
@@ -151,6 +172,26 @@ class Judge:
             result.seconds, result.deviations = seen.window.seconds, seen.window.deviations
             result.accesses = condense(seen.window.events, KEPT_BAD if closely else KEPT_GOOD)
         return result
+
+    def _weakest(self, statement: Statement) -> tuple[_Seen | None, Finding]:
+        """What was concluded by the way of notification that says most against the device; the others are named with it."""
+        tallies = self._tallies(statement.id)
+        concluded = {way: self._conclude(statement, tally) for way, tally in tallies.items()}
+        way = min(concluded, key=lambda each: (_RANKS.index(concluded[each][1].verdict), concluded[each][0] is None))
+        seen, finding = concluded[way]
+        if way and finding.verdict in (Verdict.FAIL, Verdict.WARN):
+            finding.observed = f"{finding.observed} (by {way})".strip()
+        elif way:
+            finding.remarks.append(f"by {way}")
+        if statement.id in ISR_ALONE or not (Need.ISR in statement.needs or statement.id in _NOTIFIED):
+            return seen, finding
+        for other, (found, further) in concluded.items():
+            if other != way and found is not None and (other or way):
+                name = other or "ISR and INTx"
+                finding.remarks.append(f"by {name}: {further.verdict.value}: {further.summary}")
+                if further.evidence:
+                    finding.evidence[f"by {name}"] = further.evidence
+        return seen, finding
 
     def weight(self, id_: str, observation: Observation) -> Verdict:
         """What a broken statement weighs by itself."""

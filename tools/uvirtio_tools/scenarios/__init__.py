@@ -50,7 +50,8 @@ class Scenario:
     """Something that is done to a device from a known state. ``shows``: the statements that it is for.
 
     ``also``: statements that it would do for, where nothing else has shown them. ``dialects``: where it makes sense, by
-    name; empty: on every device. ``order``: those of a higher number come later.
+    name; empty: on every device. ``order``: those of a higher number come later. ``each_way``: it shows how the device
+    notifies, and is run again with messages of MSI-X.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Scenario:
     run: Callable[[Stage], None]
     dialects: tuple[str, ...]
     order: int
+    each_way: bool = False
 
     def fits(self, dialect: Dialect | None) -> bool:
         """Whether it makes sense for a device of this dialect (None: it offers no suspend).
@@ -80,13 +82,14 @@ def scenario(
     also: tuple[str, ...] = (),
     dialects: tuple[str, ...] = _ALL,
     order: int = NORMAL,
+    each_way: bool = False,
 ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
     """Register a scenario. Raises :class:`ValueError` for a name that there is already."""
 
     def register(function: Callable[[Stage], None]) -> Callable[[Stage], None]:
         if name in _REGISTERED:
             raise ValueError(f"there is a scenario {name!r} already")
-        _REGISTERED[name] = Scenario(name, shows, also, function, dialects, order)
+        _REGISTERED[name] = Scenario(name, shows, also, function, dialects, order, each_way)
         return function
 
     return register

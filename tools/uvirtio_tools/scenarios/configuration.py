@@ -122,7 +122,7 @@ def _note_settled(stage: Stage) -> None:
                 return
 
 
-@scenario("change the configuration of a suspended device", "V5", "V6", "V7")
+@scenario("change the configuration of a suspended device", "V5", "V6", "V7", each_way=True)
 def change_asleep(stage: Stage) -> None:
     """The host side changes the configuration while the device is suspended, after it has shown that this can be seen."""
     stage.start()

@@ -19,7 +19,7 @@ _NOWHERE = 0xFFFF_FFFF_FFFF_0000
 _FAILED = status_table(lambda value: bool(value & Status.DEVICE_NEEDS_RESET), refusal=False)
 
 
-@scenario("make the device fail", "V14", dialects=(), order=DANGEROUS)
+@scenario("make the device fail", "V14", dialects=(), order=DANGEROUS, each_way=True)
 def fails(stage: Stage) -> None:
     """Where it fails on a suspend, a resume or a buffer at an impossible address: is its notification sent?"""
     stage.start()

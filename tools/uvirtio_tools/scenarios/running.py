@@ -16,10 +16,12 @@ from uvirtio.errors import (
     UsageError,
     UvirtioError,
 )
+from uvirtio.spec.dialects import AUTO
 from uvirtio.spec.statements import STATEMENTS, Level, Side
 
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
+from ..driving.ways import find_way, set_interrupts
 from ..judging.deadline import Overdue
 from ..judging.ends import NotWorking, Skip
 from ..judging.events import Ended
@@ -84,6 +86,9 @@ def run_checks(
     if not judged:
         how = f"in the {bring_up.dialect.name} dialect" if bring_up.dialect else "without SUSPEND"
         run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device {how}")
+    if options.interrupts != AUTO:
+        set_interrupts(bring_up)
+    stage.history.way = device.messages.description if device.messages is not None else ""
     _Run(run, stage, judged, progress).go()
 
 
@@ -110,6 +115,8 @@ class _Run:
         try:
             self._begin()
             for number, each in enumerate(scenarios):
+                if each.order == LAST:
+                    self._once_more([each for each in scenarios if each.each_way and self._wanted(each)])
                 if not run.stopped and self._wanted(each):
                     self._one(each)
                 elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
@@ -131,6 +138,35 @@ class _Run:
         except DeviceError as error:
             self._run.stopped = str(error)
         history.close()
+
+    def _once_more(self, scenarios: Sequence[Scenario]) -> None:
+        """Those that show how the device notifies, with messages of MSI-X, where whatever it has is to be judged."""
+        run, stage = self._run, self._stage
+        if stage.options.interrupts != AUTO or run.stopped or not scenarios or stage.history.way:
+            return
+        history, device = stage.history, stage.device
+        history.open("see how messages of MSI-X show")
+        try:
+            found = find_way(stage.bring_up)
+        except DeviceError as error:
+            run.stopped = f"the device could not be brought back after a look at its messages: {error}"
+            return
+        finally:
+            history.close()
+        if found.text not in run.remarks:
+            run.remarks.append(found.text)
+        if found.way is None:
+            return
+        try:
+            device.use_messages(found.way)
+            history.way = f"MSI-X, {found.way.value}"
+            for each in scenarios:
+                if not run.stopped:
+                    self._one(each)
+        finally:
+            history.way = ""
+            if not run.stopped:
+                device.use_interrupts()
 
     def _in_order(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
         """Those that may only be needed for what the others do not show come after them, and before the last look."""

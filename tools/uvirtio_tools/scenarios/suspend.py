@@ -123,7 +123,7 @@ def cycle(stage: Stage, hold: float, arrived: bool, *, kick: bool = False) -> No
     device.status.check_alive("ending the cycle")
 
 
-@scenario("suspend under load", "V8", "V16", "V3", "C1")
+@scenario("suspend under load", "V8", "V16", "V3", "C1", each_way=True)
 def under_load(stage: Stage) -> None:
     """Three suspends, one half of the requests notified a while before and the other not at all."""
     stage.start()
@@ -186,7 +186,7 @@ def _resume_as_specified(sleeper: Sleeper) -> None:
         raise
 
 
-@scenario("suspend with requests in flight", "V3", "V4", "V10", "V11", "V12", "C3", "R7")
+@scenario("suspend with requests in flight", "V3", "V4", "V10", "V11", "V12", "C3", "R7", each_way=True)
 def in_flight(stage: Stage) -> None:
     """Everything is notified right before the SUSPEND write: at the device's own speed, and slowed down by the host side.
 

@@ -109,6 +109,8 @@ class Messages:
         self._before: list[Vector] = []
         self._control = 0
         self._seen: list[Message] = []
+        #: Vectors for the configuration and for every queue, in place of those that they get by themselves.
+        self.plan: tuple[int, int] | None = None
         #: What is mapped, by vector: the bits that its message stands for.
         self.bits: dict[int, int] = {}
         #: Messages so far, of those that did not merge.
@@ -184,20 +186,24 @@ class Messages:
 
     # -- events and vectors ------------------------------------------------------------------------------------
 
+    def of_config(self) -> int:
+        """The vector that the configuration gets."""
+        return 0 if self.plan is None else self.plan[0]
+
     def of_queue(self, index: int) -> int:
         """The vector that a queue gets."""
-        return min(1 + index, self.size - 1)
+        return min(1 + index, self.size - 1) if self.plan is None else self.plan[1]
 
-    def map_config(self, vector: int = 0) -> None:
+    def map_config(self) -> None:
         """Map the configuration, on a device that has just forgotten all mappings."""
         self.bits.clear()
         self.drop()
-        self._map("config_msix_vector", vector, IsrBit.CONFIG)
+        self._map("config_msix_vector", self.of_config(), IsrBit.CONFIG)
 
-    def map_queue(self, index: int, vector: int | None = None) -> None:
+    def map_queue(self, index: int) -> None:
         """Map a queue. Raises :class:`CannotRun` where the device does not take the vector, which it may."""
         self._registers.put("queue_select", index)
-        self._map("queue_msix_vector", self.of_queue(index) if vector is None else vector, IsrBit.QUEUE)
+        self._map("queue_msix_vector", self.of_queue(index), IsrBit.QUEUE)
 
     def _map(self, name: str, vector: int, bit: int) -> None:
         self._registers.put(name, vector)

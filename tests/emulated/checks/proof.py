@@ -70,7 +70,7 @@ def _rows(columns: dict[str, str], ids: Iterable[str]) -> list[str]:
         cells = []
         for head, verdicts in judged.items():
             letter = LETTERS[verdicts.get(id_, "")]
-            cells.append(f"**{letter}**" if head == id_ else letter)
+            cells.append(f"**{letter}**" if statement_of(head) == id_ else letter)
         if any(cells):
             lines.append(f"| {id_} | {' | '.join(cells)} |")
     return lines

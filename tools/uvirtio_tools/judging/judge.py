@@ -82,6 +82,7 @@ class Judge:
         }
         #: By way of notification (empty: ISR and INTx), each with a tally for every statement.
         self._ways: dict[str, dict[str, Tally]] = {"": {id_: Tally() for id_ in self._judgements}}
+        self.tallies = self._ways[""]
 
     def hear(self, window: Window) -> dict[str, list[Observation]]:
         """Judge a window; what each statement made of it."""

@@ -35,6 +35,7 @@ _MODULES = (
     "queues",
     "notifications",
     "pci",
+    "messages",
     "rng",
     "blk",
     "net",

@@ -48,6 +48,7 @@ class Need(Enum):
     ISR = "notifications that show in ISR"
     FAILURE = "a device that sets DEVICE_NEEDS_RESET"
     RING_RESET = "the feature RING_RESET"
+    MESSAGES = "messages of MSI-X that are seen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .model import Level, Side, Statement, Unjudged
+from .model import Level, Need, Side, Statement, Unjudged
 
 __all__ = ["ROWS", "UNJUDGED"]
 
@@ -91,6 +91,44 @@ ROWS: tuple[Statement, ...] = (
     _row(
         18, Level.SHOULD, "SR_IOV is offered by functions with an SR-IOV capability, and by no others.", "6.2", "6.2#9"
     ),
+    _row(
+        19,
+        Level.MUST,
+        "An event that is mapped to a vector sends that vector's message, whichever of the table it is.",
+        "4.1.5.1.2.1",
+        "4.1.5.1.2.1#2",
+        needs=(Need.MESSAGES,),
+    ),
+    _row(
+        20,
+        Level.MUST_NOT,
+        "A queue without a vector sends no message.",
+        "4.1.5.3.1",
+        "4.1.5.3.1#1",
+        needs=(Need.MESSAGES,),
+    ),
+    _row(
+        21,
+        Level.MUST_NOT,
+        "Without a vector for the configuration its changes send no message.",
+        "4.1.5.4.1",
+        "4.1.5.4.1#1",
+        needs=(Need.MESSAGES, Need.TRIGGER),
+    ),
+    _row(
+        22,
+        Level.IMPLIED,
+        "The message of a vector that is masked waits until it is not.",
+        "4.1.5.1.2",
+        needs=(Need.MESSAGES,),
+    ),
+    _row(
+        23,
+        Level.MUST,
+        "With MSI-X, too, the configuration bit of ISR is set before a configuration change is notified.",
+        "4.1.4.5.1",
+        needs=(Need.MESSAGES, Need.TRIGGER),
+    ),
 )
 
 UNJUDGED: tuple[Unjudged, ...] = (
@@ -131,12 +169,6 @@ UNJUDGED: tuple[Unjudged, ...] = (
         "about a driver that takes the device for a legacy one",
     ),
     Unjudged(
-        "4.1.5.1.2.1#2",
-        Level.MUST,
-        "Table Size is the number of vectors that the device has.",
-        "which entries of the table the device would use shows only in messages, which are not received yet",
-    ),
-    Unjudged(
         "4.1.5.1.2.1#3",
         Level.SHOULD,
         "Table Size is a number that is good for performance.",
@@ -147,17 +179,5 @@ UNJUDGED: tuple[Unjudged, ...] = (
         Level.SHOULD_NOT,
         "A mapping fails only where it cannot be had.",
         "whether a vector cannot be had is known to the device alone",
-    ),
-    Unjudged(
-        "4.1.5.3.1#1",
-        Level.MUST_NOT,
-        "A queue without a vector sends no message.",
-        "messages of MSI-X are not received yet",
-    ),
-    Unjudged(
-        "4.1.5.4.1#1",
-        Level.MUST_NOT,
-        "Without a vector for the configuration its changes send no message.",
-        "messages of MSI-X are not received yet",
     ),
 )

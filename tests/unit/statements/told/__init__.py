@@ -9,7 +9,7 @@ from ..table import CASES
 __all__ = ["CASES"]
 
 for _name in (
-    "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "notifications", "pci", "queues",
+    "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "messages", "notifications", "pci", "queues",
     "transitions", "types", "unspecified", "whole",
 ):  # fmt: skip
     import_module(f".{_name}", __name__)

@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--uvirtio-dialect", default="auto", choices=("auto", "1.4", "chromium", "rfc"), help="which SUSPEND"
     )
     group.addoption(
+        "--uvirtio-interrupts", default="auto", choices=("auto", "intx", "msix", "none"), help="how devices notify"
+    )
+    group.addoption(
         "--uvirtio-timeout",
         metavar="SECONDS",
         type=seconds(zero=False),
@@ -194,7 +197,7 @@ class StatementItem(pytest.Item):
         options = RunOptions(
             dialect=option("--uvirtio-dialect"), scratch=option("--uvirtio-scratch"), peer=option("--uvirtio-peer"),
             pairs=option("--uvirtio-pairs"), timeout=run.timeout, hold=run.hold, strict=run.strict,
-            provoke=option("--uvirtio-provoke"),
+            provoke=option("--uvirtio-provoke"), interrupts=option("--uvirtio-interrupts"),
         )  # fmt: skip
         deadline = time.monotonic() + BUSY
         while True:

@@ -23,6 +23,7 @@ __all__ = [
     "add_force",
     "add_from",
     "add_history",
+    "add_interrupts",
     "add_intrusive",
     "add_known",
     "add_report_options",
@@ -145,6 +146,17 @@ def add_suspend_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hold", metavar="SECONDS", type=seconds(zero=True), default=0.2,
         help="how long the device stays suspended (default: 0.2)",
+    )  # fmt: skip
+
+
+def add_interrupts(parser: argparse.ArgumentParser) -> None:
+    """``--interrupts``: where a device notifies."""
+    from ..driving.options import INTERRUPTS
+
+    parser.add_argument(
+        "--interrupts", choices=INTERRUPTS, default="auto",
+        help="how the device notifies: intx (with ISR), msix (messages), none (ISR is polled); auto judges by each way that "
+        "the device has, and for anything else takes intx, or msix where there is none (default: auto)",
     )  # fmt: skip
 
 

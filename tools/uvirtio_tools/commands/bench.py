@@ -13,17 +13,19 @@ from uvirtio.errors import UsageError
 
 from .. import exits
 from ..benches.baseline import SCHEMA, VERSION, Row, compare, load
+from ..driving.bring_up import BringUp
 from ..driving.machine import describe_machine
 from ..driving.opening import open_device
-from ..driving.options import feature_bits
+from ..driving.options import RunOptions, feature_bits
+from ..driving.ways import set_interrupts
 from ..telling import tell
-from .arguments import add_common, add_force, add_without, positive_integer, seconds
+from .arguments import add_common, add_force, add_interrupts, add_without, positive_integer, seconds
 
 __all__ = ["BENCHES", "add_arguments", "run"]
 
 #: What can be measured; those of the second kind need a device, and ``poll`` does with plain memory too.
 ALONE = ("ring", "queue")
-WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend")
+WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend", "interrupts")
 BENCHES = (*ALONE, *WITH_DEVICE)
 
 
@@ -36,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_force(parser)
     add_without(parser)
+    add_interrupts(parser)
     parser.add_argument(
         "--seconds", metavar="SECONDS", type=seconds(zero=False), default=1.0,
         help="how long each measurement with a device takes (default: 1)",
@@ -78,7 +81,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _judged(args: argparse.Namespace) -> list[str]:
     """What the device breaks of the rules for rings and notifications, and why it could not be judged where it could not."""
-    from ..driving.options import RunOptions
     from ..judging.history import History
     from ..judging.result import CheckRun
     from ..scenarios.running import run_checks
@@ -125,6 +127,10 @@ def _measure(args: argparse.Namespace) -> list[Row]:
             from ..benches.transitions import measure_suspend
 
             rows = measure_suspend(device, args.seconds, without)
+        elif args.bench == "interrupts":
+            from ..benches.ways import measure_ways
+
+            rows = measure_ways(device, args.seconds, without)
         else:
             from ..benches import devices
 
@@ -136,13 +142,20 @@ def _measure(args: argparse.Namespace) -> list[Row]:
 def _default(bench: str) -> str:
     """The device that is measured where none is named."""
     return (
-        "emulated:rng?delay=0.001" if bench == "suspend" else "emulated:rng" if bench == "poll" else f"emulated:{bench}"
+        "emulated:rng?delay=0.001"
+        if bench == "suspend"
+        else "emulated:rng"
+        if bench in ("poll", "interrupts")
+        else f"emulated:{bench}"
     )
 
 
 @contextmanager
 def _device(args: argparse.Namespace) -> Iterator[Device]:
     with open_device(args.locator or _default(args.bench), force=args.force) as device:
+        if args.bench not in ("poll", "interrupts"):
+            options = RunOptions(interrupts=args.interrupts, without=feature_bits(args.without))
+            set_interrupts(BringUp(device, options))
         yield device
 
 
@@ -178,7 +191,9 @@ def _show(bench: str, rows: list[Row]) -> None:
         table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
         for column in columns:
             if column not in hidden:
-                justify: Literal["left", "right"] = "left" if column in ("format", "frames", "order") else "right"
+                justify: Literal["left", "right"] = (
+                    "left" if column in ("format", "frames", "order", "way") else "right"
+                )
                 table.add_column(column.replace("_", " "), overflow="fold", justify=justify)
         for row in alike:
             table.add_row(*(str(row[column]) for column in columns if column not in hidden))

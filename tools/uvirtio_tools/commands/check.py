@@ -23,6 +23,7 @@ from .arguments import (
     add_common,
     add_device,
     add_history,
+    add_interrupts,
     add_known,
     add_report_options,
     add_statements,
@@ -55,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how the host side is asked for something: the shell runs CMD NAME JSON, where NAME is change_config, set_link, "
         'send_traffic, delay (JSON {"seconds": S}; null instead of S: as when the device was started) ...',
     )  # fmt: skip
+    add_interrupts(parser)
     add_workload_options(parser)
     parser.add_argument(
         "--provoke", action="store_true",
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
         timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
-        provoke=args.provoke,
+        provoke=args.provoke, interrupts=args.interrupts,
     )  # fmt: skip
     runs: list[CheckRun] = []
     statuses: list[int] = []

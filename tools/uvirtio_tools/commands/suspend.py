@@ -18,7 +18,15 @@ from ..judging.verdict import Verdict
 from ..reports.cycles import TerminalReport
 from ..scenarios.cycling import run_cycles
 from ..telling import tell
-from .arguments import add_common, add_device, add_history, add_suspend_options, add_workload_options, positive_integer
+from .arguments import (
+    add_common,
+    add_device,
+    add_history,
+    add_interrupts,
+    add_suspend_options,
+    add_workload_options,
+    positive_integer,
+)
 
 __all__ = ["add_arguments", "run"]
 
@@ -32,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workload", default="auto", choices=("auto", "none"),
         help="traffic during the cycles: the device type's own, or none, which judges the status alone (default: auto)",
     )  # fmt: skip
+    add_interrupts(parser)
     add_workload_options(parser)
     add_history(parser)
     add_common(parser)
@@ -42,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     result = SuspendRun(args.locator)
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), traffic=args.workload != "none", scratch=args.scratch,
-        peer=args.peer, pairs=args.pairs, timeout=args.timeout, hold=args.hold, cycles=args.cycles,
+        peer=args.peer, pairs=args.pairs, timeout=args.timeout, hold=args.hold, cycles=args.cycles, interrupts=args.interrupts,
     )  # fmt: skip
     reporter = None if args.json else TerminalReport(args.cycles)
     try:

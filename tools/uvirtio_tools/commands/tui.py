@@ -9,7 +9,7 @@ from uvirtio.errors import CannotRun, UsageError
 
 from .. import exits
 from ..inspect.keys import require_terminal
-from .arguments import add_common, add_from
+from .arguments import add_common, add_from, add_interrupts
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``tui``."""
     parser.add_argument("locators", metavar="LOCATOR", nargs="*", help="devices; without any, those of this machine")
     add_from(parser)
+    add_interrupts(parser)
     add_common(parser)
 
 
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         machine = LiveMachine(named=args.locators)
     try:
-        Inspector(machine).run(mouse=False)
+        Inspector(machine, interrupts=args.interrupts).run(mouse=False)
     finally:
         machine.close()
     return exits.HOLDS

@@ -16,7 +16,7 @@ from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
 from .verdict import Finding, Verdict, applies, skipped, weigh
 from .ways import in_messages
 
-__all__ = ["ALSO", "ISR_ALONE", "Judge", "Judgement", "Tally"]
+__all__ = ["ALSO", "ISR_ALONE", "Judge", "Judgement", "Tally", "speaks_of_notifications"]
 
 #: How a scenario may end, and what became of statements that it was for and that saw nothing in it.
 _ERRORS = ("not working", "overdue", "gone", "error")
@@ -26,6 +26,13 @@ ISR_ALONE = frozenset({"N5", "N6", "N7"})
 _NOTIFIED = frozenset({"N1", "N3"})
 #: From what says most against a device to what says nothing of it.
 _RANKS = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.PASS, Verdict.INFO, Verdict.SKIP)
+
+
+def speaks_of_notifications(statement: Statement) -> bool:
+    """Whether it is judged by each way of notification that a device has."""
+    if statement.id in ISR_ALONE:
+        return False
+    return bool({Need.ISR, Need.MESSAGES} & {*statement.needs}) or statement.id in _NOTIFIED
 
 
 class Judgement(Protocol):
@@ -182,9 +189,9 @@ class Judge:
         seen, finding = concluded[way]
         if way and finding.verdict in (Verdict.FAIL, Verdict.WARN):
             finding.observed = f"{finding.observed} (by {way})".strip()
-        elif way:
+        elif way and speaks_of_notifications(statement):
             finding.remarks.append(f"by {way}")
-        if statement.id in ISR_ALONE or not (Need.ISR in statement.needs or statement.id in _NOTIFIED):
+        if not speaks_of_notifications(statement):
             return seen, finding
         for other, (found, further) in concluded.items():
             if other != way and found is not None and (other or way):

@@ -68,6 +68,7 @@ class Stage:
         dialect = bring_up.dialect or V1_4
         sleeper = Sleeper(device, dialect, traffic, history, deadline, options.hold)
         history.setting = setting_of(bring_up)
+        history.way = device.messages.description if device.messages is not None else ""
         return cls(device, options, dialect, history, bring_up, deadline, traffic, sleeper)
 
     def start(

@@ -11,6 +11,7 @@ from uvirtio.spec.statements import BLAMED, STATEMENTS
 from .. import exits
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
+from ..driving.ways import set_interrupts
 from ..judging.events import Traffic
 from ..judging.history import Window
 from ..judging.judge import ALSO, Judge
@@ -134,7 +135,6 @@ def run_cycles(
     run.asked, run.simulated = options.cycles or 1, device.clock.simulated
     facts = device.function.facts()
     run.device = {name: value for name, value in introduce(device).items() if name not in facts} | {"facts": facts}
-    run.device["interrupt"] = device.function.line.description
     bring_up = BringUp(device, options, remarks=run.remarks)
     _describe_workload(run, bring_up, options)
     cycles = _prepare(run, device, bring_up)
@@ -169,6 +169,8 @@ def run_cycles(
 def _prepare(run: SuspendRun, device: Device, bring_up: BringUp) -> Cycles | None:
     """Choose the dialect, negotiate, and make what suspends; None where ``run`` says why there is nothing to suspend."""
     try:
+        set_interrupts(bring_up)
+        run.device["interrupt"] = device.notifications.line.description
         try:
             dialect = bring_up.choose()
         except NotOffered as error:

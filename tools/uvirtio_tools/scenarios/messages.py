@@ -15,7 +15,7 @@ from ..judging import names
 from ..judging.ends import Skip
 from ..judging.looks import read_configuration
 from ..judging.stage import Stage
-from . import DANGEROUS, scenario
+from . import scenario
 from .configuration import Changer
 
 __all__: list[str] = []
@@ -24,7 +24,7 @@ __all__: list[str] = []
 _TRIES = 3
 
 
-@scenario("send messages by vector", "P19", "P20", "P21", "P22", "P23", dialects=(), order=DANGEROUS, each_way=True)
+@scenario("send messages by vector", "P19", "P20", "P21", "P22", "P23", dialects=(), each_way=True)
 def by_vector(stage: Stage) -> None:
     """Queues and configuration are mapped to vectors in several ways, and each is caused to notify; one is masked for a while."""
     messages = stage.device.messages

@@ -25,7 +25,7 @@ from ..driving.ways import find_way, set_interrupts
 from ..judging.deadline import Overdue
 from ..judging.ends import NotWorking, Skip
 from ..judging.events import Ended
-from ..judging.judge import Judge
+from ..judging.judge import Judge, speaks_of_notifications
 from ..judging.result import CheckResult, CheckRun
 from ..judging.stage import Stage
 from ..judging.verdict import applies
@@ -80,15 +80,14 @@ def run_checks(
         return
     run.offered, run.dialect = device.offered, bring_up.dialect
     run.remarks += impossible_queues(device)
+    if options.interrupts != AUTO:
+        set_interrupts(bring_up)
     stage = Stage.of(bring_up, triggers)
     stage.may_provoke = options.provoke or device.function.bus != REAL
     judged = [id_ for id_ in ids if applies(STATEMENTS[id_], bring_up.dialect, device.identity.type)]
     if not judged:
         how = f"in the {bring_up.dialect.name} dialect" if bring_up.dialect else "without SUSPEND"
         run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device {how}")
-    if options.interrupts != AUTO:
-        set_interrupts(bring_up)
-    stage.history.way = device.messages.description if device.messages is not None else ""
     _Run(run, stage, judged, progress).go()
 
 
@@ -116,7 +115,7 @@ class _Run:
             self._begin()
             for number, each in enumerate(scenarios):
                 if each.order == LAST:
-                    self._once_more([each for each in scenarios if each.each_way and self._wanted(each)])
+                    self._once_more([each for each in scenarios if each.each_way and self._tells_more(each)])
                 if not run.stopped and self._wanted(each):
                     self._one(each)
                 elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
@@ -159,7 +158,7 @@ class _Run:
             return
         try:
             device.use_messages(found.way)
-            history.way = f"MSI-X, {found.way.value}"
+            history.way = device.notifications.line.description
             for each in scenarios:
                 if not run.stopped:
                     self._one(each)
@@ -177,6 +176,10 @@ class _Run:
         if set(each.shows) & set(self._judged):
             return True
         return any(id_ in self._judged and not self._judge.shown(id_) for id_ in each.also)
+
+    def _tells_more(self, each: Scenario) -> bool:
+        """Whether it is for a statement about notifications that was asked for."""
+        return any(speaks_of_notifications(STATEMENTS[id_]) for id_ in {*each.shows} & {*self._judged})
 
     def _one(self, each: Scenario) -> None:
         """One scenario, from reset to reset; whatever it raises ends it, and is in the history."""

@@ -237,10 +237,12 @@ class Inspector(App[None]):
         Binding("ctrl+c", "quit", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, machine: LiveMachine, *, interval: float | None = None) -> None:
+    def __init__(self, machine: LiveMachine, *, interval: float | None = None, interrupts: str = "auto") -> None:
         super().__init__()
         self.machine = machine
         self.interval = interval
+        #: How a device that is driven notifies.
+        self.interrupts = interrupts
         self._unfollow: Callable[[], None] = lambda: None
         self._defused = Defused()
 

@@ -23,8 +23,9 @@ _END = 25.0
 class Client:
     """A session (:mod:`uvirtio_tools.tui.stepping`) as coroutines: one step at a time."""
 
-    def __init__(self, locator: str, on_trace: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, locator: str, on_trace: Callable[[dict[str, Any]], None], *, interrupts: str = "auto") -> None:
         self.locator = locator
+        self._interrupts = interrupts
         self._on_trace = on_trace
         self._process: asyncio.subprocess.Process | None = None
         self._busy = asyncio.Lock()
@@ -37,7 +38,7 @@ class Client:
 
     async def open(self, *, force: bool = False) -> dict[str, Any]:
         """Start it; the first state, or ``{"error": …}``."""
-        words = [self.locator, *(["--force"] if force else [])]
+        words = [self.locator, *(["--force"] if force else []), "--interrupts", self._interrupts]
         self._process = await asyncio.create_subprocess_exec(
             *python_module("uvirtio_tools.tui.stepping", *words),
             env=environment(),

@@ -183,7 +183,7 @@ class DrivePanel(Vertical):
                 if not await self.app.push_screen_wait(Confirm(title, details)):
                     self.say("left alone")
                     return False
-        self.client = Client(self.locator, self._traced)
+        self.client = Client(self.locator, self._traced, interrupts=getattr(self.app, "interrupts", "auto"))
         self.say(f"opening {self.locator}")
         answer = await self.client.open(force=force)
         if "error" in answer:

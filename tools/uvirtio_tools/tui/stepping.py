@@ -21,6 +21,7 @@ from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import DriverMisuse, UvirtioError
 from uvirtio.queue import QueueState
+from uvirtio.spec.dialects import AUTO
 from uvirtio.spec.status import describe
 from uvirtio.status import Phase
 from uvirtio.suspend import Suspender
@@ -28,7 +29,8 @@ from uvirtio_drivers.workload import Workload, drain
 
 from ..codec import encode
 from ..driving.bring_up import BringUp
-from ..driving.options import RunOptions
+from ..driving.options import INTERRUPTS, RunOptions
+from ..driving.ways import set_interrupts
 from ..inspect.build import ring_of
 from ..inspect.model import Description
 from ..inspect.sources import describe_open
@@ -47,7 +49,7 @@ _RING = 1 << 16
 class Session:
     """One open device and what was done with it. Every verb raises :class:`UvirtioError` or does its step."""
 
-    def __init__(self, locator: str, *, timeout: float = 10.0, force: bool = False) -> None:
+    def __init__(self, locator: str, *, timeout: float = 10.0, force: bool = False, interrupts: str = AUTO) -> None:
         self._accesses: deque[Access | Published] = deque(maxlen=_TRACE)
         self._made = 0
         function = open_function(locator, force=force)
@@ -57,6 +59,7 @@ class Session:
             function.close()
             raise
         self.timeout = timeout
+        self.interrupts = interrupts
         self._bring_up: BringUp | None = None
         self._suspender: Suspender | None = None
         self._cycles: Cycles | None = None
@@ -91,7 +94,10 @@ class Session:
     def start(self, dialect: str = "auto") -> dict[str, Any]:
         """Initialise: reset, negotiate with SUSPEND where it is offered, queues, DRIVER_OK."""
         self._forget()
-        bring_up = self._bring_up = BringUp(self.device, RunOptions(dialect=dialect, timeout=self.timeout))
+        bring_up = self._bring_up = BringUp(
+            self.device, RunOptions(dialect=dialect, timeout=self.timeout, interrupts=self.interrupts)
+        )
+        set_interrupts(bring_up)
         not_offered = bring_up.choose_if_offered()
         bring_up.proceed()
         if bring_up.dialect is not None:
@@ -213,13 +219,13 @@ class Session:
         self.device.close()
 
 
-def _serve(locator: str, timeout: float, force: bool) -> int:
+def _serve(locator: str, timeout: float, force: bool, interrupts: str) -> int:
     def say(document: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(document) + "\n")
         sys.stdout.flush()
 
     try:
-        session = Session(locator, timeout=timeout, force=force)
+        session = Session(locator, timeout=timeout, force=force, interrupts=interrupts)
     except UvirtioError as error:
         say({"error": str(error), "fatal": True})
         return 1
@@ -257,15 +263,16 @@ def main() -> int:
     parser.add_argument("locator")
     parser.add_argument("--timeout", type=float, default=10.0)
     parser.add_argument("--force", action="store_true")
+    parser.add_argument("--interrupts", choices=INTERRUPTS, default=AUTO)
     args = parser.parse_args()
     locator = parse(args.locator)
     if locator.bus != "uio":
-        return _serve(args.locator, args.timeout, args.force)
+        return _serve(args.locator, args.timeout, args.force, args.interrupts)
     from uvirtio.bus.uio.discovery import resolve
 
     from ..supervisor import supervise
 
-    return supervise(resolve(locator.target), lambda: _serve(args.locator, args.timeout, args.force))
+    return supervise(resolve(locator.target), lambda: _serve(args.locator, args.timeout, args.force, args.interrupts))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from tests.unit.uio.fake import MSIX_AT, RNG, FakeMachine
 from tests.unit.uio.test_supervisor import die, driving
 from uvirtio.bus.uio import UIO_DRIVER, Restored, bind, open_uio, pending, restore, restore_all
 from uvirtio.bus.uio.hugepages import reserve
-from uvirtio.bus.uio.journal import Binding, Entry, Journal, Opened, Reservation
+from uvirtio.bus.uio.journal import Binding, Entry, Journal, Opened, Reservation, Table
 from uvirtio.errors import CannotRun
 from uvirtio.spec.pci import Command, Header
 from uvirtio_tools.supervisor import supervise
@@ -119,6 +119,8 @@ def entry(**changes: object) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_TABLED: dict[str, Any] = {"command": 3, "driven": False, "msix": [MSIX_AT + 2, 1]}
+
 FORGED: dict[str, object] = {
     "not JSON": "{",
     "nothing": "",
@@ -140,6 +142,11 @@ FORGED: dict[str, object] = {
     "a place in the header": entry(opened={"command": 3, "driven": False, "msix": [0x12, 0xFFFF]}),
     "a place beyond the space": entry(opened={"command": 3, "driven": False, "msix": [0x1002, 1]}),
     "three numbers": entry(opened={"command": 3, "driven": False, "msix": [0x62, 1, 1]}),
+    "a table beside its place": entry(opened=_TABLED | {"table": {"bar": 6, "offset": 0, "entries": []}}),
+    "a table that is not aligned": entry(opened=_TABLED | {"table": {"bar": 1, "offset": 4, "entries": []}}),
+    "a table too long": entry(opened=_TABLED | {"table": {"bar": 1, "offset": 0, "entries": [[0, 0, 0]] * 2049}}),
+    "an entry too wide": entry(opened=_TABLED | {"table": {"bar": 1, "offset": 0, "entries": [[0, 1 << 32, 0]]}}),
+    "an entry too short": entry(opened=_TABLED | {"table": {"bar": 1, "offset": 0, "entries": [[0, 0]]}}),
     "pages that are words": entry(hugepages=[{"before": 0, "wanted": "all", "got": None}]),
     "pages below none": entry(hugepages=[{"before": 0, "wanted": -1, "got": 1}]),
     "a huge number": json.dumps(entry()).replace('"pid": 1', f'"pid": {"9" * 400}'),
@@ -178,7 +185,7 @@ def test_a_journal_that_this_has_written_is_accepted(machine: FakeMachine, run: 
         RNG,
         7,
         Binding("virtio-pci", "", True),
-        Opened(7, True, (0x62, 0x8001)),
+        Opened(7, True, (0x62, 0x8001), Table(1, 0x800, ((1 << 40, 0x41, 1), (0, 0, 1)))),
         (Reservation(0, 2, 2), Reservation(2, 1)),
     )
     Journal(run).write(whole)
@@ -211,6 +218,60 @@ def test_a_directory_that_others_may_write_to_holds_no_journals(machine: FakeMac
     with pytest.raises(CannotRun, match="others may write to it"):
         bind(RNG, sysfs=machine, run=run)
     assert machine.writes == []
+
+
+def _vectors(machine: FakeMachine) -> bytes:
+    return machine.function(RNG).joinpath("resource1").read_bytes()[:32]
+
+
+def _fill(machine: FakeMachine) -> bytes:
+    """A table with something in it, as a driver before has left it."""
+    before = bytes(range(1, 33))
+    with machine.function(RNG).joinpath("resource1").open("r+b") as file:
+        file.write(before)
+    return before
+
+
+def test_the_vectors_are_in_the_journal_before_they_are_used_and_given_back(machine: FakeMachine, run: Path) -> None:
+    before = _fill(machine)
+    with open_uio(RNG, sysfs=machine, run=run) as function:
+        assert function.open_vectors(256, events=True) == ()
+        written = Journal(run).read(RNG)
+        assert written is not None
+        assert written.opened is not None
+        assert written.opened.table is not None
+        assert len(written.opened.table.entries) == 2
+        function.bar(1).u32[0] = 0xFEE0_0000
+        function.bar(1).u32[3] = 0
+        assert _vectors(machine) != before
+    assert _vectors(machine) == before
+    assert machine.peek(RNG, MSIX_AT + 2, 2) == 0x8001
+
+
+def test_the_vectors_of_a_process_that_was_killed_are_given_back(machine: FakeMachine, run: Path) -> None:
+    before = _fill(machine)
+
+    def work() -> int:
+        function = open_uio(RNG, sysfs=machine, run=run)
+        function.open_vectors(2, events=False)
+        function.bar(1).u32[0] = 0xFEE0_0000
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0
+
+    assert supervise(RNG, work, sysfs=machine, run=run) == 1
+    assert _vectors(machine) == before
+    assert pending(run) == []
+
+
+def test_a_table_that_the_function_does_not_have_is_not_written(machine: FakeMachine, run: Path) -> None:
+    machine.modprobe(UIO_DRIVER)
+    machine._unbind(RNG)
+    before = machine.function(RNG).joinpath("resource1").read_bytes()
+    for table in (Table(1, 0x100, ((1, 1, 1),)), Table(4, 0, ((1, 1, 1),)), Table(1, 0, ((1, 1, 1),) * 3)):
+        Journal(run).write(Entry(RNG, 1, None, Opened(3, False, (MSIX_AT + 2, 1), table)))
+        (note,) = restore(RNG, sysfs=machine, run=run).notes
+        assert "no MSI-X table" in note
+    assert machine.function(RNG).joinpath("resource1").read_bytes() == before
 
 
 def test_no_register_is_written_but_what_driving_a_virtio_device_changes(machine: FakeMachine, run: Path) -> None:

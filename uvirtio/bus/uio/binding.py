@@ -24,6 +24,7 @@ from .journal import Binding, Journal, Opened
 from .lock import RUN, FunctionLock
 from .quiesce import stop
 from .sysfs import UIO_DRIVER, Sysfs
+from .vectors import put_table_back
 
 __all__ = ["Bound", "Restored", "bind", "pending", "restore", "restore_all", "take", "undo"]
 
@@ -274,6 +275,8 @@ def _put_registers_back(sysfs: Sysfs, bdf: str, opened: Opened) -> list[str]:
         # The device can reach memory only if bus mastering was turned on; stopping begins with turning it off.
         if opened.driven and (note := stop(sysfs, bdf)):
             notes.append(note)
+        if opened.table is not None:
+            notes += put_table_back(sysfs, bdf, opened.table)
         if opened.msix is not None:
             notes += _put_message_control_back(sysfs, bdf, *opened.msix)
         # Bus mastering stays off: whoever gets the function next turns it on himself. No other bits than those which driving

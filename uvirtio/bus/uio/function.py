@@ -15,14 +15,15 @@ from ...access.view import Region
 from ...errors import LocatorError
 from ...pci.capabilities import msix_offset, walk
 from ...pci.command import change_command
-from ...spec.pci import Command, Header, MsixControl
+from ...pci.msix import VectorTable, table_place
+from ...spec.pci import CapabilityId, Command, Header, MsixControl
 from .. import Surroundings, Triggers
 from ..locator import Locator
 from .bars import OpenBar, open_bar, port_region
 from .binding import take, undo
 from .discovery import describe, resolve
 from .hugepages import HugePageArena
-from .journal import Journal, Opened
+from .journal import Journal, Opened, Table
 from .line import UioLine
 from .lock import RUN, FunctionLock
 from .sysfs import Sysfs, explain
@@ -121,8 +122,7 @@ class UioFunction:
 
     def _prepare_registers(self) -> None:
         command = self.config.u16[Header.COMMAND // 2]
-        sizes = {bar.number: bar.size for bar in self.description.bars}
-        at = msix_offset(walk(self.config, sizes.get)[0])
+        at = msix_offset(walk(self.config, self._sizes().get)[0])
         control = self.config.u16[at // 2] if at is not None else 0
         opened = Opened(command, msix=(at, control) if at is not None else None)
         self._journal.change(self.locator, opened=opened)
@@ -134,6 +134,9 @@ class UioFunction:
         masked = Command.INTX_DISABLE if self.description.physical is not None else 0
         change_command(self.config, set_bits=decoding | masked, clear_bits=Command.BUS_MASTER)
         self._opened = opened
+
+    def _sizes(self) -> dict[int, int]:
+        return {bar.number: bar.size for bar in self.description.bars}
 
     def _interrupt(self, handle: int) -> InterruptLine:
         if self.description.physical is not None:
@@ -162,7 +165,13 @@ class UioFunction:
         return self._bars[number].region
 
     def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
-        """See :class:`~uvirtio.bus.Function`: the journal holds the table first; uio_pci_generic delivers no vectors."""
+        """See :class:`~uvirtio.bus.Function`: the journal holds them first; uio_pci_generic delivers none as an event."""
+        found = next(each for each in walk(self.config, self._sizes().get)[0] if each.id == CapabilityId.MSIX)
+        table = VectorTable(self, found)
+        vectors = map(table.vector, range(min(count, table.count)))
+        entries = tuple((vector.address, vector.data, vector.control) for vector in vectors)
+        self._opened = replace(self._opened, table=Table(*table_place(found, MsixControl.TABLE), entries))
+        self._journal.change(self.locator, opened=self._opened)
         return ()
 
     def close_vectors(self) -> None:

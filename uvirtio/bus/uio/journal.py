@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CannotRun
-from ...spec.pci import Header
+from ...spec.pci import Header, MsixControl
 from .lock import RUN, run_directory, trusted
 
-__all__ = ["Binding", "Entry", "Journal", "Opened", "Reservation"]
+__all__ = ["Binding", "Entry", "Journal", "Opened", "Reservation", "Table"]
 
 _VERSION = 1
 #: A journal is some hundred bytes long; nothing longer is read.
@@ -41,6 +41,15 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The first entries of an MSI-X table, as they were: address, data and control of each; where the table is."""
+
+    bar: int
+    offset: int
+    entries: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A function that a process has open: its command register as it was."""
 
@@ -49,6 +58,8 @@ class Opened:
     driven: bool = False
     #: Offset of the MSI-X message control register and its value; None without MSI-X.
     msix: tuple[int, int] | None = None
+    #: Its vectors, where these were used.
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +200,28 @@ def _decode_binding(driver: object, override: object, kept: object) -> Binding:
     return Binding(None if driver is None else _name(driver), _name(override) if override else "", _flag(kept))
 
 
-def _decode_opened(command: object, driven: object, msix: list[object] | None) -> Opened:
+def _decode_opened(
+    command: object, driven: object, msix: list[object] | None, table: dict[str, Any] | None = None
+) -> Opened:
     if msix is None:
         return Opened(_number(command, 1 << 16), _flag(driven), None)
     at, control = (_number(value, 1 << 16) for value in msix)
     # Message control stands 2 bytes behind the start of a capability, which lies behind the header on a multiple of 4.
     if at % 4 != 2 or not Header.FIRST_CAPABILITY < at < Header.SIZE:
         raise ValueError("no place for a message control register")
-    return Opened(_number(command, 1 << 16), _flag(driven), (at, control))
+    return Opened(
+        _number(command, 1 << 16), _flag(driven), (at, control), _decode_table(**table) if table is not None else None
+    )
+
+
+def _decode_table(bar: object, offset: object, entries: list[list[object]]) -> Table:
+    place = _number(offset, 1 << 32)
+    if place % 8 or len(entries) > MsixControl.SIZE_MASK + 1:
+        raise ValueError("no MSI-X table")
+    rows = []
+    for address, data, control in entries:
+        rows.append((_number(address, 1 << 64), _number(data, 1 << 32), _number(control, 1 << 32)))
+    return Table(_number(bar, Header.BARS), place, tuple(rows))
 
 
 def _decode_reservation(before: object, wanted: object, got: object) -> Reservation:

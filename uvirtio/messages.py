@@ -215,8 +215,13 @@ class Messages:
 
     # -- looking -----------------------------------------------------------------------------------------------
 
-    def take(self) -> list[Message]:
-        """The messages that came since the last time. Several of one vector may have merged into one."""
+    def take(self, *, flush: bool = True) -> list[Message]:
+        """The messages that came since the last time. Several of one vector may have merged into one.
+
+        With ``flush`` a register is read first, which no message that was sent before may overtake: so reading ISR does by itself.
+        """
+        if flush:
+            self._registers.get("num_queues")
         found = self._seen + self._look()
         self._seen = []
         self._total += len(found)

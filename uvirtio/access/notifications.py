@@ -21,8 +21,8 @@ class MessageSource(InterruptLine, Protocol):
 
     bits: dict[int, int]
 
-    def take(self) -> Sequence[Message]:
-        """The messages that came since the last time."""
+    def take(self, *, flush: bool = True) -> Sequence[Message]:
+        """The messages that came since the last time. ``flush``: also those that are on their way."""
 
 
 class Notifications:
@@ -110,9 +110,9 @@ class Notifications:
             self.used += 1
         return value & (IsrBit.QUEUE | IsrBit.CONFIG)
 
-    def _collect_messages(self, messages: MessageSource) -> int:
+    def _collect_messages(self, messages: MessageSource, *, flush: bool = True) -> int:
         self.looks += 1
-        found = messages.take()
+        found = messages.take(flush=flush)
         if not found:
             return 0
         meant = [messages.bits.get(message.vector, 0) for message in found]
@@ -131,7 +131,9 @@ class Notifications:
     def wait(self, seconds: float) -> int:
         """Sleep until an interrupt or until the time is over, then collect: the bits seen, 0 for none."""
         self.line.enable()
-        self.line.wait(seconds)
+        arrived = self.line.wait(seconds)
+        if self._messages is not None:
+            return self._collect_messages(self._messages, flush=not arrived)
         return self.collect()
 
     def interrupts(self) -> int:

@@ -142,8 +142,9 @@ class Judge:
         return _Seen(observation, window, id_ in window.shows)
 
     def _tallies(self, id_: str) -> dict[str, Tally]:
-        """What was seen of a statement, by way of notification."""
-        return {way: tallies[id_] for way, tallies in self._ways.items()}
+        """What was seen of a statement, by way of notification. ISR says nothing of messages."""
+        alone = len(self._ways) > 1 and Need.MESSAGES in STATEMENTS[id_].needs
+        return {way: tallies[id_] for way, tallies in self._ways.items() if way or not alone}
 
     def shown(self, id_: str) -> bool:
         """Whether something was found out about a statement, other than that there was no occasion."""

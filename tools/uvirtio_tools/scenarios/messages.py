@@ -40,6 +40,8 @@ def by_vector(stage: Stage) -> None:
                 _cause(stage, messages, changer.change, "configuration")
             if plan is None and messages.way is Way.MEMORY:
                 _mask(stage, messages)
+            elif plan is None:
+                stage.read(names.NOT_MASKED, messages.way.value)
     finally:
         messages.plan = None
 

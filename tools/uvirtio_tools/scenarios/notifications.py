@@ -35,6 +35,8 @@ def unwanted(stage: Stage) -> None:
         workload = traffic.need()
         if not traffic.notified(names.WANTED):
             return
+        # What was notified last may have been notified twice, and the second is on its way.
+        stage.sleeper.sleep(SETTLE)
         told.collect()
         since = isr_count(device)
         for queue in device.queues.values():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
@@ -21,7 +22,7 @@ from uvirtio.spec.statements import STATEMENTS, Level, Side
 
 from ..driving.bring_up import BringUp
 from ..driving.options import RunOptions
-from ..driving.ways import find_way, set_interrupts
+from ..driving.ways import Found, find_way, set_interrupts
 from ..judging.deadline import Overdue
 from ..judging.ends import NotWorking, Skip
 from ..judging.events import Ended
@@ -111,17 +112,14 @@ class _Run:
         run.transitions = stage.sleeper.transitions
         stage.history.listeners.append(self._judge.hear)
         scenarios = self._in_order(scenarios_for(self._judged, stage.bring_up.dialect))
+        last = [each for each in scenarios if each.order == LAST]
+        again = [each for each in scenarios if each.each_way and self._tells_more(each)]
         try:
             self._begin()
-            for number, each in enumerate(scenarios):
-                if each.order == LAST:
-                    self._once_more([each for each in scenarios if each.each_way and self._tells_more(each)])
-                if not run.stopped and self._wanted(each):
-                    self._one(each)
-                elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
-                    # What has become of a device that does not work any more is worth a look all the same.
-                    self._one(each)
-                self._tell(scenarios[number + 1 :])
+            self._perform([each for each in scenarios if each not in last], [*again, *last])
+            with self._messages(bool(again)) as used:
+                self._perform(again if used else [], last)
+            self._perform(last, [])
         except KeyboardInterrupt:
             run.interrupted = True
             raise
@@ -138,30 +136,44 @@ class _Run:
             self._run.stopped = str(error)
         history.close()
 
-    def _once_more(self, scenarios: Sequence[Scenario]) -> None:
-        """Those that show how the device notifies, with messages of MSI-X, where whatever it has is to be judged."""
+    def _perform(self, scenarios: Sequence[Scenario], coming: Sequence[Scenario]) -> None:
+        """These, of those that are wanted; ``coming`` are for later."""
+        run = self._run
+        for number, each in enumerate(scenarios):
+            if not run.stopped and self._wanted(each):
+                self._one(each)
+            elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
+                # What has become of a device that does not work any more is worth a look all the same.
+                self._one(each)
+            self._tell([*scenarios[number + 1 :], *coming])
+        if not scenarios:
+            self._tell(coming)
+
+    @contextmanager
+    def _messages(self, wanted: bool) -> Iterator[bool]:
+        """Has the device notify by messages of MSI-X where whatever it has is to be judged; whether it does."""
         run, stage = self._run, self._stage
-        if stage.options.interrupts != AUTO or run.stopped or not scenarios or stage.history.way:
-            return
         history, device = stage.history, stage.device
+        if not wanted or stage.options.interrupts != AUTO or run.stopped:
+            yield False
+            return
         history.open("see how messages of MSI-X show")
         try:
             found = find_way(stage.bring_up)
         except DeviceError as error:
             run.stopped = f"the device could not be brought back after a look at its messages: {error}"
-            return
+            found = Found(None, "")
         finally:
             history.close()
-        if found.text not in run.remarks:
+        if found.text and found.text not in run.remarks:
             run.remarks.append(found.text)
         if found.way is None:
+            yield False
             return
         try:
             device.use_messages(found.way)
             history.way = device.notifications.line.description
-            for each in scenarios:
-                if not run.stopped:
-                    self._one(each)
+            yield True
         finally:
             history.way = ""
             if not run.stopped:

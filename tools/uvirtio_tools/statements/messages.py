@@ -138,6 +138,8 @@ def silent_configuration(window: Window) -> Iterator[Observation]:
 @judges("P22")
 def masked_waits(window: Window) -> Iterator[Observation]:
     """A buffer is used while the vectors are masked: no message, until they are not."""
+    for way in values(window, names.NOT_MASKED):
+        yield moot(f"messages are seen by {way}, so that nothing is masked and sent later in the device itself")
     for text in values(window, names.MASKED_MESSAGES):
         lists = _lists(text, 4)
         if lists is None or not any(lists[0]):

@@ -23,7 +23,6 @@ NORMAL, STRESS, DANGEROUS, LAST = 0, 1, 2, 3
 #: In the order in which they run: what needs no data to move comes first, and then whether the device suspends and resumes.
 _MODULES = (
     "pci",
-    "messages",
     "identity",
     "basic",
     "suspend",
@@ -35,6 +34,7 @@ _MODULES = (
     "failure",
     "queues",
     "notifications",
+    "messages",
     "rng",
     "blk",
     "net",

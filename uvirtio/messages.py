@@ -129,7 +129,7 @@ class Messages:
         """Those of a device. Raises :class:`CannotRun` where it has no MSI-X, or is driven by its legacy interface."""
         if not isinstance(transport, ModernTransport):
             raise CannotRun(f"{function.locator}: MSI-X is not used through a device's legacy interface; use INTx")
-        table = VectorTable.of(function, capabilities, recorder)
+        table = VectorTable.of(function.config, function.bar, capabilities, recorder)
         if table is None:
             raise CannotRun(f"{function.locator} has no MSI-X")
         if table.control & MsixControl.ENABLE:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..access.trace import Recorder
 from ..access.view import Region
-from ..bus import Function
 from ..errors import DeviceMisbehaved
 from ..spec.pci import CapabilityId, MsixControl, MsixEntry
 from .capabilities import Capability
@@ -39,22 +39,28 @@ class VectorTable:
     Raises :class:`DeviceMisbehaved` where the table or its pending bits do not lie in a BAR of the function.
     """
 
-    def __init__(self, function: Function, capability: Capability, recorder: Recorder | None = None) -> None:
-        self._config = function.config
+    def __init__(
+        self, config: Region, bar: Callable[[int], Region], capability: Capability, recorder: Recorder | None = None
+    ) -> None:
+        self._config = config
         self._at = capability.at + MsixControl.OFFSET
         self.count = (self.control & MsixControl.SIZE_MASK) + 1
         table, pending = (table_place(capability, field) for field in (MsixControl.TABLE, MsixControl.PBA))
-        self._table = _window(function, *table, MsixEntry.SIZE * self.count, recorder, "msix-table")
-        self._pending = _window(function, *pending, 8 * -(-self.count // 64), recorder, "msix-pending")
+        self._table = _window(bar, *table, MsixEntry.SIZE * self.count, recorder, "msix-table")
+        self._pending = _window(bar, *pending, 8 * -(-self.count // 64), recorder, "msix-pending")
 
     @classmethod
     def of(
-        cls, function: Function, capabilities: list[Capability], recorder: Recorder | None = None
+        cls,
+        config: Region,
+        bar: Callable[[int], Region],
+        capabilities: list[Capability],
+        recorder: Recorder | None = None,
     ) -> VectorTable | None:
-        """That of a function; None where it has no MSI-X."""
+        """That of a function with this configuration space and these BARs; None where it has no MSI-X."""
         for capability in capabilities:
             if capability.id == CapabilityId.MSIX:
-                return cls(function, capability, recorder)
+                return cls(config, bar, capability, recorder)
         return None
 
     @property
@@ -101,9 +107,11 @@ class VectorTable:
         return found
 
 
-def _window(function: Function, bar: int, offset: int, length: int, recorder: Recorder | None, space: str) -> Region:
+def _window(
+    bar: Callable[[int], Region], number: int, offset: int, length: int, recorder: Recorder | None, space: str
+) -> Region:
     try:
-        region = function.bar(bar).window(offset, length)
+        region = bar(number).window(offset, length)
     except DeviceMisbehaved as error:
-        raise DeviceMisbehaved(f"{space} at {offset:#x} of BAR {bar}: {error}") from error
+        raise DeviceMisbehaved(f"{space} at {offset:#x} of BAR {number}: {error}") from error
     return recorder.region(region, space) if recorder is not None else region

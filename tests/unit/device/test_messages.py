@@ -90,7 +90,7 @@ def test_queues_without_a_vector_of_their_own_share_the_last() -> None:
 def test_what_was_there_is_given_back(way: Way) -> None:
     device, function = _open("emulated:rng")
     with device:
-        table = VectorTable.of(function, device.capabilities)
+        table = VectorTable.of(function.config, function.bar, device.capabilities)
         assert table is not None
         before = Vector(0xFEE0_0000, 0x41, 1)
         table.put(1, before)
@@ -110,7 +110,7 @@ def test_an_address_names_no_cpu_and_data_no_vector() -> None:
     device, function = _open("emulated:blk")
     with device:
         device.use_messages(Way.MEMORY)
-        table = VectorTable.of(function, device.capabilities)
+        table = VectorTable.of(function.config, function.bar, device.capabilities)
         assert table is not None
         for number in range(table.count):
             address, data, _ = table.vector(number)

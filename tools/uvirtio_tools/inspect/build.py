@@ -28,6 +28,7 @@ from .findings import feature_rows, offered_dialects
 from .model import Bar, CapabilityEntry, Description, Interrupt, QueueRow, Ring
 from .pciids import device_name
 from .rulings import broken_rules
+from .vectors import vector_rows
 
 if TYPE_CHECKING:
     from uvirtio.bus.uio.discovery import PciFunction
@@ -203,12 +204,13 @@ def _overlaps(capabilities: list[Capability]) -> list[str]:
 
 
 def _interrupt(capabilities: list[Capability], pin: int, command: int) -> Interrupt:
-    vectors, enabled = 0, False
+    vectors, enabled, masked = 0, False, False
     for capability in capabilities:
         if capability.id == CapabilityId.MSIX:
             control = int.from_bytes(capability.raw[MsixControl.OFFSET : MsixControl.OFFSET + 2], "little")
             vectors, enabled = (control & MsixControl.SIZE_MASK) + 1, bool(control & MsixControl.ENABLE)
-    return Interrupt(pin, vectors, enabled, disabled=bool(command & Command.INTX_DISABLE))
+            masked = bool(control & MsixControl.FUNCTION_MASK)
+    return Interrupt(pin, vectors, enabled, disabled=bool(command & Command.INTX_DISABLE), msix_masked=masked)
 
 
 def _capability(capability: Capability) -> CapabilityEntry:
@@ -284,6 +286,9 @@ def _modern(
         vectors["config_msix_vector"] = registers.config_vector
         table = description.interrupt.msix_vectors if description.interrupt is not None else 0
         problems += in_registers(common.length, registers.offered or 0, vectors, table)
+        description = replace(
+            description, vectors=vector_rows(place.config, place.bar, capabilities, vectors, problems)
+        )
     notify = first_usable(capabilities, StructureType.NOTIFY, place.locator, required=False)
     if notify is not None:
         description = replace(

@@ -105,6 +105,18 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorRow:
+    """One vector of MSI-X: where its message goes and what is written, and the events that are mapped to it."""
+
+    number: int
+    address: int = hexadecimal()
+    data: int = hexadecimal()
+    masked: bool = True
+    pending: bool = False
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigField:
     """One field of the device configuration. ``value`` is None where it was not read; ``text`` is for people.
 
@@ -134,6 +146,8 @@ class Interrupt:
     vectors_in_use: tuple[int, ...] = ()
     config_vector: int | None = None
     disabled: bool = False
+    #: Whether all vectors are masked at once.
+    msix_masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +192,7 @@ class Description:
     generation: int | None = None
     num_queues: int | None = None
     queues: tuple[QueueRow, ...] = ()
+    vectors: tuple[VectorRow, ...] = ()
     config_length: int | None = None
     config: tuple[ConfigField, ...] = ()
     config_raw: str = octets()

@@ -27,6 +27,8 @@ __all__ = [
     "list_table",
     "mark",
     "queues_table",
+    "vectors_in_use",
+    "vectors_table",
 ]
 
 
@@ -47,7 +49,7 @@ def interrupt_text(interrupt: Interrupt | None) -> str:
     if not interrupt.msix_vectors:
         return pin
     used = f", {len(interrupt.vectors_in_use)} in use" if interrupt.vectors_in_use else ""
-    return f"{pin}, MSI-X {interrupt.msix_vectors} vectors {'on' if interrupt.msix_enabled else 'off'}{used}"
+    return f"{pin}, MSI-X {interrupt.msix_vectors} vectors {'on' if interrupt.msix_enabled else 'off'}{', all masked' if interrupt.msix_enabled and interrupt.msix_masked else ''}{used}"
 
 
 def list_table(devices: Iterable[Description], *, wide: bool, marked: str | None = None, fold: bool = True) -> Columns:
@@ -169,6 +171,21 @@ def queues_table(device: Description) -> Table:
     return table
 
 
+def vectors_in_use(device: Description) -> bool:
+    """Whether MSI-X is on, or a vector is not as a reset leaves it."""
+    enabled = device.interrupt is not None and device.interrupt.msix_enabled
+    return enabled or any(not row.masked or row.pending or row.events for row in device.vectors)
+
+
+def vectors_table(device: Description) -> Table:
+    """One row per vector of MSI-X."""
+    table = empty_table("vector", "masked", "pending", "mapped to it", "address", "data", numbers=["vector"])
+    for row in device.vectors:
+        cells = [mark(row.masked), mark(row.pending), ", ".join(row.events) or "-"]
+        table.add_row(str(row.number), *cells, f"{row.address:#x}", f"{row.data:#x}")
+    return table
+
+
 def _queue_cells(queue: QueueRow, driven: bool) -> list[str]:
     # Addresses of a queue that is not enabled mean nothing.
     addresses = [f"{at:#x}" if queue.enabled else "-" for at in (queue.desc, queue.avail, queue.used)]
@@ -244,6 +261,8 @@ def device_sections(device: Description, verbosity: int = 0) -> Iterator[Rendera
         yield from section(f"features: offered (host) {offered}, accepted (guest) {accepted}", features_table(device))
     if device.queues:
         yield from section(f"queues: {device.num_queues}", queues_table(device))
+    if device.vectors and (verbosity > 0 or vectors_in_use(device)):
+        yield from section(f"vectors: {len(device.vectors)}", vectors_table(device))
     if device.config:
         yield from section(f"configuration: {device.config_length} bytes", configuration_table(device))
     if device.capabilities:

@@ -9,7 +9,7 @@ from textual.widgets import DataTable, Static
 
 from ..inspect.live import LiveDevice
 from ..inspect.model import Description
-from ..inspect.render import bars_table, capabilities_table, configuration_table, identity_rows, mark
+from ..inspect.render import bars_table, capabilities_table, configuration_table, identity_rows, mark, vectors_table
 from .defused import cells
 
 __all__ = ["CapabilitiesPanel", "ConfigurationPanel", "EventsPanel", "FeaturesPanel", "OverviewPanel"]
@@ -99,14 +99,15 @@ class FeaturesPanel(Vertical):
 
 
 class CapabilitiesPanel(_TextPanel):
-    """Capabilities of all kinds, and BARs."""
+    """Capabilities of all kinds, BARs, and the vectors of MSI-X."""
 
     def show(self, found: Description) -> None:
         """Draw it."""
         if not found.capabilities:
             self._draw(Text("\n".join(found.notes) or "there are no capabilities"), bars_table(found))
             return
-        self._draw(capabilities_table(found), Text(), bars_table(found))
+        vectors = (Text(), vectors_table(found)) if found.vectors else ()
+        self._draw(capabilities_table(found), Text(), bars_table(found), *vectors)
 
 
 class ConfigurationPanel(_TextPanel):

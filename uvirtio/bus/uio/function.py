@@ -167,7 +167,7 @@ class UioFunction:
     def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
         """See :class:`~uvirtio.bus.Function`: the journal holds them first; uio_pci_generic delivers none as an event."""
         found = next(each for each in walk(self.config, self._sizes().get)[0] if each.id == CapabilityId.MSIX)
-        table = VectorTable(self, found)
+        table = VectorTable(self.config, self.bar, found)
         vectors = map(table.vector, range(min(count, table.count)))
         entries = tuple((vector.address, vector.data, vector.control) for vector in vectors)
         self._opened = replace(self._opened, table=Table(*table_place(found, MsixControl.TABLE), entries))

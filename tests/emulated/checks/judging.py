@@ -27,6 +27,7 @@ def judge(
     cycles: int = 0,
     seed: int = 0,
     provoke: bool = False,
+    interrupts: str = "auto",
 ) -> CheckRun:
     """Run the checks on the device that ``locator`` names, with another behaviour put in, or tampered with."""
     bus = EmulatedBus(parse(locator))
@@ -37,7 +38,9 @@ def judge(
         tamper(bus)
     run = CheckRun(locator, strict=strict, cycles=cycles, seed=seed, only=[word for word in only.split(",") if word])
     with Device(bus, recorder=History(bus.clock)) as driven:
-        options = RunOptions(dialect=dialect, strict=strict, cycles=cycles, seed=seed, provoke=provoke)
+        options = RunOptions(
+            dialect=dialect, strict=strict, cycles=cycles, seed=seed, provoke=provoke, interrupts=interrupts
+        )
         run_checks(run, driven, options)
     return run
 

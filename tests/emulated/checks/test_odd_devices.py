@@ -209,7 +209,7 @@ def test_what_is_odd_and_allowed_is_not_called_broken(odd: object, kind: str) ->
     assert not run.stopped
 
 
-@pytest.mark.parametrize(("kind", "broken"), [("rng", {"N1", "N5"}), ("blk", {"N1", "N3", "N5"})])
+@pytest.mark.parametrize(("kind", "broken"), [("rng", {"N1", "N5"}), ("blk", {"N1", "N3", "N5", "P23"})])
 def test_one_whose_isr_shows_nothing_breaks_what_is_said_of_isr_and_no_more(kind: str, broken: set[str]) -> None:
     run = judge(f"emulated:{kind}", tamper=silent_isr)
     assert with_verdict(run, "FAIL", "WARN", "ERROR") == broken
@@ -237,9 +237,15 @@ def test_a_device_that_answers_within_the_kick_had_nothing_in_flight_unless_the_
 
 def test_without_a_telling_isr_what_rests_on_it_is_skipped_and_never_passed() -> None:
     for tamper in (silent_isr, always_both_bits):
-        run = judge("emulated:blk", tamper=tamper)
+        run = judge("emulated:blk", tamper=tamper, interrupts="intx")
         assert {words(run)[id_] for id_ in ("V3", "V12")} == {"SKIP"}
-    assert {words(judge("emulated:blk", tamper=silent_isr))[id_] for id_ in ("V6", "V7", "V14")} == {"SKIP"}
+    run = judge("emulated:blk", tamper=silent_isr, interrupts="intx")
+    assert {words(run)[id_] for id_ in ("V6", "V7", "V14")} == {"SKIP"}
+
+
+def test_where_isr_tells_nothing_messages_tell_it() -> None:
+    run = judge("emulated:blk?size=1M", tamper=silent_isr)
+    assert {words(run)[id_] for id_ in ("V3", "V6", "V7", "V12", "V14")} == {"PASS"}
 
 
 def test_without_a_trigger_an_unchanged_configuration_proves_nothing() -> None:

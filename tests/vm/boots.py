@@ -153,6 +153,15 @@ BOOTS: dict[str, Boot] = {
         ),
         memory="6G",
     ),
+    # Devices of ours without an INTx pin, as some hypervisors' have none.
+    "msix": Boot(
+        (
+            _STOCK_RNG,
+            Served("rng-quiet", "rng", options=("--latency", "0.01", "--set", "intx=off")),
+            Served("blk-quiet", "blk", options=("--latency", "0.01", "--set", "intx=off", "--set", "size=1M")),
+            Served("net-quiet", "net", options=("--latency", "0.01", "--set", "intx=off")),
+        )
+    ),
     "zoo": Boot(
         (
             *_EVERY_TYPE,

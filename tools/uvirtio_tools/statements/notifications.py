@@ -22,11 +22,12 @@ _REQUESTS = "requests of this run that came back"
 def notifies_used_buffers(window: Window) -> Iterator[Observation]:
     """ISR shows traffic as bit 0. That it never does is worth a warning: where it is due is the device's and the driver's race."""
     traffic = window.of(Traffic)
-    window.memory[_REQUESTS] = window.memory.get(_REQUESTS, 0) + sum(event.completed for event in traffic)
+    requests = (_REQUESTS, window.way)
+    window.memory[requests] = window.memory.get(requests, 0) + sum(event.completed for event in traffic)
     if any(event.notified for event in traffic):
         yield kept("traffic on the running device showed in ISR")
     seen = numbers(window, names.USED_SEEN)
-    if seen and not seen[-1] and (count := window.memory[_REQUESTS]):
+    if seen and not seen[-1] and (count := window.memory[requests]):
         yield noted(
             "used buffers were never notified", STATEMENTS["N1"].text,
             f"{count} requests came back in this run, and ISR never showed bit 0", strict=False,

@@ -108,14 +108,17 @@ class Device:
         """Where in its life the driver has brought the device."""
         return self.status.phase
 
-    def use_messages(self, way: Way | None = None) -> None:
+    def use_messages(self, way: Way | None = None, *, lag: float = 0.0) -> None:
         """From the next initialisation on be notified by messages of MSI-X (None: in the best way that the bus has).
+
+        ``lag``: how long one may be on its way (s), which a look at notifications waits for; a wait for them does not.
 
         The device has to be in reset. Raises :class:`CannotRun` where it has no MSI-X, or is driven by its legacy interface.
         """
         self.use_interrupts()
         messages = Messages.of(self.function, self.capabilities, self.transport, way=way, recorder=self.recorder)
         messages.begin()
+        messages.lag = lag
         self.messages = messages
         self.notifications.use(messages)
 

@@ -98,6 +98,8 @@ class Messages:
         """Nothing is done yet. ``way`` None: events where the bus has such, messages into memory otherwise."""
         self._function = function
         self._registers = registers
+        #: How long a message may be on its way (s) after what it tells of can be seen: a flush waits for that.
+        self.lag = 0.0
         self._recorder = recorder
         self.table = table
         self._asked = way
@@ -219,9 +221,12 @@ class Messages:
         """The messages that came since the last time. Several of one vector may have merged into one.
 
         With ``flush`` a register is read first, which no message that was sent before may overtake: so reading ISR does by itself.
+        Where another process sends the messages it may: then ``lag`` has to pass as well.
         """
         if flush:
             self._registers.get("num_queues")
+            if self.lag:
+                self._function.clock.sleep(self.lag)
         found = self._seen + self._look()
         self._seen = []
         self._total += len(found)

@@ -162,7 +162,7 @@ OBSERVATIONS = {
 }
 #: What a fault cannot help breaking besides its own duty; V8 and V14 leave nothing to look at.
 IMPLIED = {("V9", "V16"), ("V13", "V16")}
-WITHOUT_SUSPEND = {"V8", "V14"}
+WITHOUT_SUSPEND = {"V8", "V14", "V14-msix"}
 
 
 @pytest.mark.parametrize("duty", OBSERVATIONS)

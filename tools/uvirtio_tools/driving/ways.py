@@ -17,11 +17,21 @@ from .notified import NOTIFICATION_TIME
 __all__ = ["Found", "find_way", "set_interrupts"]
 
 
+#: Requests by which it is measured how late messages are; how much later they may be, in times of that and at most (s).
+_MEASURED, _TIMES, _LATEST = 5, 20, 0.05
+#: The least that is waited for where time is real: another process may not get its turn at once.
+_LEAST = 0.002
+
+
 class Found(NamedTuple):
-    """The way in which messages of MSI-X are seen best (None: in none), and a sentence about it."""
+    """The way in which messages of MSI-X are seen best (None: in none), and a sentence about it.
+
+    ``lag``: how long a message may be on its way after the used buffer can be seen (s).
+    """
 
     way: Way | None
     text: str
+    lag: float = 0.0
 
 
 def set_interrupts(bring_up: BringUp) -> None:
@@ -36,7 +46,7 @@ def set_interrupts(bring_up: BringUp) -> None:
     elif asked == "msix" or (asked == AUTO and not device.notifications.line.present):
         found = find_way(bring_up)
         if found.way is not None:
-            device.use_messages(found.way)
+            device.use_messages(found.way, lag=found.lag)
         elif asked == "msix":
             raise CannotRun(f"{device.function.locator}: {found.text}")
         bring_up.remarks.append(found.text)
@@ -50,7 +60,8 @@ def find_way(bring_up: BringUp) -> Found:
     device = bring_up.device
     try:
         device.reset()
-        return _tried(bring_up)
+        found = _tried(bring_up)
+        return found if found.way is None else found._replace(lag=_lag(bring_up, found.way))
     except DeviceGone:
         raise
     except (CannotRun, DeviceError) as error:
@@ -115,6 +126,25 @@ def _request(device: Device, workload: Workload) -> None:
 
     if not poll(returned, YES, device.clock, device.timeout).outcome:
         raise CannotRun("the request that was to show it did not come back")
+
+
+def _lag(bring_up: BringUp, way: Way) -> float:
+    """Measure how long after a used buffer its message comes, and allow for more."""
+    device = bring_up.device
+    if device.clock.simulated:
+        return 0.0
+    bring_up.forget()
+    device.reset()
+    device.use_messages(way)
+    workload, latest = _started(bring_up), 0.0
+    for _ in range(_MEASURED):
+        device.notifications.collect()
+        _request(device, workload)
+        waited = poll(
+            lambda: device.notifications.collect() != 0, YES, device.clock, NOTIFICATION_TIME, ceiling=_LEAST / 4
+        )
+        latest = max(latest, waited.seconds)
+    return min(max(_TIMES * latest, _LEAST), _LATEST)
 
 
 def _shown(device: Device, workload: Workload) -> bool:

@@ -67,6 +67,8 @@ class Suspend:
     resume: Transition | None = None
     fallback: Transition | None = None
     after: list[HistoryEvent] = field(default_factory=list)
+    #: Whether notifications are messages, which may be on their way still when the status shows it suspended.
+    by_messages: bool = False
     statuses_after: list[tuple[float, int]] = field(default_factory=list)
 
     # -- what came of the request ------------------------------------------------------------------------------
@@ -119,7 +121,8 @@ class Suspend:
 
         Some devices answer all-ones on their way to sleep, and for a while longer. None: ISR was not to be read.
         """
-        looks = (self.look(name) for name in ("done", "settled"))
+        names = ("settled",) if self.by_messages else ("done", "settled")
+        looks = (self.look(name) for name in names)
         return next((look for look in looks if look is not None and look.isr is not None), None)
 
     @property
@@ -329,7 +332,7 @@ class _Reader:
         if transition.kind == "suspend":
             self._current = Suspend(
                 len(self._found) + 1, transition, event.time - transition.seconds, event.owed, event.states,
-                event.answering, self._before, self._loaded,
+                event.answering, self._before, self._loaded, by_messages=bool(self._window.way),
             )  # fmt: skip
             self._found.append(self._current)
             self._loaded, self._resuming = None, False

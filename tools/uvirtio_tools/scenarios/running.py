@@ -171,7 +171,7 @@ class _Run:
             yield False
             return
         try:
-            device.use_messages(found.way)
+            device.use_messages(found.way, lag=found.lag)
             history.way = device.notifications.line.description
             yield True
         finally:

@@ -150,6 +150,11 @@ def _notified(window: Window, suspend: Suspend) -> Observation:
             "the device was finishing requests all the time up to the SUSPEND write, so what it owed is not known"
         )
     evidence = {**suspend.evidence(), "used_meanwhile": finished}
+    settled = suspend.look("settled") if suspend.by_messages else None
+    if settled is not None and not done.isr & IsrBit.QUEUE and settled.queue_bits > done.queue_bits:
+        return moot(
+            "a message came a moment after the status had shown the device suspended, and may have been on its way"
+        )
     if not done.isr & IsrBit.QUEUE:
         became, also = _what_became_of_it(window, suspend)
         return broken(

@@ -55,6 +55,8 @@ class Tale:
         self.clock = SimulatedClock()
         self.history = History(self.clock)
         self.windows: list[Window] = []
+        #: Whether a notification arrives a moment after the status has shown the device suspended.
+        self.late = False
         self.history.listeners.append(self.windows.append)
         self.history.setting = Setting(2, "blk", "1.4", TIMEOUT, HOLD, "INTx (by hand)", True, "", 64)
         self.status = self.written = 0
@@ -420,6 +422,8 @@ class Tale:
             self.prods(soon=True)
         self._ends_with(transition)
         self.rests(SETTLE)
+        if self.late:
+            self.isr(1)
         self.looks("settled", status=False)
 
     def resumes(self, *, kick: bool = True, fallback: bool = True) -> None:

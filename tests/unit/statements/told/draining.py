@@ -180,6 +180,13 @@ def the_notification_comes_after_the_resume(tale: Tale) -> None:
     in_flight(tale, asked=quietly, woken=lambda t: t.hears("used", names.AROUND, 4, HOLD))
 
 
+@tells("V12", MOOT, "a message came a moment after the status had shown the device suspended")
+def its_message_is_on_its_way(tale: Tale) -> None:
+    tale.history.way = "MSI-X, messages into memory"
+    tale.late = True
+    in_flight(tale, asked=quietly)
+
+
 @tells("V12", BROKEN, "it was set later, while suspended", breaks="V3 V12", verdict="FAIL")
 def the_notification_comes_while_it_sleeps(tale: Tale) -> None:
     in_flight(tale, asked=quietly, asleep=lambda t: t.isr(1))

@@ -55,7 +55,7 @@ def set_interrupts(bring_up: BringUp) -> None:
 def find_way(bring_up: BringUp) -> Found:
     """Find out by a request whether messages of MSI-X are seen, and how. The device is in reset afterwards, without MSI-X.
 
-    Raises :class:`DeviceGone`.
+    Raises :class:`DeviceGone`, and a :class:`DeviceError` where it does not reset.
     """
     device = bring_up.device
     try:

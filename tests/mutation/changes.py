@@ -86,7 +86,7 @@ def _found(
             number = getattr(at, "lineno", 0)
             mutant = Mutant(file, function, lines[number - 1].strip(), words, 0, number)
             nth, count[mutant] = count[mutant], count[mutant] + 1
-            if id(node) not in left:
+            if id(node) not in left and not leave(at):
                 yield Mutant(file, function, mutant.line, words, nth, number), make
 
 

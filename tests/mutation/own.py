@@ -41,9 +41,10 @@ class _Nearest:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """See pytest."""
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self._place), key=lambda item: self._place[item.nodeid]
-        )
+        if any("::" in test for test in self._place):
+            items[:] = sorted(
+                (item for item in items if item.nodeid in self._place), key=lambda item: self._place[item.nodeid]
+            )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """See pytest."""
@@ -62,7 +63,7 @@ class _Nearest:
             item.session.shouldstop = "enough"
 
 
-def looked_at(mutant: Mutant, tests: list[str]) -> dict[str, object]:
+def _seen_by(mutant: Mutant, tests: list[str]) -> dict[str, object]:
     """The first of these tests that fails with the change; in a process in which nothing of ours was imported yet."""
     if not tests:
         return {"detail": "(no test runs it)"}
@@ -79,9 +80,13 @@ def looked_at(mutant: Mutant, tests: list[str]) -> dict[str, object]:
 
 def main(argv: list[str] | None = None) -> int:
     """The command: 0 where no change survives."""
-    args = arguments(__doc__ or "").parse_args(argv)
-    reached = Reached()
-    outcomes = run(args, all_mutants(), lambda mutant: looked_at(mutant, reached.nearest(mutant, _MOST)))
+    parser = arguments(__doc__ or "")
+    parser.add_argument("--tests", nargs="+", default=[], metavar="PATH", help="have these look (default: the nearest)")
+    args = parser.parse_args(argv)
+    nearest = Reached().nearest if not args.tests else None
+    outcomes = run(
+        args, all_mutants(), lambda mutant: _seen_by(mutant, nearest(mutant, _MOST) if nearest else args.tests)
+    )
     return int(any(outcome.what == SURVIVED for outcome in outcomes))
 
 

@@ -60,12 +60,20 @@ def all_mutants() -> Iterator[Mutant]:
             yield from mutants(str(path.relative_to(ROOT)), _is_for_the_host)
 
 
+#: The host's side of a device, and what only faults, the log or files use.
+_HOSTS = frozenset((
+    "add_region", "add_vendor_data", "change", "check", "check_notification", "clear", "close", "disturb", "make", "map",
+    "misplaced", "parse", "plausible", "release", "rewind", "state", "triggers", "unmap", "watch",
+    "_options", "_value_of", "_connect", "_incoming", "_poll", "FileStorage", "_Failed", "_Region",
+))  # fmt: skip
+
+
 def _is_for_the_host(node: ast.AST) -> bool:
-    """What goes into the log, into words, or to the makers of devices."""
+    """What goes into the log or into words, what a driver's nonsense is answered with, and the host's own side."""
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Call) and ".log." in f".{ast.unparse(node.value.func)}"
-    if isinstance(node, ast.FunctionDef):
-        return node.name in ("check", "make", "parse", "triggers", "watch", "close", "_options")
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name in _HOSTS
     return isinstance(node, ast.JoinedStr | ast.Raise)
 
 

@@ -82,11 +82,15 @@ def judged_on(mutant: Mutant) -> tuple[str, ...]:
     return _OWN.get(mutant.module.rpartition(".")[2], _ALL)
 
 
+def _pairs(locator: str) -> list[str]:
+    return ["--pairs", "2"] if locator.startswith("emulated:net?queues=2") else []
+
+
 def _work(mutant: Mutant) -> dict[str, object]:
     """Who says what against the changed device: the first that names a statement, else the first that cannot go on."""
     install(mutant)
     locators = judged_on(mutant)
-    commands = [["check", locator, "--format", "json"] for locator in locators]
+    commands = [["check", locator, *_pairs(locator), "--format", "json"] for locator in locators]
     commands += [["suspend", locator, "--cycles", "3", "--json"] for locator in locators[:4]]
     stopped: dict[str, object] = {}
     for command in commands:

@@ -173,6 +173,13 @@ class P17(CommonConfig):
         return value
 
 
+class P17Next(CommonConfig):
+    """Takes the first vector that is not there for one of its own."""
+
+    def _vector(self, value: int) -> int:
+        return value if value == self._vectors else super()._vector(value)
+
+
 class P18(VirtioDevice):
     """Offers SR_IOV, for which it has no capability."""
 
@@ -185,4 +192,4 @@ class P18(VirtioDevice):
 FAULTS: dict[str, tuple[type, ...]] = {
     fault.__name__: (fault,)
     for fault in (P1, P2, P3, P4, P5, P6, P7, P8, P9, P10, P11, P12, P13, P14, P15, P16, P17, P18)
-}
+} | {"P17-next": (P17Next,)}

@@ -130,7 +130,7 @@ def vectors(stage: Stage) -> None:
             for vector in (*range(min(count, _TRIED)), count - 1, NO_VECTOR, 0):
                 stage.read(f"{names.VECTOR}{event}", f"{vector:#x} {_map(registers, name, vector):#x}")
             with device.deviating("4.1.5.1.2.2", "vectors that are not there have to be refused"):
-                for vector in _BEYOND:
+                for vector in (count, *_BEYOND):  # the first that is not there, and some far out
                     stage.read(f"{names.NO_SUCH_VECTOR}{event}", f"{vector:#x} {_map(registers, name, vector):#x}")
             _map(registers, name, 0)
         device.reset()

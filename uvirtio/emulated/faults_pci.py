@@ -149,6 +149,13 @@ class P14(ConfigSpace):
         return super()._add_msix(1)
 
 
+class P14Vectors(CommonConfig):
+    """No vector but that one."""
+
+    def _vector(self, value: int) -> int:
+        return NO_VECTOR if value else 0
+
+
 class P15(CommonConfig):
     """Maps every event to the first vector."""
 
@@ -192,4 +199,4 @@ class P18(VirtioDevice):
 FAULTS: dict[str, tuple[type, ...]] = {
     fault.__name__: (fault,)
     for fault in (P1, P2, P3, P4, P5, P6, P7, P8, P9, P10, P11, P12, P13, P14, P15, P16, P17, P18)
-} | {"P17-next": (P17Next,)}
+} | {"P14": (P14, P14Vectors), "P17-next": (P17Next,)}

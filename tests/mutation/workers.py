@@ -1,9 +1,14 @@
-"""Runs each job in a forked child of its own, several at once, each with a deadline; none can hang the run."""
+"""Runs each job in a forked child of its own, several at once, each with a limit of time; none can hang the run.
+
+The limit is one of processor time, so that the outcome does not depend on what else the machine does; one of time, ten times
+as long, ends those that only wait.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import selectors
 import signal
 import time
@@ -19,6 +24,8 @@ Answer = dict[str, object]
 
 #: The answer of a child that had to be killed.
 HUNG: Answer = {"hung": True}
+#: How many times longer a child may wait than compute.
+_PATIENCE = 10
 
 
 @dataclass(slots=True)
@@ -32,7 +39,7 @@ class _Child(Generic[Job]):
 def run_all(
     jobs: Iterable[Job], work: Callable[[Job], Answer], *, workers: int, seconds: float
 ) -> Iterator[tuple[Job, Answer]]:
-    """Each job with the answer of ``work`` (JSON-ready), as they come; :data:`HUNG` after ``seconds``.
+    """Each job with the answer of ``work`` (JSON-ready), as they come; :data:`HUNG` after ``seconds`` of computing.
 
     What ``work`` raises is answered as ``{"raised": ...}``. A child is the leader of a process group, which ends with it.
     """
@@ -66,9 +73,10 @@ def _start(job: Job, work: Callable[[Job], Answer], seconds: float) -> tuple[int
     pid = os.fork()
     if pid:
         os.close(writing)
-        return reading, _Child(job, pid, time.monotonic() + seconds)
+        return reading, _Child(job, pid, time.monotonic() + _PATIENCE * seconds)
     try:
         os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
         os.close(reading)
         nothing = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):
@@ -89,5 +97,9 @@ def _end(descriptor: int, child: _Child[Job]) -> Answer:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         os.kill(child.pid, signal.SIGKILL)  # it has no group yet
-    os.waitpid(child.pid, 0)
-    return json.loads(child.said) if child.said else {"raised": "the child ended without a word"}
+    _, status = os.waitpid(child.pid, 0)
+    if child.said:
+        answer: Answer = json.loads(child.said)
+        return answer
+    ended = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL)
+    return HUNG if ended else {"raised": "the child ended without a word"}

@@ -128,6 +128,8 @@ class Directory:
 
     def names(self, name: str = ".") -> list[str]:
         """The sorted names in this directory, or in one below it; none where it is not there."""
+        if self._handle == _NOTHING:
+            return []  # Python takes a descriptor of -1 for none given, and would list the working directory.
         try:
             if name == ".":
                 return sorted(os.listdir(self._handle))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -84,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--tests", nargs="+", default=[], metavar="PATH", help="have these look (default: the nearest)")
     args = parser.parse_args(argv)
     nearest = Reached().nearest if not args.tests else None
+    if args.tests and subprocess.run([sys.executable, "-m", "pytest", "-q", *args.tests], check=False).returncode:
+        parser.error("these tests fail without any change")
     outcomes = run(
         args, all_mutants(), lambda mutant: _seen_by(mutant, nearest(mutant, _MOST) if nearest else args.tests)
     )

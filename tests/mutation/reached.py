@@ -44,6 +44,7 @@ class Tracer:
         self.called: defaultdict[str, set[CodeType]] = defaultdict(set)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._now: set[CodeType] = set()
+        self._failed: set[str] = set()
 
     def _call(self, frame: FrameType, event: str, argument: object) -> None:
         self._now.add(frame.f_code)
@@ -61,12 +62,15 @@ class Tracer:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """See pytest."""
         self.seconds[report.nodeid] += report.duration
+        if not report.passed:
+            self._failed.add(report.nodeid)
 
     def write(self, path: Path) -> None:
         """Keep what was found: test -> seconds and its functions, as ``FILE:FUNCTION``."""
         found = {
             test: [round(self.seconds[test], 3), sorted({name for code in codes if (name := _name(code))})]
             for test, codes in self.called.items()
+            if test not in self._failed  # it would fail with any change
         }
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(found))

@@ -6,6 +6,8 @@
 # make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
 #              devices costs; needs the lab, fio and pciutils
 # make soak    fuzz what others may say, an hour each; with atheris where it can be installed; load a server for ten minutes
+# make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
+#              tests have to; SEED says which ones
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -17,6 +19,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+SEED ?= 0
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.
 FIT := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11) or sys.implementation.name != "cpython")
@@ -26,7 +29,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak lab docs install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation lab docs install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -52,6 +55,11 @@ soak: $(READY)
 	-@$(RUN) -m pip install --quiet --disable-pip-version-check atheris
 	@$(RUN) -m tests.fuzz $(SOAK_ARGS)
 	@$(RUN) -m tests.soak.load
+
+mutation: $(READY)
+	@test -e .mutation/reached.json || $(RUN) -m tests.mutation.reached
+	@$(RUN) -m tests.mutation.device --seed $(SEED); device=$$?; \
+		$(RUN) -m tests.mutation.own --seed $(SEED) && exit $$device
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

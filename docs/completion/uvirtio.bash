@@ -44,6 +44,7 @@ _uvirtio() {
         watch:--count) : ;;
         watch:--from) _uvirtio_files ;;
         tui:--from) _uvirtio_files ;;
+        tui:--interrupts) _uvirtio_words "auto intx msix none" ;;
         suspend:--trace) _uvirtio_files ;;
         suspend:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         suspend:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
@@ -51,6 +52,7 @@ _uvirtio() {
         suspend:--hold) : ;;
         suspend:--cycles) : ;;
         suspend:--workload) _uvirtio_words "auto none" ;;
+        suspend:--interrupts) _uvirtio_words "auto intx msix none" ;;
         suspend:--scratch) : ;;
         suspend:--peer) _uvirtio_words "echo none" ;;
         suspend:--pairs) : ;;
@@ -60,11 +62,12 @@ _uvirtio() {
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
         check:--timeout) : ;;
         check:--hold) : ;;
-        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
-        check:--skip) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
+        check:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
+        check:--skip) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
         check:--cycles) : ;;
         check:--seed) : ;;
         check:--trigger-command) : ;;
+        check:--interrupts) _uvirtio_words "auto intx msix none" ;;
         check:--scratch) : ;;
         check:--peer) _uvirtio_words "echo none" ;;
         check:--pairs) : ;;
@@ -73,8 +76,8 @@ _uvirtio() {
         check:--output|check:-o) _uvirtio_files ;;
         check:--baseline) _uvirtio_files ;;
         check:--expect) _uvirtio_files ;;
-        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
-        judge:--skip) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
+        judge:--only) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
+        judge:--skip) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
         judge:--format) _uvirtio_words "rich json junit tap markdown html" ;;
         judge:--output|judge:-o) _uvirtio_files ;;
         report:--format) _uvirtio_words "rich json junit tap markdown html" ;;
@@ -83,7 +86,7 @@ _uvirtio() {
         report:--expect) _uvirtio_files ;;
         serve:--socket) _uvirtio_files ;;
         serve:--profile) _uvirtio_words "virtio-1.4 rfc crosvm qemu-store qemu-rfc-2025 qemu-rfc-2025-fixed slow refuses refuses-resume stuck stuck-resume" ;;
-        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B6-used Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q1-enabled N1 N2 N3 N4 N5 N6 N7 N2-packed N7-never P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 INP1" ;;
+        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B6-used Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q1-enabled N1 N2 N3 N4 N5 N6 N7 N2-packed N7-never P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P17-next P19 P20 P21 P22 P23 V3-msix V6-msix V7-msix V12-msix V14-msix N2-msix N3-msix RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 INP1" ;;
         serve:--latency) : ;;
         serve:--delay) : ;;
         serve:--seed) : ;;
@@ -91,6 +94,7 @@ _uvirtio() {
         serve:--control) _uvirtio_files ;;
         serve:--log) _uvirtio_files ;;
         bench:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
+        bench:--interrupts) _uvirtio_words "auto intx msix none" ;;
         bench:--seconds) : ;;
         bench:--turns) : ;;
         bench:--buffers) : ;;
@@ -115,15 +119,15 @@ _uvirtio_arguments() {
         diff:*) _uvirtio_files ;;
         watch:-*) _uvirtio_words "--interval --count --from --json --help" ;;
         watch:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        tui:-*) _uvirtio_words "--from --json --help" ;;
+        tui:-*) _uvirtio_words "--from --interrupts --json --help" ;;
         tui:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         bind:-*) _uvirtio_words "--force --dry-run --persist --json --help" ;;
         bind:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         restore:-*) _uvirtio_words "--all --json --help" ;;
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
-        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --scratch --peer --pairs --history --json --help" ;;
+        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --interrupts --scratch --peer --pairs --history --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --trigger-command --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
+        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         explain:-*) _uvirtio_words "--json --help" ;;
         explain:*) : ;;
@@ -133,8 +137,8 @@ _uvirtio_arguments() {
         report:*) _uvirtio_files ;;
         serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
         serve:*) _uvirtio_words "rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media" ;;
-        bench:-*) _uvirtio_words "--force --without --seconds --turns --buffers --judge --baseline --json --help" ;;
-        bench:*) _uvirtio_words "ring queue poll net blk rng suspend"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
+        bench:-*) _uvirtio_words "--force --without --interrupts --seconds --turns --buffers --judge --baseline --json --help" ;;
+        bench:*) _uvirtio_words "ring queue poll net blk rng suspend interrupts"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         doctor:-*) _uvirtio_words "--json --help" ;;
         doctor:*) : ;;
     esac

@@ -41,8 +41,8 @@ ROOMS = (
     ("uvirtio_drivers",),
     # The life of a device.
     (
-        "uvirtio.configuration", "uvirtio.deviations", "uvirtio.device", "uvirtio.negotiation", "uvirtio.status",
-        "uvirtio.suspend", "uvirtio.waiting",
+        "uvirtio.configuration", "uvirtio.deviations", "uvirtio.device", "uvirtio.messages", "uvirtio.negotiation",
+        "uvirtio.status", "uvirtio.suspend", "uvirtio.waiting",
     ),
     ("uvirtio.queue",),
     ("uvirtio.transport",),
@@ -69,6 +69,7 @@ NAMESAKES = {
     "function": "a PCI function: one for each bus, and the emulated one",
     "initial": "before a device is initialised completely: what is done to it, what is said of it",
     "machine": "the one that QEMU makes, and the one that a report is about",
+    "messages": "those of MSI-X: sent by the emulated device, received by a driver, done to a device, said of it",
     "model": "the shape of what a room is about: a type's table, a type's behaviour, a description",
     "notifications": "those of a device, and a chapter of the catalogue",
     "opening": "of the function that a locator names, and of the device that a command drives",
@@ -85,6 +86,8 @@ NAMESAKES = {
     "transitions": "suspends and resumes: how fast they are, and what is said of them",
     "triggers": "what the host side can be asked for: of QEMU, of an emulated device, by a command",
     "unspecified": "what the specification leaves open: what is done to a device, what is said of it",
+    "vectors": "those of a function: its table given back, and how they are shown",
+    "ways": "those by which a device notifies: to choose one, to judge by each, to time each",
 }
 
 

@@ -76,7 +76,7 @@ def test_no_more_descriptors_are_sent_at_once_than_the_server_takes(
     server.handlers[VERSION] = versions(capabilities)
     with opened(server) as function:
         before = len(server.of(SET_IRQS))
-        function.msix(0x40, 3)
+        function.open_vectors(3, events=True)
         sent = [struct.unpack("=IIIII", payload) for payload in server.of(SET_IRQS)[before:]]
     assert [(start, count) for _, _, _, start, count in sent] == expected
 

@@ -61,11 +61,14 @@ class DmaMemory(Protocol):
 class Arena:
     """First-fit allocation out of contiguous chunks, each with one bus address. ``grow(size)`` adds a chunk.
 
-    Subclasses give :meth:`grow`, which returns the chunk's memory and bus address, contiguous for the device.
+    A piece that is given back waits for the next request of its size, which is the common case; pieces are joined when
+    there is no room otherwise. Subclasses give :meth:`grow`, which returns the chunk's memory and bus address, contiguous
+    for the device.
     """
 
     def __init__(self) -> None:
         self._free: list[tuple[int, int, int]] = []  # (chunk, start, end), sorted
+        self._waiting: dict[int, list[tuple[int, int]]] = {}  # by size: (chunk, start)
         self._chunks: list[tuple[memoryview, int]] = []
 
     def grow(self, size: int) -> tuple[memoryview, int]:
@@ -76,32 +79,54 @@ class Arena:
         """See :class:`DmaMemory`."""
         if size <= 0 or alignment & (alignment - 1):
             raise ValueError(f"cannot allocate {size} bytes aligned to {alignment}")
-        for attempt in range(2):
-            for position, (chunk, start, end) in enumerate(self._free):
-                memory, base = self._chunks[chunk]
-                first = start + (residue - base - start) % alignment
-                if first + size <= end:
-                    rest = [(chunk, start, first), (chunk, first + size, end)]
-                    self._free[position : position + 1] = [piece for piece in rest if piece[1] < piece[2]]
-                    piece = memory[first : first + size]
-                    piece[:] = bytes(size)
-                    return Dma(self, piece, base + first, (chunk << 40) | first)
-            if attempt == 0:
-                memory, base = self.grow(size + alignment)
-                self._chunks.append((memory, base))
-                self._free.append((len(self._chunks) - 1, 0, len(memory)))
-        raise CannotRun(f"no room for {size} contiguous bytes of DMA memory; ask for smaller queues or buffers")
+        if waiting := self._waiting.get(size):
+            chunk, first = waiting[-1]
+            if not (self._chunks[chunk][1] + first - residue) % alignment:
+                waiting.pop()
+                return self._piece(chunk, first, size)
+        found = self._first_fit(size, alignment, residue)
+        if found is None and self._join():
+            found = self._first_fit(size, alignment, residue)
+        if found is None:
+            memory, base = self.grow(size + alignment)
+            self._chunks.append((memory, base))
+            self._free.append((len(self._chunks) - 1, 0, len(memory)))
+            found = self._first_fit(size, alignment, residue)
+        if found is None:
+            raise CannotRun(f"no room for {size} contiguous bytes of DMA memory; ask for smaller queues or buffers")
+        return found
+
+    def _first_fit(self, size: int, alignment: int, residue: int) -> Dma | None:
+        for position, (chunk, start, end) in enumerate(self._free):
+            first = start + (residue - self._chunks[chunk][1] - start) % alignment
+            if first + size <= end:
+                rest = [(chunk, start, first), (chunk, first + size, end)]
+                self._free[position : position + 1] = [piece for piece in rest if piece[1] < piece[2]]
+                return self._piece(chunk, first, size)
+        return None
+
+    def _piece(self, chunk: int, first: int, size: int) -> Dma:
+        memory, base = self._chunks[chunk]
+        piece = memory[first : first + size]
+        piece[:] = bytes(size)
+        return Dma(self, piece, base + first, (chunk << 40) | first)
+
+    def _join(self) -> bool:
+        """Join all that waits with its free neighbours; whether anything did."""
+        back = [(chunk, start, start + size) for size, pieces in self._waiting.items() for chunk, start in pieces]
+        self._waiting.clear()
+        joined: list[tuple[int, int, int]] = []
+        for piece in sorted(self._free + back):
+            if joined and joined[-1][0] == piece[0] and joined[-1][2] == piece[1]:
+                joined[-1] = (piece[0], joined[-1][1], piece[2])
+            else:
+                joined.append(piece)
+        self._free = joined
+        return bool(back)
 
     def verify(self) -> None:
         """See :class:`DmaMemory`. Nothing to do where memory cannot move."""
 
     def release(self, dma: Dma) -> None:
-        """Take a piece back and join it with its free neighbours."""
-        chunk, first = dma.offset >> 40, dma.offset & ((1 << 40) - 1)
-        merged: list[tuple[int, int, int]] = []
-        for piece in sorted([*self._free, (chunk, first, first + dma.size)]):
-            if merged and merged[-1][0] == piece[0] and merged[-1][2] == piece[1]:
-                merged[-1] = (piece[0], merged[-1][1], piece[2])
-            else:
-                merged.append(piece)
-        self._free = merged
+        """Take a piece back."""
+        self._waiting.setdefault(dma.size, []).append((dma.offset >> 40, dma.offset & ((1 << 40) - 1)))

@@ -25,6 +25,7 @@ __all__ = ["ConfigSpace"]
 _COMMAND_MASK = 0x0507
 #: A vendor id that the PCI-SIG gives to nobody.
 _NOBODY = 0x0001
+_BUS_MASTER = int(Command.BUS_MASTER)
 _SUBSYSTEM = 0x1100
 
 _Read = Callable[[int, int, int], int]
@@ -127,12 +128,13 @@ class ConfigSpace:
     @property
     def command(self) -> int:
         """The command register."""
-        return int.from_bytes(self._data[Header.COMMAND : Header.COMMAND + 2], "little")
+        return self._data[Header.COMMAND] | self._data[Header.COMMAND + 1] << 8
 
     @property
     def bus_master(self) -> bool:
         """Whether the function may reach memory."""
-        return bool(self.command & Command.BUS_MASTER)
+        # Asked at every access to memory.
+        return bool(self._data[Header.COMMAND] & _BUS_MASTER)
 
     @property
     def memory(self) -> bool:

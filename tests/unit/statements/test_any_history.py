@@ -67,4 +67,5 @@ def cut_off(source: random.Random, told: Sequence[Window]) -> list[Window]:
     number = source.randrange(len(told))
     last = told[number]
     del last.events[source.randrange(len(last.events) + 1) :]
+    last.end()
     return list(told[: number + 1])

@@ -75,9 +75,20 @@ class Window:
     answers: dict[object, Any] = field(default_factory=dict)
     memory: dict[object, Any] = field(default_factory=dict)
 
+    #: The events by kind, once there will be no more: many statements ask for few of many.
+    _kinds: dict[type, list[Any]] | None = field(default=None, init=False, repr=False)
+
     def of(self, kind: type[E]) -> list[E]:
         """The events of one kind, in order."""
-        return [event for event in self.events if isinstance(event, kind)]
+        if self._kinds is None:
+            return [event for event in self.events if type(event) is kind]
+        return list(self._kinds.get(kind, ()))
+
+    def end(self) -> None:
+        """There will be no more events."""
+        self._kinds = {}
+        for event in self.events:
+            self._kinds.setdefault(type(event), []).append(event)
 
     def since(self, event: HistoryEvent) -> list[HistoryEvent]:
         """What came after an event of this window."""
@@ -89,12 +100,12 @@ class Window:
     @property
     def ended(self) -> Ended | None:
         """Why the scenario ended before its end; None when it did not."""
-        return next((event for event in self.events if isinstance(event, Ended)), None)
+        return next(iter(self.of(Ended)), None)
 
     @property
     def transitions(self) -> list[Transition]:
         """The suspends and resumes, in order."""
-        return [event.transition for event in self.events if isinstance(event, Transitioned)]
+        return [event.transition for event in self.of(Transitioned)]
 
     @property
     def seconds(self) -> float:
@@ -201,7 +212,8 @@ class History(Recorder):
 
 
 def finish(window: Window) -> None:
-    """Note what later windows of the same run rest on."""
+    """There will be no more events in it: note what later windows of the same run rest on."""
+    window.end()
     for event in window.events:
         if type(event) is Started:
             window.started = event

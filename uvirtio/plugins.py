@@ -12,6 +12,9 @@ What is built in is never looked for here, so a machine without such packages pa
 
 from __future__ import annotations
 
+import glob
+import os
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
@@ -24,10 +27,30 @@ if TYPE_CHECKING:
 
 __all__ = ["import_registering", "plugin", "plugins"]
 
+#: Where an interpreter looks for its own library, packed: there are no distributions in it.
+_STANDARD = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+
+
+@cache
+def _declared() -> bool:
+    """Whether a distribution may declare an entry point of ours.
+
+    Most machines have none, and the library that finds them costs more than all of ``import uvirtio``.
+    """
+    for directory in filter(os.path.isdir, sys.path):
+        for declared in glob.iglob(os.path.join(glob.escape(directory), "*.*-info", "entry_points.txt")):
+            with open(declared, encoding="utf-8", errors="replace") as file:
+                if "[uvirtio." in file.read():
+                    return True
+    # What is no directory has its own finder.
+    return any(os.path.isfile(path) and not path.endswith(_STANDARD) for path in sys.path)
+
 
 @cache
 def _entries(group: str) -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # costs more than all of `import uvirtio`
+    if not _declared():
+        return {}
+    from importlib.metadata import entry_points
 
     return {entry.name: entry for entry in entry_points(group=group)}
 

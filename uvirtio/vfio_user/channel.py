@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ..errors import DeviceGone, DeviceMisbehaved, DeviceTimeout
 from .wire import HEADER, MAX_FDS, MAX_TRANSFER, Header, HeaderFlag
 
-__all__ = ["Channel", "Message"]
+__all__ = ["Channel", "HungUp", "Message"]
 
 #: The longest message that is believed.
 _LIMIT = MAX_TRANSFER + 4096
@@ -36,6 +36,10 @@ class Message:
         fds, self.fds = self.fds, []
         for fd in fds:
             os.close(fd)
+
+
+class HungUp(DeviceGone):
+    """The other end closed the connection, and had taken all that was sent to it before."""
 
 
 class Channel:
@@ -98,7 +102,8 @@ class Channel:
         if flags & socket.MSG_CTRUNC or len(self._fds) > MAX_FDS:
             raise DeviceMisbehaved(f"{self._peer} sent more than {MAX_FDS} file descriptors at once")
         if not data:
-            raise DeviceGone(f"{self._peer} closed the connection")
+            # With something left that it had not read, this would have been a connection reset.
+            raise HungUp(f"{self._peer} closed the connection")
         self._buffer += data
         return True
 

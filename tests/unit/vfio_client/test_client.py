@@ -31,6 +31,7 @@ from uvirtio.bus.opening import open_function
 from uvirtio.bus.vfio_user import VfioUserFunction, open_vfio_user
 from uvirtio.errors import (
     CannotRun,
+    DeviceDied,
     DeviceGone,
     DeviceMisbehaved,
     DeviceTimeout,
@@ -280,14 +281,15 @@ def test_an_access_answered_with_a_wrong_size_is_named(server: FakeServer, answe
             _ = function.bar(4).u32[1]
 
 
-def test_a_server_that_closes_in_the_middle_is_a_device_that_is_gone(server: FakeServer) -> None:
+def test_a_server_that_closes_over_an_access_has_died_over_it_and_is_gone_from_then_on(server: FakeServer) -> None:
     with opened(server) as function:
         function.dma.allocate(64)
         server.handlers[READ] = close
-        with pytest.raises(DeviceGone, match="closed the connection"):
+        with pytest.raises(DeviceDied, match="closed the connection over an access that it had taken"):
             _ = function.bar(4).u32[1]
-        with pytest.raises(DeviceGone):
+        with pytest.raises(DeviceGone) as raised:
             function.bar(4).u32[1] = 0
+        assert not isinstance(raised.value, DeviceDied)
 
 
 def test_a_server_that_falls_silent_is_given_up_after_the_timeout(server: FakeServer) -> None:

@@ -10,14 +10,16 @@ import socket
 import time
 from collections.abc import Callable
 
-from ...errors import CannotRun, DeviceError, DeviceMisbehaved, NoSuchDevice, NotVirtio
+from ...errors import CannotRun, DeviceDied, DeviceError, DeviceMisbehaved, NoSuchDevice, NotVirtio
 from ...vfio_user import wire
-from ...vfio_user.channel import Channel, Message
+from ...vfio_user.channel import Channel, HungUp, Message
 from ...vfio_user.wire import Command, HeaderFlag, IrqFlag, IrqSet
 
 __all__ = ["Refused", "VfioUserClient"]
 
 _MAJOR, _MINOR = 0, 0
+#: Commands that the device itself has to deal with.
+_ACCESSES = (Command.REGION_READ, Command.REGION_WRITE)
 
 
 class Refused(DeviceMisbehaved):
@@ -71,7 +73,14 @@ class VfioUserClient:
         deadline = min(self._channel.deadline(), self.ends)
         self._channel.send(wire.Header(number, command, 0, HeaderFlag.COMMAND, 0), payload, fds)
         while True:
-            message = self._channel.receive(deadline)
+            try:
+                message = self._channel.receive(deadline)
+            except HungUp as error:
+                if command not in _ACCESSES:
+                    raise
+                raise DeviceDied(
+                    f"the server at {self.path} closed the connection over an access that it had taken, without an answer"
+                ) from error
             message.close()  # no answer to what is asked here brings a descriptor
             header = message.header
             if header.flags & HeaderFlag.TYPE == HeaderFlag.COMMAND:

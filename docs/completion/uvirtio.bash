@@ -66,6 +66,7 @@ _uvirtio() {
         check:--skip) _uvirtio_words "D1 D2 D3 D4 D5 D6 D7 V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R1 R2 R3 R4 R5 R6 R7 C1 C2 C3 I1 I2 I3 I4 I5 I6 I7 I8 S1 S2 S3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 N1 N2 N3 N4 N5 N6 N7 P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P19 P20 P21 P22 P23 RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK9 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 CON2 INP1" ;;
         check:--cycles) : ;;
         check:--seed) : ;;
+        check:--budget) : ;;
         check:--trigger-command) : ;;
         check:--interrupts) _uvirtio_words "auto intx msix none" ;;
         check:--scratch) : ;;
@@ -127,7 +128,7 @@ _uvirtio_arguments() {
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --interrupts --scratch --peer --pairs --history --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
+        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --budget --require-suspend --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         explain:-*) _uvirtio_words "--json --help" ;;
         explain:*) : ;;

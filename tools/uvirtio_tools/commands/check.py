@@ -32,6 +32,7 @@ from .arguments import (
     news_of,
     outputs_of,
     positive_integer,
+    seconds,
     statements_of,
     tell,
 )
@@ -50,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", metavar="S", type=int, default=0, help="start of the stress check's random sequence (default: 0)"
+    )
+    parser.add_argument(
+        "--budget", metavar="SECONDS", type=seconds(zero=False), default=0.0,
+        help="how long the judging may take: what is left then is cut, and said (default: as long as it takes)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--require-suspend", action="store_true", help="a device that does not offer SUSPEND fails: status 1"
     )
     parser.add_argument(
         "--trigger-command", metavar="CMD",
@@ -87,14 +95,14 @@ def run(args: argparse.Namespace) -> int:
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
         timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
-        provoke=args.provoke, interrupts=args.interrupts,
+        provoke=args.provoke, interrupts=args.interrupts, budget=args.budget,
     )  # fmt: skip
     runs: list[CheckRun] = []
     statuses: list[int] = []
     for locator in args.locators:
         result = CheckRun(
             locator, strict=args.strict, timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed,
-            only=only,
+            only=only, require_suspend=args.require_suspend,
         )  # fmt: skip
         try:
             _judge(result, options, args)

@@ -41,5 +41,5 @@ def _judge(path: str, only: list[str], *, strict: bool) -> CheckRun:
     for window in windows:
         judge.hear(window)
         result.transitions += window.transitions
-    result.results = judge.results(ids, stopped=result.stopped, interrupted=result.interrupted)
+    result.results = judge.results(ids, unheard=result.stopped, interrupted=result.interrupted)
     return result

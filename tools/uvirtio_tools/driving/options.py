@@ -27,7 +27,8 @@ class RunOptions:
     is a workload; ``scratch`` (512-byte sectors that may be written), ``peer`` (``echo``) and ``pairs`` are for that.
     ``timeout`` bounds each step, ``hold`` is how long a device is watched while suspended. ``cycles``: suspends of a run,
     or of the stress (0: the default), ``seed`` starts its random sequence. ``provoke``: a device of the machine's own may be
-    given a buffer at an address where no memory is. ``interrupts``: how the device is notified by, one of :data:`INTERRUPTS`.
+    given a buffer at an address where no memory is. ``budget``: how long the judging may take before the rest is cut (0: as
+    long as it takes). ``interrupts``: how the device is notified by, one of :data:`INTERRUPTS`.
     """
 
     dialect: str = AUTO
@@ -43,6 +44,7 @@ class RunOptions:
     seed: int = 0
     strict: bool = False
     provoke: bool = False
+    budget: float = 0.0
 
     def for_workload(self, workload: type[Workload] | None, device: Device) -> dict[str, object]:
         """What the workload is told. Raises :class:`UsageError` for an option that its type does not have."""

@@ -155,15 +155,15 @@ class Judge:
         own = any(seen.own for tally in self._tallies(id_).values() for seen in tally.first.values())
         return self.shown(id_) or own
 
-    def results(self, ids: Iterable[str], *, stopped: str = "", interrupted: bool = False) -> list[CheckResult]:
-        """What was found out about these, weighed; or that the run was ``stopped`` or interrupted before."""
-        return [self._result(id_, stopped, interrupted) for id_ in ids if id_ in self._judgements]
+    def results(self, ids: Iterable[str], *, unheard: str = "", interrupted: bool = False) -> list[CheckResult]:
+        """What was found out about these, weighed; or why they were not heard of, or that the run was interrupted before."""
+        return [self._result(id_, unheard, interrupted) for id_ in ids if id_ in self._judgements]
 
-    def _result(self, id_: str, stopped: str, interrupted: bool) -> CheckResult:
+    def _result(self, id_: str, unheard: str, interrupted: bool) -> CheckResult:
         if not self.shown(id_) and interrupted:
             return CheckResult(STATEMENTS[id_], skipped("interrupted before a verdict"))
-        if stopped and not self.heard(id_):
-            return CheckResult(STATEMENTS[id_], skipped(f"not run: {stopped}"))
+        if unheard and not self.heard(id_):
+            return CheckResult(STATEMENTS[id_], skipped(f"not run: {unheard}"))
         return self.result(id_)
 
     def result(self, id_: str) -> CheckResult:

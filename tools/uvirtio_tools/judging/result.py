@@ -107,6 +107,7 @@ class CheckRun:
     stopped: str = ""
     interrupted: bool = False
     not_offered: str = ""
+    require_suspend: bool = False
 
     def recorded(self) -> Recorded:
         """What a history of it ends with."""
@@ -130,6 +131,8 @@ class CheckRun:
         """The exit status."""
         if self.interrupted:
             return exits.INTERRUPTED
+        if self._lacks_suspend:
+            return exits.FAILED
         if self.not_offered and not self.results and not self.stopped:
             return exits.NOT_OFFERED
         if self.stopped or any(result.verdict.bad for result in self.results):
@@ -140,7 +143,7 @@ class CheckRun:
     def verdict(self) -> Verdict:
         """The whole in one word. Where no data was moved, what was seen of the status alone is no PASS."""
         seen = {result.verdict for result in self.results}
-        if Verdict.FAIL in seen:
+        if Verdict.FAIL in seen or self._lacks_suspend:
             return Verdict.FAIL
         if self.stopped or self.interrupted or Verdict.ERROR in seen:
             return Verdict.ERROR
@@ -148,6 +151,10 @@ class CheckRun:
             if word in seen:
                 return Verdict.WARN if word is Verdict.PASS and self._moved_nothing else word
         return Verdict.SKIP
+
+    @property
+    def _lacks_suspend(self) -> bool:
+        return bool(self.require_suspend and self.not_offered)
 
     @property
     def _moved_nothing(self) -> bool:
@@ -182,7 +189,7 @@ class CheckRun:
             "workload": self.workload,
             "options": {
                 "strict": self.strict, "timeout": self.timeout, "hold": self.hold, "cycles": self.cycles,
-                "seed": self.seed, "only": self.only,
+                "seed": self.seed, "only": self.only, "require_suspend": self.require_suspend,
             },
             "remarks": self.remarks,
             "results": [result.to_json() for result in results],

@@ -76,15 +76,22 @@ def cut_off(document: Document) -> str:
 
 
 def results_of(document: Document) -> list[Document]:
-    """Its results, and where the run did not come to its end an entry for the run, which says why."""
-    if not (why := cut_off(document)):
+    """Its results, and where there is more to be said of the run an entry for it, which says why."""
+    if why := cut_off(document):
+        run = _run("ERROR", "The run comes to its end.", "every scenario runs", why)
+    elif document.get("not_offered") and document["options"].get("require_suspend"):
+        run = _run("FAIL", "SUSPEND is offered, as was required.", "SUSPEND is offered", str(document["not_offered"]))
+    else:
         return list(document["results"])
-    run = {
-        "id": "run", "verdict": "ERROR", "level": "", "side": "", "text": "The run comes to its end.", "section": "",
-        "summary": why, "expected": "every scenario runs", "observed": why, "remarks": [], "deviations": [],
+    return [*document["results"], run]
+
+
+def _run(verdict: str, text: str, expected: str, why: str) -> Document:
+    return {
+        "id": "run", "verdict": verdict, "level": "", "side": "", "text": text, "section": "",
+        "summary": why, "expected": expected, "observed": why, "remarks": [], "deviations": [],
         "seconds": 0.0, "evidence": {}, "accesses": [],
     }  # fmt: skip
-    return [*document["results"], run]
 
 
 def ids_of(documents: Sequence[Document]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -105,6 +106,8 @@ class _Run:
         self._judge = Judge(every_judgement(), stage.history.setting, strict=run.strict)
         self._not_working = 0
         self._told: set[str] = set()
+        self._ends = stage.device.clock.now() + stage.options.budget if stage.options.budget else math.inf
+        self._cut: list[str] = []
 
     def go(self) -> None:
         """All of it."""
@@ -141,10 +144,13 @@ class _Run:
         run = self._run
         for number, each in enumerate(scenarios):
             if not run.stopped and self._wanted(each):
-                self._one(each)
+                # What has become of the device is worth a look all the same.
+                if self._stage.device.clock.now() < self._ends or "S2" in each.shows:
+                    self._one(each)
+                else:
+                    self._cut.append(each.name)
             elif run.stopped and "S2" in each.shows and self._not_working >= GIVE_UP:
-                # What has become of a device that does not work any more is worth a look all the same.
-                self._one(each)
+                self._one(each)  # also of one that does not work any more
             self._tell([*scenarios[number + 1 :], *coming])
         if not scenarios:
             self._tell(coming)
@@ -242,9 +248,13 @@ class _Run:
                 self._progress(self._results([id_])[0])
 
     def _results(self, ids: Iterable[str]) -> list[CheckResult]:
-        return self._judge.results(ids, stopped=self._run.stopped, interrupted=self._run.interrupted)
+        spent = f"the budget of {self._stage.options.budget:g} s was spent before" if self._cut else ""
+        return self._judge.results(ids, unheard=self._run.stopped or spent, interrupted=self._run.interrupted)
 
     def _conclude(self) -> None:
+        if self._cut:
+            names = ", ".join(dict.fromkeys(self._cut))
+            self._run.remarks.append(f"cut, as the budget of {self._stage.options.budget:g} s was spent: {names}")
         self._run.results += self._results(self._judged)
         self._stage.history.listeners.remove(self._judge.hear)
 

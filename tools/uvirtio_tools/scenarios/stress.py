@@ -21,6 +21,9 @@ __all__ = ["DEFAULT_CYCLES", "FILLS", "MOMENTS", "Plan", "plans"]
 
 #: Cycles where the user asks for no number.
 DEFAULT_CYCLES = 10
+#: Seconds that those may take, and how many there are at least.
+AFFORDABLE = 10.0
+FEWEST_CYCLES = 3
 #: Replays that may be spent on making a failing sequence shorter.
 REPLAYS = 12
 MOMENTS = ("before the kick", "just after the kick", "long after the kick")
@@ -122,6 +125,20 @@ def _run(stage: Stage, sequence: Sequence[Plan]) -> _Failure | None:
     return None
 
 
+def _affordable(stage: Stage) -> int:
+    """Cycles where the user asks for no number: fewer on a device that takes its time, and then this is said."""
+    seconds = [transition.seconds for transition in stage.sleeper.transitions if transition.done]
+    cost = 2 * sorted(seconds)[len(seconds) // 2] if seconds else 0.0
+    if cost * DEFAULT_CYCLES <= AFFORDABLE:
+        return DEFAULT_CYCLES
+    count = max(FEWEST_CYCLES, int(AFFORDABLE / cost))
+    stage.bring_up.remarks.append(
+        f"the stress has {count} cycles instead of {DEFAULT_CYCLES}: a suspend with its resume takes {cost:.1f} s here "
+        "(--cycles asks for more)"
+    )
+    return count
+
+
 def _shorten(stage: Stage, sequence: Sequence[Plan]) -> list[Plan] | None:
     """The shortest end of a failing sequence that still fails; None when replaying it does not fail again."""
     if _run(stage, sequence) is None:
@@ -145,7 +162,7 @@ def _shorten(stage: Stage, sequence: Sequence[Plan]) -> list[Plan] | None:
 @scenario(names.STRESS, "S1", order=STRESS)
 def stress(stage: Stage) -> None:
     """``cycles`` suspends at random points from ``seed``, each in a window of its own."""
-    count = stage.options.cycles or DEFAULT_CYCLES
+    count = stage.options.cycles or _affordable(stage)
     # Each step has its own limit, and the first failure ends it: the whole may take as long as it takes.
     stage.deadline.more(count * 3 * stage.options.timeout)
     stage.read(names.SUM, json.dumps({"cycles": count, "seed": stage.options.seed}))

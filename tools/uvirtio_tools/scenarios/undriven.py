@@ -30,5 +30,5 @@ def judge_undriven(run: CheckRun, function: Function, why: str) -> bool:
     judge = Judge(every_judgement(), setting, strict=run.strict)
     judge.hear(window)
     ids = [id_ for id_ in select(run.only) if applies(STATEMENTS[id_], None, 0)]
-    run.results += judge.results(ids, stopped=why)
+    run.results += judge.results(ids, unheard=why)
     return any(result.verdict.bad for result in run.results)

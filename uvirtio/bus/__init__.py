@@ -12,7 +12,7 @@ from ..access.clock import Clock
 from ..access.dma import DmaMemory
 from ..access.interrupt import InterruptLine
 from ..access.view import Region
-from ..errors import CannotRun, DeviceMisbehaved
+from ..errors import CannotRun, DeviceGone, DeviceMisbehaved
 
 __all__ = ["Function", "Surroundings", "Triggers", "bar_length"]
 
@@ -49,6 +49,11 @@ class Surroundings:
     peer: socket.socket | None = None
     #: The times at which the device did something, by its own log and the function's clock; None where it keeps none for us.
     done_at: Callable[[str], Sequence[float]] | None = None
+    #: Where registers and rings are two programs' work: whose the registers are, whose the rings; else empty.
+    frontend: str = ""
+    backend: str = ""
+    #: Why whatever has the rings is not there any more, None while it is; None where that cannot be known.
+    death: Callable[[], DeviceGone | None] | None = None
 
 
 class Function(Protocol):

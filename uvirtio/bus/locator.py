@@ -15,17 +15,18 @@ GRAMMAR = """a device is named by one of
   emulated:TYPE[?profile=P&fault=F&...]  a software device in this process
   qemu:TYPE[?PROPERTY=VALUE&...]         a device of a QEMU that is started for it, without a guest
   qemu:-device NAME[,PROPERTY=VALUE...]  the same in QEMU's own words; ?qemu=PATH names the QEMU to start
-  vfio-user:PATH                         a vfio-user server's socket"""
+  vfio-user:PATH                         a vfio-user server's socket
+  vhost-user:PATH?type=TYPE              a vhost-user backend's socket, through a QEMU that is started for it"""
 
 _ADDRESS = re.compile(r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")
 _KERNEL_NAME = re.compile(r"(?:virtio\d+|(?:vd|sd|hd|xvd)[a-z]+|[a-z][a-z0-9_-]*\d[a-z0-9]*)")
 #: What stands before the colon: the buses.
-SCHEMES = ("emulated", "qemu", "vfio-user", "uio")
+SCHEMES = ("emulated", "qemu", "vfio-user", "vhost-user", "uio")
 
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """A parsed locator: ``bus`` (``uio``, ``emulated``, ``qemu``, ``vfio-user``), ``target`` on it, ``parameters``."""
+    """A parsed locator: ``bus`` (``uio`` or one of :data:`SCHEMES`), ``target`` on it, ``parameters``."""
 
     bus: str
     target: str

@@ -23,6 +23,10 @@ def open_function(text: str | Locator, *, force: bool = False) -> Function:
         from .qemu import open_qemu
 
         return open_qemu(locator)
+    if locator.bus == "vhost-user":
+        from .qemu.vhost import open_vhost_user
+
+        return open_vhost_user(locator)
     if locator.bus == "vfio-user":
         from .vfio_user import open_vfio_user
 

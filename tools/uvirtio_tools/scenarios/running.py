@@ -28,9 +28,10 @@ from ..judging.deadline import Overdue
 from ..judging.ends import NotWorking, Skip
 from ..judging.events import Ended
 from ..judging.judge import Judge, speaks_of_notifications
+from ..judging.parties import whose
 from ..judging.result import CheckResult, CheckRun
 from ..judging.stage import Stage
-from ..judging.verdict import applies
+from ..judging.verdict import Verdict, applies
 from ..statements import every_judgement, select
 from . import LAST, Scenario, scenarios_for
 from .identity import impossible_queues, portray
@@ -93,6 +94,10 @@ def run_checks(
     _Run(run, stage, judged, progress).go()
 
 
+#: Verdicts that speak against a device.
+_AGAINST = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
+
+
 class _Run:
     """One run of scenarios."""
 
@@ -106,6 +111,7 @@ class _Run:
         self._judge = Judge(every_judgement(), stage.history.setting, strict=run.strict)
         self._not_working = 0
         self._told: set[str] = set()
+        self._surroundings = stage.device.function.surroundings
         self._ends = stage.device.clock.now() + stage.options.budget if stage.options.budget else math.inf
         self._cut: list[str] = []
 
@@ -249,7 +255,11 @@ class _Run:
 
     def _results(self, ids: Iterable[str]) -> list[CheckResult]:
         spent = f"the budget of {self._stage.options.budget:g} s was spent before" if self._cut else ""
-        return self._judge.results(ids, unheard=self._run.stopped or spent, interrupted=self._run.interrupted)
+        results = self._judge.results(ids, unheard=self._run.stopped or spent, interrupted=self._run.interrupted)
+        for result in results:
+            if result.verdict in _AGAINST and (remark := whose(result.statement, self._surroundings)):
+                result.finding.remarks.append(remark)
+        return results
 
     def _conclude(self) -> None:
         if self._cut:
@@ -284,6 +294,11 @@ def perform(stage: Stage, each: Scenario) -> Exception | None:
         raise
     except (UvirtioError, ValueError) as error:
         how, text, end = "error", f"could not be judged: {error}", error
+    death = stage.device.function.surroundings.death
+    if death is not None and (why := death()) is not None:
+        # Whatever was seen of it before: that is why.
+        how, text, end = "gone", str(why), why
+        blames = _broken_by(why, stage, each) if isinstance(why, DeviceDied) else ""
     stage.history.add(Ended(stage.history.now(), how, text, blames))
     return end
 

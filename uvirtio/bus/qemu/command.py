@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 
 from ...access.sealed import sealed_file
 from ...errors import CannotRun, LocatorError, NoSuchDevice
+from ..child import memory_file
 from ..locator import GRAMMAR, Locator
 from .machine import FIRMWARE, LOW_MEMORY, MEMORY
-from .process import memory_file
 from .words import MachineOptions, split
 
-__all__ = ["BLOCK_NODE", "DEVICE_ID", "NETDEV_ID", "VFIO_USER", "Recipe", "make_recipe"]
+__all__ = [
+    "BLOCK_NODE", "CHARDEV_ID", "COMMON", "DEVICE_ID", "NETDEV_ID", "VFIO_USER", "Recipe", "add_device", "make_recipe",
+]  # fmt: skip
 
 #: Our short names, and QEMU's devices behind them.
 TYPES = {
@@ -90,21 +92,23 @@ class Recipe:
         return f"/proc/self/fd/{descriptor}"
 
 
-def make_recipe(locator: Locator) -> Recipe:
-    """The recipe for a locator. Raises :class:`LocatorError`."""
+def make_recipe(locator: Locator, device: Callable[[Recipe, Locator], None] | None = None) -> Recipe:
+    """The recipe for a locator; ``device`` adds what the locator names, where it is none of QEMU's. Raises :class:`LocatorError`."""
     recipe = Recipe()
     try:
         machine = MachineOptions()
         try:
             more = machine.take(split(locator.parameters.get("args", "")))
-            raw = machine.take(split(locator.target)) if locator.target.startswith("-") else []
+            raw = machine.take(split(locator.target)) if device is None and locator.target.startswith("-") else []
         except LocatorError as error:
             raise LocatorError(f"{locator}: {error}") from error
         _machine(recipe, locator, machine)
         # What the device is attached to has to be there before it; everything else may name the device.
         before, behind = (more, []) if "bus" in locator.parameters else ([], more)
         recipe.arguments += before
-        if raw:
+        if device is not None:
+            device(recipe, locator)
+        elif raw:
             locator.check_parameters(*COMMON)
             recipe.arguments += raw
         else:
@@ -150,13 +154,14 @@ def _device(recipe: Recipe, locator: Locator) -> None:
     build(recipe, locator, properties)
 
 
-def _add_device(recipe: Recipe, driver: str, properties: dict[str, str]) -> None:
+def add_device(recipe: Recipe, driver: str, properties: dict[str, str]) -> None:
+    """A device with these properties."""
     words = [driver, *(f"{name}={value.replace(',', ',,')}" for name, value in properties.items())]
     recipe.arguments += ["-device", ",".join(words)]
 
 
 def _no_backend(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
-    _add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
+    add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
 
 
 def _blk(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
@@ -178,7 +183,7 @@ def _blk(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
         "file": {"driver": "file", "filename": path, "discard": "unmap"},
     }  # fmt: skip
     recipe.arguments += ["-blockdev", json.dumps(node)]
-    _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "drive": BLOCK_NODE} | properties)
+    add_device(recipe, recipe.driver, {"id": DEVICE_ID, "drive": BLOCK_NODE} | properties)
 
 
 def _bytes(locator: Locator, text: str) -> int:
@@ -205,7 +210,7 @@ def _net(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
     else:
         theirs = _connect(locator, peer)
     recipe.arguments += ["-netdev", f"socket,id={NETDEV_ID},fd={recipe.hand_over(theirs)}"]
-    _add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
+    add_device(recipe, recipe.driver, {"id": DEVICE_ID, "netdev": NETDEV_ID} | properties)
 
 
 def _console(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:
@@ -223,8 +228,8 @@ def _console(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> No
             theirs = _connect(locator, peer)
         backend = f"socket,id={CHARDEV_ID},fd={recipe.hand_over(theirs)}"
     recipe.arguments += ["-chardev", backend]
-    _add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
-    _add_device(recipe, "virtconsole", {"bus": f"{DEVICE_ID}.0", "nr": "0", "chardev": CHARDEV_ID})
+    add_device(recipe, recipe.driver, {"id": DEVICE_ID} | properties)
+    add_device(recipe, "virtconsole", {"bus": f"{DEVICE_ID}.0", "nr": "0", "chardev": CHARDEV_ID})
 
 
 def _connect(locator: Locator, path: str) -> socket.socket:

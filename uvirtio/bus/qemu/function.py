@@ -6,6 +6,7 @@ import contextlib
 import mmap
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from ...access.clock import Clock, RealClock
 from ...access.dma import Arena, DmaMemory
@@ -171,7 +172,7 @@ class QemuFunction:
         self.dma.close()
         self._recipe.close()
 
-    def __enter__(self) -> QemuFunction:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

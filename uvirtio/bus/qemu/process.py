@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import socket
 import subprocess
-import threading
 from collections.abc import Sequence
 
 from ...errors import CannotRun, DeviceDied, LocatorError, NoSuchDevice, QemuDied, UvirtioError
-from ...programs import find, python_code, signal_name
+from ...programs import find
+from ..child import Child
 from ..qmp import Qmp
 from .qtest import Qtest
 
-__all__ = ["BINARY", "ENVIRONMENT", "QemuProcess", "find_qemu", "memory_file"]
+__all__ = ["BINARY", "ENVIRONMENT", "QemuProcess", "find_qemu"]
 
 BINARY = "qemu-system-x86_64"
 ENVIRONMENT = "UVIRTIO_QEMU"
@@ -28,25 +27,10 @@ ENVIRONMENT = "UVIRTIO_QEMU"
 #: Longest time from the start to the first answer, and for a voluntary end, in seconds.
 _START, _END = 30.0, 5.0
 
-#: Signals by which a process ends over its own mistake.
-_CRASHES = frozenset(
-    {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
-)
-
 #: Noise that is no reason for anything: consequences of how it is started here.
 _NOISE = ("max-ram-below-4g", "max_ram_below_4g", "invalid accelerator qtest")
 
 _NO_PROPERTY = re.compile(r"Property '[^']*' not found")
-
-_PR_SET_PDEATHSIG = 1
-#: argv: the parent's pid, then the command. The parent may have died before the signal was asked for.
-_LEASH = f"""
-import ctypes, os, sys
-ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGKILL)})
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
-_SHELL_LEASH = 'test "$PPID" = "$0" && exec "$@"'
 
 
 def find_qemu(wanted: str | None) -> str:
@@ -62,23 +46,6 @@ def find_qemu(wanted: str | None) -> str:
     return found
 
 
-def memory_file(name: str, content: bytes = b"", size: int | None = None) -> int:
-    """A file descriptor of a file in memory with this content, extended to ``size`` bytes."""
-    descriptor = os.memfd_create(name)
-    if content:
-        os.pwrite(descriptor, content, 0)
-    os.ftruncate(descriptor, len(content) if size is None else size)
-    return descriptor
-
-
-def _leashed(command: Sequence[str]) -> list[str]:
-    """The command, so started that the kernel kills it when the thread that starts it ends."""
-    setpriv, parent = find("setpriv", system=True), str(os.getpid())
-    if setpriv:
-        return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL_LEASH, parent, *command]
-    return python_code(_LEASH, parent, *command)
-
-
 class QemuProcess:
     """A running QEMU with a qtest and a QMP connection. It ends with :meth:`close`, and with this process in any case.
 
@@ -89,8 +56,7 @@ class QemuProcess:
     def __init__(self, binary: str, arguments: Sequence[str], descriptors: Sequence[int], timeout: float) -> None:
         self.binary = binary
         self.arguments = list(arguments)
-        self._words = memory_file("uvirtio-qemu-stderr")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._sockets: list[socket.socket] = []
         try:
             self._launch(descriptors, timeout)
@@ -109,14 +75,14 @@ class QemuProcess:
             "-chardev", f"socket,id=uvirtio-qmp,fd={its_qmp.fileno()}",
             "-qmp", "chardev:uvirtio-qmp",
         ]  # fmt: skip
-        self._start(command, [*descriptors, its_qtest.fileno(), its_qmp.fileno()])
+        self._child = Child(command, [*descriptors, its_qtest.fileno(), its_qmp.fileno()])
         its_qtest.close()
         its_qmp.close()
         self.qtest = Qtest(qtest, self.obituary, timeout)
         try:
             self.qmp = Qmp(qmp, _START)
         except QemuDied:
-            if self._wait(1.0) is None:
+            if self._child.wait(1.0) is None:
                 raise CannotRun(f"{self.binary} started, but has not answered within {_START:g} s") from None
             raise self._refusal() from None
 
@@ -125,50 +91,17 @@ class QemuProcess:
         self._sockets += [ours, its]
         return ours, its
 
-    def _start(self, command: Sequence[str], descriptors: Sequence[int]) -> None:
-        started = threading.Event()
-        failure: list[OSError] = []
-
-        def keep() -> None:
-            # The kernel ends QEMU with the *thread* that started it, so this one stays until QEMU has ended.
-            try:
-                # A session of its own: Ctrl-C must reach us first, who reset the device and then end QEMU.
-                self._process = subprocess.Popen(
-                    _leashed(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._words,
-                    pass_fds=tuple(descriptors), start_new_session=True,
-                )  # fmt: skip
-            except OSError as error:
-                failure.append(error)
-                return
-            finally:
-                started.set()
-            self._process.wait()
-
-        threading.Thread(target=keep, name="uvirtio-qemu", daemon=True).start()
-        started.wait()
-        if failure:
-            raise CannotRun(f"{self.binary} cannot be started: {failure[0].strerror}") from failure[0]
-
     # -- its end -----------------------------------------------------------------------------------------------
 
     @property
     def pid(self) -> int:
         """QEMU's process id."""
-        assert self._process is not None
-        return self._process.pid
-
-    def _wait(self, seconds: float) -> int | None:
-        """The exit status once QEMU has ended, None while it runs after ``seconds``."""
-        if self._process is None:
-            return 0
-        try:
-            return self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
+        assert self._child is not None
+        return self._child.pid
 
     def last_words(self) -> str:
         """What QEMU has written to its standard error, without what its start here makes it say."""
-        text = os.pread(self._words, 1 << 16, 0).decode(errors="replace")
+        text = self._child.words() if self._child is not None else ""
         return "\n".join(line for line in text.splitlines() if line.strip() and not any(n in line for n in _NOISE))
 
     def _refusal(self) -> UvirtioError:
@@ -188,33 +121,23 @@ class QemuProcess:
 
         A QEMU that aborts, crashes or exits with an error did so over the device; one that is told to end was not judged.
         """
-        status = self._wait(1.0)
-        if status is None:
-            how = "closed its qtest socket"
-        elif status < 0:
-            name: object = -status
-            with contextlib.suppress(ValueError):
-                name = signal_name(-status)
-            how = f"was ended by {name}"
-        else:
-            how = f"ended with status {status}"
+        status = self._child.wait(1.0) if self._child is not None else None
+        how = "closed its qtest socket" if status is None else Child.how(status)
         words = self.last_words()
         said = f"; it said:\n{words}" if words else ", without a word"
-        if status is not None and (status > 0 or -status in _CRASHES):
+        if status is not None and Child.by_itself(status):
             return DeviceDied(f"QEMU died over the device: {self.binary} {how}{said}")
         return QemuDied(f"QEMU died: {self.binary} {how}{said}\nThis is no verdict on the device")
 
     def close(self) -> None:
         """End QEMU: ask it (so that image files are complete), then kill it. Idempotent, raises nothing."""
-        if self._process is not None and self._process.poll() is None:
+        if self._child is not None and self._child.wait(0.0) is None:
             with contextlib.suppress(UvirtioError, OSError, AttributeError):
                 self.qmp.execute("quit", timeout=_END)
-            if self._wait(_END) is None:
-                self._process.kill()
-                self._process.wait()
+            if self._child.wait(_END) is None:
+                self._child.kill()
         for connection in self._sockets:
             connection.close()
         self._sockets.clear()
-        if self._words >= 0:
-            os.close(self._words)
-            self._words = -1
+        if self._child is not None:
+            self._child.close()

@@ -241,26 +241,16 @@ class Device:
     def set_up_queue(self, index: int, limit: int | None = None) -> Queue:
         """Make and enable a queue of at most ``limit`` descriptors (None: as large as the device allows, up to 256).
 
-        Raises :class:`DeviceMisbehaved` when the device has no such queue.
+        Raises :class:`DeviceMisbehaved` when the device has no such queue, after setting FAILED.
         """
         assert self.negotiated is not None, "queues are set up after negotiation"
         accepted = self.negotiated.accepted
-        maximum = self.transport.queue_maximum(index)
-        if wrong := impossible_size(maximum):
-            raise DeviceMisbehaved(f"{self.function.locator}: queue {index} has {wrong}")
-        if maximum == 0:
-            raise DeviceMisbehaved(
-                f"{self.function.locator}: queue {index} is not available; the device has {self.transport.queue_count()} queues"
-            )
+        try:
+            size = self._size_for(index, limit, accepted)
+        except DeviceMisbehaved:
+            self.status.add(Status.FAILED)  # 3.1.1: the initialisation ends here
+            raise
         legacy = self.transport.kind == "legacy"
-        # A legacy device says the size of its queue; the driver has no say in it.
-        size = maximum if legacy else min(maximum, limit or 256)
-        if Feature.RING_PACKED not in accepted:
-            if maximum & (maximum - 1):
-                raise DeviceMisbehaved(
-                    f"queue {index} has size {maximum}; a split queue's is a power of 2 (virtio 1.4, 2.7)"
-                )
-            size = 1 << size.bit_length() - 1
         queue = make_queue(index, size, self.dma, accepted, legacy=legacy, recorder=self.recorder)
         self.dma.verify()
         queue.allow = self.deviations.lifted
@@ -269,6 +259,24 @@ class Device:
         queue.notifier = self.transport.notifier(index, accepted)
         self.queues[index] = queue
         return queue
+
+    def _size_for(self, index: int, limit: int | None, accepted: Features) -> int:
+        maximum = self.transport.queue_maximum(index)
+        if wrong := impossible_size(maximum):
+            raise DeviceMisbehaved(f"{self.function.locator}: queue {index} has {wrong}")
+        if maximum == 0:
+            raise DeviceMisbehaved(
+                f"{self.function.locator}: queue {index} is not available; the device has {self.transport.queue_count()} queues"
+            )
+        # A legacy device says the size of its queue; the driver has no say in it.
+        size = maximum if self.transport.kind == "legacy" else min(maximum, limit or 256)
+        if Feature.RING_PACKED in accepted:
+            return size
+        if maximum & (maximum - 1):
+            raise DeviceMisbehaved(
+                f"queue {index} has size {maximum}; a split queue's is a power of 2 (virtio 1.4, 2.7)"
+            )
+        return 1 << size.bit_length() - 1
 
     def reset_queue(self, index: int) -> list[int]:
         """Reset one queue and enable it again, empty (2.6.1). Returns the tokens that were in flight and are not used.

@@ -12,10 +12,13 @@ from junitparser import Error, JUnitXml
 from tests.emulated.tampered import Tamper, capability, every_emulated, tampered, unlink
 from uvirtio.access.view import Region
 from uvirtio.bus.emulated import EmulatedBus
+from uvirtio.bus.locator import parse
 from uvirtio.device import Device
 from uvirtio.emulated.function import EmulatedFunction
 from uvirtio.errors import CannotRun, DeviceMisbehaved, NotVirtio
 from uvirtio.spec.pci import StructureCap, StructureType
+from uvirtio.spec.status import Status
+from uvirtio_drivers.rng import Rng
 from uvirtio_tools.cli import main
 from uvirtio_tools.inspect.sources import describe_open
 
@@ -147,6 +150,21 @@ def test_an_impossible_size_of_a_queue_that_the_driver_uses_is_the_reason(
     every_emulated(monkeypatch, lambda function: with_size(function, 0, 0xFFFF))
     assert main([command, "emulated:rng"]) == 1
     assert "emulated:rng: queue 0 has size 0xffff; at most 32768 is possible (virtio 1.4, 2.7)" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("index", "size", "ring"), [(0, 0xFFFF, ""), (0, 100, "?features=-RING_PACKED"), (0, 0, ""), (7, 256, "")]
+)
+def test_a_driver_that_cannot_set_up_a_queue_says_failed(index: int, size: int, ring: str) -> None:
+    bus = EmulatedBus(parse(f"emulated:rng{ring}"))
+    if index == 0:
+        with_size(bus.function, 0, size)
+    with Device(bus) as device:
+        with pytest.raises(DeviceMisbehaved, match=rf"queue {index} "):
+            device.initialise(Rng.FEATURES, (index,))
+        assert bus.function.device.status & Status.FAILED
+        device.reset()
+        assert bus.function.device.status == 0
 
 
 # -- a run that is cut off ---------------------------------------------------------------------------------------------

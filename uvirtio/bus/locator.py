@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from ..errors import LocatorError
 
-__all__ = ["GRAMMAR", "SCHEMES", "Locator", "parse"]
+__all__ = ["GRAMMAR", "OF_THIS_MACHINE", "SCHEMES", "Locator", "parse"]
 
 GRAMMAR = """a device is named by one of
   0000:00:05.0  00:05.0  5.0             a PCI address (through uio_pci_generic)
   virtio3  eth0  vda                     what the kernel calls it
+  vfio:0000:00:05.0  vfio:virtio3        the same through vfio-pci, which needs an IOMMU
   emulated:TYPE[?profile=P&fault=F&...]  a software device in this process
   qemu:TYPE[?PROPERTY=VALUE&...]         a device of a QEMU that is started for it, without a guest
   qemu:-device NAME[,PROPERTY=VALUE...]  the same in QEMU's own words; ?qemu=PATH names the QEMU to start
@@ -21,7 +22,9 @@ GRAMMAR = """a device is named by one of
 _ADDRESS = re.compile(r"(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:)?[0-9a-fA-F]{1,2}\.[0-7]")
 _KERNEL_NAME = re.compile(r"(?:virtio\d+|(?:vd|sd|hd|xvd)[a-z]+|[a-z][a-z0-9_-]*\d[a-z0-9]*)")
 #: What stands before the colon: the buses.
-SCHEMES = ("emulated", "qemu", "vfio-user", "vhost-user", "uio")
+SCHEMES = ("emulated", "qemu", "vfio-user", "vhost-user", "uio", "vfio")
+#: Those whose devices are PCI functions of this machine.
+OF_THIS_MACHINE = ("uio", "vfio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Locator:
         if self.parameters:
             text += "?" + "&".join(f"{_quote(name)}={_quote(value)}" for name, value in self.parameters.items())
         return text
+
+    @property
+    def of_this_machine(self) -> bool:
+        """Whether it names a PCI function of this machine, which a kernel driver may have."""
+        return self.bus in OF_THIS_MACHINE
 
     def check_parameters(self, *known: str) -> None:
         """Raise :class:`LocatorError` when there is a parameter that is not among ``known``."""
@@ -94,6 +102,6 @@ def parse(text: str) -> Locator:
         raise LocatorError(f"{text!r} does not name a device; {GRAMMAR}")
     if not target:
         raise LocatorError(f"{text}: nothing stands behind {scheme}:\n{GRAMMAR}")
-    if scheme == "uio" and not (_ADDRESS.fullmatch(target) or _KERNEL_NAME.fullmatch(target)):
+    if scheme in OF_THIS_MACHINE and not (_ADDRESS.fullmatch(target) or _KERNEL_NAME.fullmatch(target)):
         raise LocatorError(f"{text!r} does not name a device; {GRAMMAR}")
     return Locator(scheme, _unquote(target, text), parameters)

@@ -31,6 +31,10 @@ def open_function(text: str | Locator, *, force: bool = False) -> Function:
         from .vfio_user import open_vfio_user
 
         return open_vfio_user(locator)
+    if locator.bus == "vfio":
+        from .vfio import open_vfio
+
+        return open_vfio(locator, force=force)
     from .uio import open_uio
 
     return open_uio(locator, force=force)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import uvirtio.bus.uio.binding as binding_module
+import uvirtio.bus.uio.taking as taking_module
 from tests.unit.uio.fake import RNG, Crash, FakeMachine
 from uvirtio.bus.uio import UIO_DRIVER, Sysfs, bind, pending, restore, restore_all
 from uvirtio.bus.uio.journal import Binding, Journal
@@ -20,7 +20,7 @@ def test_bind_takes_the_function_and_restore_gives_it_back(machine: FakeMachine,
     machine.modprobe(UIO_DRIVER)
     before = machine.picture()
     bound = bind(RNG, sysfs=machine, run=run)
-    assert (bound.uio, bound.before, bound.already) == ("uio0", "virtio-pci", False)
+    assert (bound.node, bound.before, bound.already) == ("uio0", "virtio-pci", False)
     assert machine.driver(RNG) == UIO_DRIVER
     assert machine.writes == [f"driver_override={UIO_DRIVER}", f"unbind={RNG}", f"drivers_probe={RNG}"]
     assert pending(run) == [RNG]
@@ -56,7 +56,7 @@ def test_wherever_bind_dies_restore_brings_the_machine_back(
     died = False
     # Dying means that no handler of the process runs either.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(binding_module, "undo", lambda *_, **__: [])
+        patch.setattr(taking_module, "undo", lambda *_, **__: [])
         try:
             bind(RNG, sysfs=machine, run=run)
         except Crash:
@@ -255,7 +255,7 @@ def test_a_missing_node_in_dev_is_given_back_and_named(
     machine: FakeMachine, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.uio_node = False
-    monkeypatch.setattr(binding_module, "_DEVICE_TIME", 0.01)
+    monkeypatch.setattr(taking_module, "_DEVICE_TIME", 0.01)
     refused(machine, run, CannotRun, "/dev/uio0 did not appear")
 
 

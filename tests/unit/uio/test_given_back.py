@@ -98,7 +98,7 @@ def test_huge_pages_stay_reserved_while_a_device_that_was_not_stopped_may_write_
     opened, pages = Opened(3, True, None), (Reservation(4, 1, 1),)
     Journal(run).write(Entry(RNG, 1, Binding("virtio-pci", "", False), opened, pages))
     with monkeypatch.context() as patch:
-        patch.setattr("uvirtio.bus.uio.binding.stop", refuse)
+        patch.setattr("uvirtio.bus.uio.given_back.stop", refuse)
         with pytest.raises(CannotRun, match="cannot be stopped"):
             restore(RNG, sysfs=machine, run=run)
     # Its driver is back all the same, and what is left to do is still written down.

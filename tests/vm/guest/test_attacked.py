@@ -141,7 +141,7 @@ def test_neither_a_hypervisor_nor_a_process_steers_the_terminal_by_its_name(devi
     assert "[/]" in said("check", address, "--only", "V4")
     bound = bind(address)
     try:
-        named = subprocess.Popen([sys.executable, "-c", _NAMED, f"/dev/{bound.uio}"], stdout=subprocess.PIPE)
+        named = subprocess.Popen([sys.executable, "-c", _NAMED, f"/dev/{bound.node}"], stdout=subprocess.PIPE)
         try:
             assert named.stdout is not None
             assert named.stdout.readline() == b"open\n"

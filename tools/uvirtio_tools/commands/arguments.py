@@ -29,6 +29,7 @@ __all__ = [
     "add_report_options",
     "add_statements",
     "add_suspend_options",
+    "add_via",
     "add_without",
     "add_workload_options",
     "machine_device",
@@ -86,19 +87,19 @@ def sectors(text: str) -> range:
 
 
 def machine_device(text: str) -> str:
-    """What ``uio:`` or no scheme at all names, for commands that concern this machine's own devices alone.
+    """What ``uio:``, ``vfio:`` or no scheme at all names, for commands that concern this machine's own devices alone.
 
     Raises :class:`LocatorError` for a locator of another bus.
     """
-    from uvirtio.bus.locator import SCHEMES
+    from uvirtio.bus.locator import OF_THIS_MACHINE, SCHEMES
 
     scheme, colon, target = text.partition(":")
-    if colon and scheme in SCHEMES and scheme != "uio":
+    if colon and scheme in SCHEMES and scheme not in OF_THIS_MACHINE:
         raise LocatorError(
             f"{text} is not a device of this machine's PCI bus: there is no driver that it could be taken from or given "
             "back to; name it as `uvirtio list` does"
         )
-    return target if scheme == "uio" else text
+    return target if colon and scheme in OF_THIS_MACHINE else text
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -108,12 +109,13 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """A locator and what goes with driving it; ``several``: ``locators``, any number of them."""
-    help_ = "a device: 00:05.0, virtio3, emulated:rng, qemu:rng, vfio-user:PATH"
+    help_ = "a device: 00:05.0, virtio3, vfio:00:05.0, emulated:rng, qemu:rng, vfio-user:PATH"
     if several:
         parser.add_argument("locators", metavar="LOCATOR", nargs="*", help=help_)
     else:
         parser.add_argument("locator", metavar="LOCATOR", help=help_)
     add_force(parser)
+    add_via(parser)
     parser.add_argument(
         "--trace", metavar="FILE", help="write every register access as one JSON line to FILE (- is stderr)"
     )
@@ -123,6 +125,17 @@ def add_device(parser: argparse.ArgumentParser, *, several: bool = False) -> Non
 def add_force(parser: argparse.ArgumentParser) -> None:
     """``--force``: where a device is taken."""
     parser.add_argument("--force", action="store_true", help="take a device although something uses it")
+
+
+def add_via(parser: argparse.ArgumentParser) -> None:
+    """``--via``: by which driver a PCI function of this machine is reached."""
+    parser.add_argument(
+        "--via",
+        choices=("uio", "vfio"),
+        default="uio",
+        help="the driver for a device that is named by its address: uio_pci_generic, or vfio-pci, which needs an IOMMU; "
+        "vfio:00:05.0 says the same (default: uio)",
+    )
 
 
 def add_without(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""``uvirtio bind``: take devices for uio_pci_generic and leave them there."""
+"""``uvirtio bind``: take devices for uio_pci_generic, or vfio-pci, and leave them there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uvirtio.foreign import printable
 
 from .. import exits
 from ..telling import say, tell
-from .arguments import add_common, add_force, machine_device
+from .arguments import add_common, add_force, add_via, machine_device
 
 __all__ = ["add_arguments", "run"]
 
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``uvirtio bind``."""
     parser.add_argument("devices", metavar="DEVICE", nargs="+", help="00:05.0, virtio3, eth0, vda ...")
     add_force(parser)
+    add_via(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the sysfs writes instead of doing them")
     parser.add_argument("--persist", action="store_true", help="take the device at every boot, too (a udev rule)")
     add_common(parser)
@@ -33,18 +34,19 @@ def run(args: argparse.Namespace) -> int:
     from uvirtio.bus.uio import bind
     from uvirtio.bus.uio.discovery import describe, resolve
     from uvirtio.bus.uio.persist import persist
-    from uvirtio.bus.uio.sysfs import Sysfs
+    from uvirtio.bus.uio.sysfs import UIO_DRIVER, VFIO_DRIVER, Sysfs
 
     def told(line: str) -> None:
         print(printable(line), file=sys.stderr if args.json else sys.stdout)
 
     sysfs = Sysfs(dry_run=True, tell=told) if args.dry_run else Sysfs()
+    driver = VFIO_DRIVER if args.via == "vfio" else UIO_DRIVER
     status = exits.HOLDS
     devices: list[dict[str, object]] = []
     for text in args.devices:
         try:
-            bound = bind(resolve(machine_device(text), sysfs), force=args.force, sysfs=sysfs)
-            rule = persist(sysfs, describe(sysfs, bound.bdf)) if args.persist else None
+            bound = bind(resolve(machine_device(text), sysfs), force=args.force, sysfs=sysfs, driver=driver)
+            rule = persist(sysfs, describe(sysfs, bound.bdf), driver) if args.persist else None
         except UvirtioError as error:
             tell(error)
             devices.append({"device": text, "error": str(error)})
@@ -52,18 +54,20 @@ def run(args: argparse.Namespace) -> int:
             continue
         row: dict[str, object] = {
             "device": bound.bdf,
-            "uio": bound.uio,
+            "driver": bound.driver,
+            "uio": bound.node if driver == UIO_DRIVER else None,
+            "vfio": bound.node if driver == VFIO_DRIVER else None,
             "driver_before": bound.before,
             "was_bound": bound.already,
         }
         devices.append(row | {"rule": str(rule) if rule else None})
         if not args.json and not args.dry_run:
             if bound.already:
-                say(f"{bound.bdf} is on uio_pci_generic already (/dev/{bound.uio})")
+                say(f"{bound.bdf} is on {driver} already (/dev/{bound.node})")
             else:
                 before = f", before on {bound.before}" if bound.before else ""
                 say(
-                    f"{bound.bdf} is on uio_pci_generic (/dev/{bound.uio}{before}); `uvirtio restore {bound.bdf}` gives it back"
+                    f"{bound.bdf} is on {driver} (/dev/{bound.node}{before}); `uvirtio restore {bound.bdf}` gives it back"
                 )
             if rule:
                 say(f"{bound.bdf} is taken at every boot from now on ({rule})")

@@ -20,6 +20,7 @@ from typing import Any
 from ...errors import CannotRun
 from ...spec.pci import Header, MsixControl
 from .lock import RUN, run_directory, trusted
+from .sysfs import OURS, UIO_DRIVER
 
 __all__ = ["Binding", "Entry", "Journal", "Opened", "Reservation", "Table"]
 
@@ -38,6 +39,8 @@ class Binding:
     driver: str | None
     override: str
     kept: bool
+    #: The driver that it was taken for.
+    by: str = UIO_DRIVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +199,10 @@ def _decode(data: dict[str, Any]) -> Entry:
     )
 
 
-def _decode_binding(driver: object, override: object, kept: object) -> Binding:
-    return Binding(None if driver is None else _name(driver), _name(override) if override else "", _flag(kept))
+def _decode_binding(driver: object, override: object, kept: object, by: object = UIO_DRIVER) -> Binding:
+    if by not in OURS:
+        raise ValueError(f"{by!r} is no driver that functions are taken for")
+    return Binding(None if driver is None else _name(driver), _name(override) if override else "", _flag(kept), str(by))
 
 
 def _decode_opened(

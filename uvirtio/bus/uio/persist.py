@@ -21,19 +21,19 @@ __all__ = ["forget", "persist", "persistent", "rule"]
 _PREFIX, _SUFFIX = "61-uvirtio-bind-", ".rules"
 
 
-def rule(function: PciFunction) -> str:
-    """The udev rule that gives this function to uio_pci_generic whenever it appears, unless it is there already."""
+def rule(function: PciFunction, driver: str = UIO_DRIVER) -> str:
+    """The udev rule that gives this function to ``driver`` whenever it appears, unless it is there already."""
     where = "/sys/bus/pci/devices/%k"
     script = (
-        f"modprobe {UIO_DRIVER}; if [ -e {where}/driver ]; then echo %k > {where}/driver/unbind; fi; "
+        f"modprobe {driver}; if [ -e {where}/driver ]; then echo %k > {where}/driver/unbind; fi; "
         "echo %k > /sys/bus/pci/drivers_probe"
     )
     return (
-        f"# {function.address} is taken for {UIO_DRIVER} at boot (uvirtio bind --persist).\n"
+        f"# {function.address} is taken for {driver} at boot (uvirtio bind --persist).\n"
         f"# uvirtio restore {function.address} removes this file.\n"
-        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{function.address}", DRIVER!="{UIO_DRIVER}", '
+        f'ACTION=="add", SUBSYSTEM=="pci", KERNEL=="{function.address}", DRIVER!="{driver}", '
         f'ATTR{{vendor}}=="{function.identity.vendor:#06x}", ATTR{{device}}=="{function.identity.device:#06x}", '
-        f'ATTR{{driver_override}}="{UIO_DRIVER}", RUN+="/bin/sh -c \'{script}\'"\n'
+        f'ATTR{{driver_override}}="{driver}", RUN+="/bin/sh -c \'{script}\'"\n'
     )
 
 
@@ -45,9 +45,9 @@ def _path(sysfs: Sysfs, bdf: str) -> Path:
     return _directory(sysfs) / f"{_PREFIX}{bdf}{_SUFFIX}"
 
 
-def persist(sysfs: Sysfs, function: PciFunction) -> Path:
+def persist(sysfs: Sysfs, function: PciFunction, driver: str = UIO_DRIVER) -> Path:
     """Write the rule; returns its path. Raises :class:`CannotRun` where that is not possible."""
-    path, text = _path(sysfs, function.address), rule(function)
+    path, text = _path(sysfs, function.address), rule(function, driver)
     if sysfs.dry_run:
         sysfs.note(f"cat > {path} <<'EOF'\n{text}EOF")
         return path

@@ -17,10 +17,14 @@ from typing import Self
 from ...errors import CannotRun, NoSuchDevice, PrivilegeMissing
 from ...programs import find
 
-__all__ = ["UIO_DRIVER", "Directory", "Sysfs", "address_order", "explain", "is_address"]
+__all__ = ["OURS", "UIO_DRIVER", "VFIO_DRIVER", "Directory", "Sysfs", "address_order", "explain", "is_address"]
 
 #: The kernel driver that gives a PCI function to userspace.
 UIO_DRIVER = "uio_pci_generic"
+#: The one that gives it away behind an IOMMU.
+VFIO_DRIVER = "vfio-pci"
+#: The drivers that functions are taken for.
+OURS = (UIO_DRIVER, VFIO_DRIVER)
 #: Longest time for modprobe, in seconds.
 _MODPROBE_TIME = 30.0
 #: No attribute of sysfs is longer, in bytes.

@@ -229,8 +229,14 @@ class Device:
             self._give_up()
             raise CannotRun(
                 f"{self.function.locator}: the device uses the platform's IOMMU (ACCESS_PLATFORM) and sits in a translated "
-                "IOMMU group, so physical addresses would not reach memory; boot with iommu=pt or intel_iommu=off, or "
-                "take iommu_platform=on off the device"
+                "IOMMU group, so physical addresses would not reach memory; drive it through VFIO "
+                f"(vfio:{self.function.locator}), boot with iommu=pt or intel_iommu=off, or take iommu_platform=on off the device"
+            )
+        if Feature.ACCESS_PLATFORM not in accepted and self.function.surroundings.mapped:
+            self._give_up()
+            raise CannotRun(
+                f"{self.function.locator}: without ACCESS_PLATFORM the device may go past the IOMMU and take its addresses for "
+                "physical ones, which are somebody else's memory; leave the feature in, or drive it through UIO"
             )
 
     def _give_up(self) -> None:

@@ -148,6 +148,11 @@ class Messages:
     def begin(self) -> None:
         """Set the vectors up, keeping what they were, and turn MSI-X on. Raises :class:`CannotRun`."""
         table = self.table
+        kernels = self._function.surroundings.kernel_vectors
+        if kernels and self._asked not in (None, Way.EVENTS):
+            raise CannotRun(
+                f"{self._function.locator}: the kernel has the table of MSI-X, so there are {Way.EVENTS.value} and no {self._asked}"
+            )
         self._control = table.control
         self._lines = self._function.open_vectors(self.size, events=self._asked in (None, Way.EVENTS))
         if self._asked is None and self._lines:
@@ -156,12 +161,16 @@ class Messages:
             raise CannotRun(f"{self._function.locator}: this bus delivers no MSI-X vectors as events")
         if self._lines:
             self.size = min(self.size, len(self._lines))
+        self._counts = [line.count() for line in self._lines]
+        if kernels:
+            if not self._lines:
+                raise CannotRun(f"{self._function.locator}: the kernel gives none of its MSI-X vectors")
+            return
         self._before = [table.vector(number) for number in range(self.size)]
         where = destination() << 12
         self._box = self._function.dma.allocate(max(_PAGE, _BOX * self.size), _MIB, where)
         self._words = self._box.memory.cast("I")
         self._nothing = memoryview(bytes(_BOX * self.size))
-        self._counts = [line.count() for line in self._lines]
         masked = int(self.way is Way.PENDING)
         table.switch(True, masked=True)
         for number in range(self.size):
@@ -171,6 +180,7 @@ class Messages:
     def end(self) -> None:
         """Turn MSI-X off and put the vectors back. The device has been reset before."""
         if self._box is None:
+            self._function.close_vectors()
             return
         self.table.switch(True, masked=True)
         for number, vector in enumerate(self._before):

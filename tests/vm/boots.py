@@ -48,17 +48,22 @@ class Stock(Device):
 class Boot:
     """One guest: booted when the first test that wants it is due, and ended after the last one.
 
-    With `distribution` it runs in the distribution's QEMU where there is one, which need not know vfio-user.
+    With `distribution` it runs in the distribution's QEMU where there is one, which need not know vfio-user. With `iommu`
+    there is one that translates and remaps interrupts, in front of every device.
     """
 
     devices: tuple[Device, ...]
     memory: str = "1G"
     cpus: int = 1
     distribution: bool = False
+    iommu: bool = False
 
 
 #: Those that our devices do not offer by default.
 _EVERY_RING_FEATURE = "+IN_ORDER,+ORDER_PLATFORM,+NOTIFICATION_DATA,+NOTIF_CONFIG_DATA"
+
+#: A device of ours that is behind an IOMMU has to say so.
+_PLATFORM = ("--set", "features=+ACCESS_PLATFORM")
 
 _STOCK_RNG = Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on")
 
@@ -161,6 +166,37 @@ BOOTS: dict[str, Boot] = {
             Served("blk-quiet", "blk", options=("--latency", "0.01", "--set", "intx=off", "--set", "size=1M")),
             Served("net-quiet", "net", options=("--latency", "0.01", "--set", "intx=off")),
         )
+    ),
+    # Behind an IOMMU, with memory above 4 GiB: the way in is VFIO.
+    "vfio": Boot(
+        (
+            Stock("qemu-rng", "virtio-rng-pci,disable-legacy=on,iommu_platform=on"),
+            Stock(
+                "qemu-blk",
+                "virtio-blk-pci,disable-legacy=on,iommu_platform=on,drive=disk",
+                behind=("-blockdev", "raw,node-name=disk,file.driver=file,file.filename={shared}/qemu-blk.img"),
+                image=4 << 20,
+            ),
+            Stock(
+                "qemu-net",
+                "virtio-net-pci,disable-legacy=on,iommu_platform=on,netdev=wire",
+                behind=("-netdev", "user,id=wire,restrict=on"),
+            ),
+            # Its own device goes past the IOMMU, as its feature bits say.
+            Stock("past-rng", "virtio-rng-pci,disable-legacy=on"),
+            # Two functions that share a group.
+            Stock(
+                "pair",
+                "virtio-rng-pci,disable-legacy=on,iommu_platform=on,multifunction=on",
+                plugged=("-device", "virtio-rng-pci,disable-legacy=on,iommu_platform=on,id=twin,bus=pcie.0,addr=14.1"),
+            ),
+            Served("rng", "rng", options=("--latency", "0.01", *_PLATFORM)),
+            Served("blk", "blk", options=("--latency", "0.01", *_PLATFORM, "--set", "size=1M")),
+            Served("net", "net", options=("--latency", "0.01", *_PLATFORM)),
+            Served("rng-quiet", "rng", options=("--latency", "0.01", *_PLATFORM, "--set", "intx=off")),
+        ),
+        memory="6G",
+        iommu=True,
     ),
     "zoo": Boot(
         (

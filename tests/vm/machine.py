@@ -180,6 +180,8 @@ class Guest:
             *("-device", "virtserialport,bus=channels.0,chardev=channel,name=uvirtio.host"),
             *("-fsdev", "local,id=cached,path=/,security_model=none,readonly=on,multidevs=remap"),
             *("-device", "virtio-9p-pci,fsdev=cached,mount_tag=uvirtio.cached"),
+            # Before the devices that it is to stand in front of.
+            *(("-device", "intel-iommu,intremap=on,caching-mode=on") if self._boot.iommu else ()),
             *self._device_options(),
         ]
         environment = {

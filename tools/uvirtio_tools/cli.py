@@ -6,12 +6,13 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from types import FrameType, ModuleType
 from typing import NoReturn
 
 from uvirtio import __version__
-from uvirtio.errors import CannotRun, UvirtioError
+from uvirtio.errors import CannotRun, UsageError, UvirtioError
 
 from . import exits, standard_files
 from .telling import tell
@@ -26,7 +27,7 @@ COMMANDS: dict[str, str] = {
     "diff": "what changed between two snapshots",
     "watch": "a device, live",
     "tui": "inspect and drive devices interactively",
-    "bind": "take devices for uio_pci_generic",
+    "bind": "take devices for uio_pci_generic or vfio-pci",
     "restore": "give devices back to their drivers",
     "suspend": "suspend and resume a device under load, and prove that nothing was lost",
     "check": "the conformance checks: a verdict per statement",
@@ -92,6 +93,11 @@ def _run(words: list[str]) -> int:
         print(f"uvirtio {__version__}")  # the parser has it too; this is for scripts that ask often
         return exits.HOLDS
     args = build_parser(words).parse_args(words)
+    try:
+        _apply_via(args)
+    except UvirtioError as error:
+        tell(error)
+        return exits.status_of(error)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
@@ -103,6 +109,26 @@ def _run(words: list[str]) -> int:
     except KeyboardInterrupt:
         tell("interrupted; everything has been given back")
         return exits.INTERRUPTED
+
+
+def _apply_via(args: argparse.Namespace) -> None:
+    """``--via vfio``: the devices that are named by their addresses alone are those of that bus."""
+    if getattr(args, "via", "uio") != "vfio" or args.command == "bind":
+        return
+    from dataclasses import replace
+
+    from uvirtio.bus.locator import parse
+
+    def moved(text: str) -> str:
+        where = parse(text)
+        if not where.of_this_machine:
+            raise UsageError(f"--via vfio: {text} is not a PCI function of this machine, which vfio-pci could take")
+        return str(replace(where, bus="vfio"))
+
+    if getattr(args, "locator", None) is not None:
+        args.locator = moved(args.locator)
+    if getattr(args, "locators", None):
+        args.locators = [moved(text) for text in args.locators]
 
 
 def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
@@ -120,15 +146,26 @@ def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argp
 
 
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command that drives a device: a real one in a worker process, whose end, however sudden, is survived."""
+    """Run a command that drives devices: real ones in a worker process, whose end, however sudden, is survived."""
     # Imported here: `uvirtio --version` shall cost what Python costs.
     from uvirtio.bus.locator import parse
 
-    locator = getattr(args, "locator", None)
-    if locator is None or (where := parse(locator)).bus != "uio":
+    named = [args.locator] if getattr(args, "locator", None) is not None else getattr(args, "locators", [])
+    real = [where for where in map(parse, named) if where.of_this_machine]
+    if not real:
         return run(args)
     from uvirtio.bus.uio.discovery import resolve
 
     from .supervisor import supervise
 
-    return supervise(resolve(where.target), lambda: run(args))
+    work: Callable[[], int] = partial(run, args)
+    for where in real:
+        try:
+            bdf = resolve(where.target)
+        except UvirtioError:
+            if len(named) == 1:
+                raise
+            continue  # it is told in its turn, and does not keep the others from theirs
+        # One supervisor around another: each gives its own device back.
+        work = partial(supervise, bdf, work)
+    return work()

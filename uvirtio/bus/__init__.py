@@ -41,6 +41,10 @@ class Surroundings:
     legacy: bool
     #: An IOMMU translates what the function puts on the bus, so that physical addresses would not arrive.
     translated: bool
+    #: Bus addresses are those of an IOMMU alone, so that a device which goes past it would reach memory of others.
+    mapped: bool
+    #: The kernel has the table of MSI-X: its vectors come as events, and what the driver writes there breaks them.
+    kernel_vectors: bool
     #: The storage behind it was made for this run, or named as an image to be used up: workloads may overwrite it.
     disposable: bool
     #: The peer of a network or console device sends everything back, once and in order.
@@ -67,7 +71,7 @@ class Function(Protocol):
 
     @property
     def bus(self) -> str:
-        """One short word: ``uio``, ``emulated``, ``qemu``, ``vfio-user``."""
+        """One short word: ``uio``, ``vfio``, ``emulated``, ``qemu``, ``vfio-user``."""
 
     @property
     def clock(self) -> Clock:

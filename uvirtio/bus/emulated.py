@@ -148,6 +148,8 @@ class EmulatedBus:
         self.surroundings = Surroundings(
             legacy=False,
             translated=False,
+            mapped=False,
+            kernel_vectors=False,
             # Storage in memory is gone at the end anyway, and an image file was named for this; a disk of the host is not.
             disposable=image is None or os.path.isfile(image),
             echoes=locator.parameters.get("peer", "echo") == "echo",

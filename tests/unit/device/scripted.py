@@ -18,7 +18,7 @@ from uvirtio.spec.registers import COMMON
 
 STATUS = COMMON["device_status"].offset
 #: Nothing special about a function.
-PLAIN = Surroundings(legacy=False, translated=False, disposable=False, echoes=False)
+PLAIN = Surroundings(legacy=False, translated=False, mapped=False, kernel_vectors=False, disposable=False, echoes=False)
 
 
 class Memory(Arena):

@@ -19,7 +19,7 @@ from ..driving.opening import open_device
 from ..driving.options import RunOptions, feature_bits
 from ..driving.ways import set_interrupts
 from ..telling import tell
-from .arguments import add_common, add_force, add_interrupts, add_without, positive_integer, seconds
+from .arguments import add_common, add_force, add_interrupts, add_via, add_without, positive_integer, seconds
 
 __all__ = ["BENCHES", "add_arguments", "run"]
 
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"the device, for {', '.join(WITH_DEVICE)} (default: plain memory for poll, an emulated one in simulated time for the others)",
     )  # fmt: skip
     add_force(parser)
+    add_via(parser)
     add_without(parser)
     add_interrupts(parser)
     parser.add_argument(

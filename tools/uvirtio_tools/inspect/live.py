@@ -14,7 +14,7 @@ from uvirtio.bus import Function
 from uvirtio.bus.locator import Locator, parse
 from uvirtio.bus.opening import open_function
 from uvirtio.bus.uio.discovery import describe, discover, resolve
-from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs, address_order
+from uvirtio.bus.uio.sysfs import OURS, Sysfs, address_order
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import CannotRun, DeviceError, DeviceGone, DeviceTimeout, NoSuchDevice, UvirtioError
 from uvirtio.programs import environment, python_module, signal_name
@@ -132,12 +132,12 @@ class LiveDevice:
 
     def _look(self) -> Description:
         locator = parse(self.locator)
-        if locator.bus != "uio":
+        if not locator.of_this_machine:
             return self._look_open(locator)
         sysfs = self._sysfs or Sysfs()
         bdf = resolve(locator.target, sysfs)
         function = describe(sysfs, bdf)
-        if function.driver is not None and function.driver != UIO_DRIVER:
+        if function.driver is not None and function.driver not in OURS:
             return describe_sysfs(function, sysfs)
         if self._sysfs is not None:
             return describe_sysfs(function, sysfs, Look(registers=False))

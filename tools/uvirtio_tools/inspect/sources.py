@@ -70,7 +70,7 @@ def describe_locator(text: str, *, intrusive: bool = False, sysfs: Sysfs | None 
     ``intrusive`` looks behind a kernel driver through the PCI_CFG window. Raises :class:`UvirtioError`.
     """
     locator = parse(text)
-    if locator.bus == "uio":
+    if locator.of_this_machine:
         locator.check_parameters()
         sysfs = sysfs or Sysfs()
         return describe_sysfs(describe(sysfs, resolve(locator.target, sysfs)), sysfs, Look(intrusive=intrusive))

@@ -38,8 +38,8 @@ from .identity import impossible_queues, portray
 
 __all__ = ["introduce", "perform", "run_checks"]
 
-#: The bus whose devices reach the memory of the machine that this runs on.
-REAL = "uio"
+#: The buses whose devices reach the memory of the machine that this runs on.
+REAL = ("uio", "vfio")
 #: Scenarios in a row that find the device unable to do ordinary work before the run stops.
 GIVE_UP = 2
 
@@ -86,7 +86,7 @@ def run_checks(
     if options.interrupts != AUTO:
         set_interrupts(bring_up)
     stage = Stage.of(bring_up, triggers)
-    stage.may_provoke = options.provoke or device.function.bus != REAL
+    stage.may_provoke = options.provoke or device.function.bus not in REAL
     judged = [id_ for id_ in ids if applies(STATEMENTS[id_], bring_up.dialect, device.identity.type)]
     if not judged:
         how = f"in the {bring_up.dialect.name} dialect" if bring_up.dialect else "without SUSPEND"

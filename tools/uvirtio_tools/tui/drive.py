@@ -176,7 +176,7 @@ class DrivePanel(Vertical):
         if self.active:
             return True
         force = False
-        if parse(self.locator).bus == "uio":
+        if parse(self.locator).of_this_machine:
             question = _question(self.locator)
             if question is not None:
                 title, details, force = question
@@ -245,7 +245,7 @@ class DrivePanel(Vertical):
     async def _checks(self) -> None:
         await self.close_session()
         words = ["check", self.locator]
-        if parse(self.locator).bus == "uio":
+        if parse(self.locator).of_this_machine:
             question = _question(self.locator)
             if question is not None:
                 title, details, force = question
@@ -310,17 +310,19 @@ class DrivePanel(Vertical):
 
 def _question(locator: str) -> tuple[str, str, bool] | None:
     """What taking a function would do to whom: title, text, whether it takes force. None: nobody has it."""
-    from uvirtio.bus.uio import UIO_DRIVER, Sysfs, describe, resolve, uses
+    from uvirtio.bus.uio import Sysfs, describe, resolve, uses
+    from uvirtio.bus.uio.sysfs import UIO_DRIVER, VFIO_DRIVER
 
-    sysfs = Sysfs()
-    bdf = resolve(parse(locator).target, sysfs)
+    sysfs, where = Sysfs(), parse(locator)
+    taken = VFIO_DRIVER if where.bus == "vfio" else UIO_DRIVER
+    bdf = resolve(where.target, sysfs)
     function = describe(sysfs, bdf)
     using = uses(sysfs, function)
-    if function.driver in (None, UIO_DRIVER) and not using:
+    if function.driver in (None, taken) and not using:
         return None
     text = f"{bdf} ({function.identity.type_name}) is driven by {function.driver or 'nobody'}"
     text += f" and in use: {'; '.join(using)}. Taking it breaks that." if using else " and nothing uses it."
-    return f"Take {bdf} for uio_pci_generic?", text + " It is given back at the end.", bool(using)
+    return f"Take {bdf} for {taken}?", text + " It is given back at the end.", bool(using)
 
 
 def _report(step: str, answer: dict[str, Any]) -> list[str]:

@@ -266,7 +266,7 @@ def main() -> int:
     parser.add_argument("--interrupts", choices=INTERRUPTS, default=AUTO)
     args = parser.parse_args()
     locator = parse(args.locator)
-    if locator.bus != "uio":
+    if not locator.of_this_machine:
         return _serve(args.locator, args.timeout, args.force, args.interrupts)
     from uvirtio.bus.uio.discovery import resolve
 

@@ -89,6 +89,8 @@ class QemuFunction:
         self.surroundings = Surroundings(
             legacy=locator.flag("legacy"),
             translated=False,  # the driver's memory is where the machine has it
+            mapped=False,
+            kernel_vectors=False,
             disposable=recipe.disposable,
             echoes=locator.parameters.get("peer") == "echo",
             peer=recipe.peer,

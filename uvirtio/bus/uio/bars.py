@@ -12,7 +12,7 @@ from ...errors import CannotRun, DeviceMisbehaved, PrivilegeMissing
 from .discovery import bars_of
 from .sysfs import Sysfs, explain
 
-__all__ = ["OpenBar", "open_bar", "port_region"]
+__all__ = ["OpenBar", "mapped_bar", "open_bar", "port_region"]
 
 
 class OpenBar:
@@ -64,10 +64,14 @@ def _map(path: str, bdf: str, number: int, size: int) -> OpenBar:
             ) from error
         raise explain(error, f"mapping BAR {number} of {bdf}") from error
 
+    return mapped_bar(memoryview(mmio.mapping), mmio.close)  # type: ignore[attr-defined]  # the stubs leave it out
+
+
+def mapped_bar(memory: memoryview, unmap: Callable[[], None]) -> OpenBar:
+    """A BAR that is mapped as ``memory``; ``unmap`` is called when it is closed."""
     # Views outlive the code that asked for them, and an address that is unmapped under a view would be a crash. So all
     # of them are known here and released before the mapping goes: use after close is a ValueError.
     views: list[weakref.ref[memoryview]] = []
-    memory = memoryview(mmio.mapping)  # type: ignore[attr-defined]  # the stubs leave it out
 
     def make(base: int, length: int, width: int) -> View:
         window = memory[base : base + length - length % width]
@@ -85,13 +89,13 @@ def _map(path: str, bdf: str, number: int, size: int) -> OpenBar:
             if view is not None:
                 view.release()
         memory.release()
-        mmio.close()
+        unmap()
 
-    return OpenBar(Region(make, 0, size), close)
+    return OpenBar(Region(make, 0, len(memory)), close)
 
 
-def port_region(handle: int, length: int) -> Region:
-    """Registers behind a file descriptor: each access one pread or pwrite of exactly its width.
+def port_region(handle: int, length: int, start: int = 0) -> Region:
+    """Registers behind a file descriptor, from offset ``start`` on: each access one pread or pwrite of exactly its width.
 
     A device that went away reads all-ones and swallows writes, as the bus does it. Offsets outside raise IndexError.
     """
@@ -103,7 +107,7 @@ def port_region(handle: int, length: int) -> Region:
     def read(offset: int, width: int) -> int:
         check(offset, width)
         try:
-            data = os.pread(handle, width, offset)
+            data = os.pread(handle, width, start + offset)
         except OSError as error:
             if error.errno not in _GONE:
                 raise explain(error, f"reading {width} bytes at {offset:#x}") from error
@@ -113,7 +117,7 @@ def port_region(handle: int, length: int) -> Region:
     def write(offset: int, width: int, value: int) -> None:
         check(offset, width)
         try:
-            os.pwrite(handle, value.to_bytes(width, "little"), offset)
+            os.pwrite(handle, value.to_bytes(width, "little"), start + offset)
         except OSError as error:
             if error.errno not in _GONE:
                 raise explain(error, f"writing {width} bytes at {offset:#x}") from error

@@ -99,6 +99,8 @@ class UioFunction:
         self.surroundings = Surroundings(
             legacy=legacy,
             translated=self.description.translated,
+            mapped=False,
+            kernel_vectors=False,
             disposable=False,  # a disk of this machine is somebody's
             echoes=False,
         )

@@ -13,9 +13,9 @@ from ...errors import LocatorError
 from ..control import ControlTriggers
 from ..locator import Locator
 from .client import VfioUserClient
-from .function import EventLine, VfioUserFunction
+from .function import VfioUserFunction
 
-__all__ = ["EventLine", "VfioUserFunction", "open_vfio_user"]
+__all__ = ["VfioUserFunction", "open_vfio_user"]
 
 _TIMEOUT = "5"
 

@@ -7,6 +7,7 @@ import math
 import mmap
 import os
 import time
+from functools import partial
 from types import TracebackType
 
 from ...access.clock import Clock, RealClock
@@ -22,17 +23,17 @@ from ...spec.pci import Command, Header, MsixControl
 from ...vfio_user.wire import CONFIG_REGION, INTX, MSIX, IrqFlag
 from .. import Surroundings, Triggers
 from ..control import ControlTriggers
+from ..eventfd import EventLine
 from ..locator import Locator
 from .client import VfioUserClient
 
-__all__ = ["EventLine", "VfioUserFunction"]
+__all__ = ["VfioUserFunction"]
 
 #: Bus addresses begin here: above 4 GiB, and not at the offset in the memory file.
 _BASE = 0x2_4680_0000
 _CHUNK = 4 << 20
 #: Longest time that all answers while it is opened may take together, in seconds.
 _OPENING = 30.0
-_EVENT = 8
 
 
 class _SharedMemory(Arena):
@@ -72,52 +73,6 @@ class _SharedMemory(Arena):
         self._given.clear()
 
 
-class EventLine:
-    """An interrupt that arrives through an eventfd: INTx, or one MSI-X vector.
-
-    What the server masks by itself (``masked``; VFIO does that with INTx) is masked by its delivery, until :meth:`enable`.
-    """
-
-    present = True
-
-    def __init__(self, client: VfioUserClient, kind: int, description: str, *, masked: bool = False) -> None:
-        self._client = client
-        self._kind = kind
-        self._masks = masked
-        self.description = description
-        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._delivered = 0
-        self._seen = 0
-        self._masked = False
-
-    def enable(self) -> None:
-        """Unmask after a delivery that a wait has told of; the server signals again if its level is still up."""
-        if self._masked and self._delivered == self._seen:
-            self._masked = False
-            self._client.unmask(self._kind)
-
-    def wait(self, seconds: float) -> bool:
-        """Sleep until a delivery that no wait has told of yet, or until the time is over."""
-        if self.count() == self._seen:
-            self._client.attend(seconds, self.descriptor)
-        arrived = self.count() != self._seen
-        self._seen = self._delivered
-        return arrived
-
-    def count(self) -> int:
-        """Deliveries so far."""
-        try:
-            self._delivered += int.from_bytes(os.read(self.descriptor, _EVENT), "little")
-        except BlockingIOError:
-            return self._delivered
-        self._masked = self._masks
-        return self._delivered
-
-    def close(self) -> None:
-        """Close the eventfd."""
-        os.close(self.descriptor)
-
-
 class _PolledLine(NoLine):
     """No interrupt; while it sleeps, the server's commands are answered."""
 
@@ -141,7 +96,12 @@ class VfioUserFunction:
         self.locator = str(locator)
         # What is behind the server is somebody's, as far as can be known here.
         self.surroundings = Surroundings(
-            legacy=locator.flag("legacy"), translated=False, disposable=False, echoes=False
+            legacy=locator.flag("legacy"),
+            translated=False,
+            mapped=False,  # a server knows no other addresses
+            kernel_vectors=False,
+            disposable=False,
+            echoes=False,
         )
         self.notes: tuple[str, ...] = ()
         self.clock: Clock = RealClock()
@@ -186,7 +146,8 @@ class VfioUserFunction:
             return _PolledLine(self._client, self.clock)
         # A server that announces neither has masked nothing, and may refuse to unmask it.
         masked = bool(flags & (IrqFlag.MASKABLE | IrqFlag.AUTOMASKED))
-        line = EventLine(self._client, INTX, "INTx, an eventfd from the vfio-user server", masked=masked)
+        unmask = partial(self._client.unmask, INTX) if masked else None
+        line = EventLine("INTx, an eventfd from the vfio-user server", unmask, self._client.attend)
         self._lines.append(line)
         self._client.set_eventfds(INTX, (line.descriptor,))
         return line
@@ -204,7 +165,7 @@ class VfioUserFunction:
         if not events:
             return []
         count = min(count, self._client.interrupts(MSIX)[0])
-        lines = [EventLine(self._client, MSIX, f"MSI-X vector {number}") for number in range(count)]
+        lines = [EventLine(f"MSI-X vector {number}", sleep=self._client.attend) for number in range(count)]
         self._vectors = lines
         if lines:
             self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))

@@ -57,9 +57,9 @@ def unmapped(client: Client, address: int, size: int, *, flags: int = 0, argsz: 
 # -- memory ----------------------------------------------------------------------------------------------------
 
 
-def test_memory_is_unmapped_exactly_as_it_was_mapped(client: Client) -> None:
+def test_a_part_of_what_was_mapped_is_not_unmapped(client: Client) -> None:
     assert mapped(client, GUEST, GUEST_SIZE) == 0
-    for address, size in ((GUEST, PAGE), (GUEST, GUEST_SIZE * 2), (GUEST + PAGE, PAGE), (0, 1 << 63), (GUEST - 1, 1)):
+    for address, size in ((GUEST, PAGE), (GUEST + PAGE, PAGE), (GUEST - PAGE, 2 * PAGE), (GUEST - 1, 1)):
         assert unmapped(client, address, size) == errno.ENOENT
     client.bring_up()
     client.publish()
@@ -67,6 +67,16 @@ def test_memory_is_unmapped_exactly_as_it_was_mapped(client: Client) -> None:
     assert client.read(4, 0x14, 1) == 0x0F, "the ring is still there"
     assert unmapped(client, GUEST, GUEST_SIZE) == 0
     assert unmapped(client, GUEST, GUEST_SIZE) == errno.ENOENT
+
+
+def test_a_range_takes_back_every_piece_in_it_so_that_nothing_stale_is_left(client: Client) -> None:
+    for number in (0, 1, 3):
+        assert mapped(client, GUEST + number * PAGE, PAGE) == 0
+    assert unmapped(client, 0, GUEST + 2 * PAGE) == 0
+    assert mapped(client, GUEST, 2 * PAGE) == 0
+    assert mapped(client, GUEST + 3 * PAGE, PAGE) == errno.EEXIST
+    assert unmapped(client, 0, 1 << 63) == 0
+    assert unmapped(client, 0, 1 << 63) == errno.ENOENT
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["shared", "not shared"])

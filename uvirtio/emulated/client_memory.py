@@ -80,7 +80,11 @@ class ClientMemory:
         self._memory.map(request.address, memoryview(mapping), writable=writable, mapping=mapping)
 
     def unmap(self, request: wire.DmaUnmap) -> None:
-        """Give back the very piece that was mapped, or all of them. Raises :class:`Refused`."""
+        """Give back a piece that was mapped, those that lie in a range, or all of them. Raises :class:`Refused`.
+
+        A client whose own driver has an IOMMU names ranges that span many pieces: what is left of them would be memory that
+        this device reaches by addresses which stand for other memory soon.
+        """
         where = f"DMA_UNMAP of {request.size:#x} bytes at {request.address:#x}"
         if request.flags & UnmapFlag.DIRTY_BITMAP:
             raise Refused(errno.EOPNOTSUPP, f"{where}: there is no dirty bitmap")
@@ -88,11 +92,16 @@ class ClientMemory:
             raise Refused(errno.EINVAL, f"{where} with flags {request.flags:#x}")
         if request.flags:
             self.clear()
-        elif self._pieces.get(request.address) != request.size:
-            raise Refused(errno.ENOENT, f"{where}: no memory was mapped exactly so")
         else:
-            del self._pieces[request.address]
-            self._memory.unmap(request.address, request.size)
+            self._take_back(request.address, request.address + request.size, where)
+
+    def _take_back(self, start: int, end: int, where: str) -> None:
+        touched = {base: size for base, size in self._pieces.items() if start < base + size and base < end}
+        if not touched or any(base < start or base + size > end for base, size in touched.items()):
+            raise Refused(errno.ENOENT, f"{where}: no memory was mapped exactly so")
+        for base, size in touched.items():
+            del self._pieces[base]
+            self._memory.unmap(base, size)
 
     def clear(self) -> None:
         """Give everything back."""

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.vm.guest.waiting import within
-from uvirtio.bus.opening import open_function
-from uvirtio.device import Device
-from uvirtio.messages import Way
-from uvirtio_drivers import find_driver, workload_of
 from uvirtio_tools.cli import main
 
 pytestmark = [pytest.mark.boot("vfio"), pytest.mark.timeout(600)]

@@ -2,69 +2,42 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from uvirtio.access.fence import unfit_cpu
-from uvirtio.bus.uio.discovery import PciFunction, discover
+from uvirtio.bus.uio.groups import vfio_node
 from uvirtio.bus.uio.hugepages import HUGE_PAGE
 from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.journal import Journal
 from uvirtio.bus.uio.lock import RUN
-from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.sysfs import OURS, UIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.errors import UvirtioError
-from uvirtio.programs import find
+
+from .facts import Fact, Machine, ask, kernel_option
+from .isolation import iommu, lockdown, pins, vfio
 
 __all__ = ["Fact", "examine"]
 
-#: Longest time that a program which is only asked for its version may take, in seconds.
-_PATIENCE = 10.0
 _CAP_SYS_RAWIO, _CAP_SYS_ADMIN = 17, 21
 _PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line. ``state``: ``ok``, ``note`` (good to know), ``missing`` (in the way); ``advice``: what to type."""
-
-    name: str
-    state: str
-    text: str
-    advice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Machine:
-    sysfs: Sysfs
-    run: Path
-    release: str
-    root: bool
-
-    def functions(self) -> list[PciFunction]:
-        try:
-            return discover(self.sysfs)
-        except (UvirtioError, OSError):
-            return []
-
-
 def examine(sysfs: Sysfs | None = None, run: Path = RUN) -> list[Fact]:
     """Every fact, in the order in which things have to be put right."""
-    machine = _Machine(sysfs or Sysfs(), run, os.uname().release, os.geteuid() == 0)
+    machine = Machine(sysfs or Sysfs(), run, os.uname().release, os.geteuid() == 0)
     facts: list[Fact] = []
     for question in _QUESTIONS:
         facts += question(machine)
     return facts
 
 
-def _interpreter(machine: _Machine) -> list[Fact]:
+def _interpreter(machine: Machine) -> list[Fact]:
     text = f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()}"
     if sys.implementation.name != "cpython":
         return [
@@ -80,7 +53,7 @@ def _interpreter(machine: _Machine) -> list[Fact]:
     return [Fact("Python", "ok", text)]
 
 
-def _privilege(machine: _Machine) -> list[Fact]:
+def _privilege(machine: Machine) -> list[Fact]:
     status = machine.sysfs.read(machine.sysfs.proc / "self/status")
     line = next((line for line in status.splitlines() if line.startswith("CapEff:")), "")
     try:
@@ -108,7 +81,7 @@ def _privilege(machine: _Machine) -> list[Fact]:
     return [Fact("privilege", "ok", "root, with CAP_SYS_ADMIN and CAP_SYS_RAWIO")]
 
 
-def _devices(machine: _Machine) -> list[Fact]:
+def _devices(machine: Machine) -> list[Fact]:
     if not machine.sysfs.addresses():
         return [
             Fact(
@@ -125,10 +98,10 @@ def _devices(machine: _Machine) -> list[Fact]:
     return [Fact("devices", "ok", f"{len(functions)} virtio functions: {types}")]
 
 
-def _module(machine: _Machine) -> list[Fact]:
+def _module(machine: Machine) -> list[Fact]:
     if (machine.sysfs.sys / "bus/pci/drivers" / UIO_DRIVER).is_dir():
         return [Fact("kernel module", "ok", f"{UIO_DRIVER} is loaded")]
-    found = _ask(["modinfo", "-F", "filename", UIO_DRIVER]) if machine.sysfs.root == Path("/") else None
+    found = ask(["modinfo", "-F", "filename", UIO_DRIVER]) if machine.sysfs.root == Path("/") else None
     if found:
         return [Fact("kernel module", "ok", f"{UIO_DRIVER} can be loaded; it is when a device is taken")]
     return [
@@ -141,7 +114,7 @@ def _module(machine: _Machine) -> list[Fact]:
     ]
 
 
-def _huge_pages(machine: _Machine) -> list[Fact]:
+def _huge_pages(machine: Machine) -> list[Fact]:
     pool = machine.sysfs.sys / "kernel/mm/hugepages/hugepages-2048kB"
     if not pool.is_dir():
         return [
@@ -164,14 +137,14 @@ def _huge_pages(machine: _Machine) -> list[Fact]:
     return [Fact("huge pages", "ok", text)]
 
 
-def _available(machine: _Machine) -> int | None:
+def _available(machine: Machine) -> int | None:
     for line in machine.sysfs.read(machine.sysfs.proc / "meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
 
 
-def _pagemap(machine: _Machine) -> list[Fact]:
+def _pagemap(machine: Machine) -> list[Fact]:
     import ctypes
 
     byte = ctypes.create_string_buffer(1)
@@ -197,8 +170,8 @@ def _pagemap(machine: _Machine) -> list[Fact]:
     ]
 
 
-def _strict_memory(machine: _Machine) -> list[Fact]:
-    setting = _kernel_option(machine, "CONFIG_IO_STRICT_DEVMEM")
+def _strict_memory(machine: Machine) -> list[Fact]:
+    setting = kernel_option(machine, "CONFIG_IO_STRICT_DEVMEM")
     relaxed = "iomem=relaxed" in machine.sysfs.read(machine.sysfs.proc / "cmdline").split()
     if setting == "y" and not relaxed:
         text = "on: registers can be mapped once a device is on uio_pci_generic, not while a kernel driver holds it"
@@ -214,66 +187,7 @@ def _strict_memory(machine: _Machine) -> list[Fact]:
     return [Fact("strict I/O memory", "ok", "off" if setting != "y" else "relaxed on the kernel's command line")]
 
 
-def _kernel_option(machine: _Machine, name: str) -> str | None:
-    try:
-        text = gzip.decompress((machine.sysfs.proc / "config.gz").read_bytes()).decode()
-    except (OSError, EOFError):
-        text = machine.sysfs.read(machine.sysfs.root / f"boot/config-{machine.release}")
-    if not text:
-        return None
-    return next((line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{name}=")), "n")
-
-
-def _lockdown(machine: _Machine) -> list[Fact]:
-    state = machine.sysfs.read(machine.sysfs.sys / "kernel/security/lockdown")
-    if "[integrity]" in state or "[confidentiality]" in state:
-        return [
-            Fact(
-                "lockdown",
-                "missing",
-                f"the kernel is locked down ({state}): registers cannot be mapped",
-                "boot without Secure Boot, or with lockdown=none",
-            )
-        ]
-    return [Fact("lockdown", "ok", "off" if state else "this kernel has none")]
-
-
-def _iommu(machine: _Machine) -> list[Fact]:
-    functions = machine.functions()
-    translated = [function.address for function in functions if function.translated]
-    if translated:
-        text = f"{', '.join(translated)}: translated; a device that insists on ACCESS_PLATFORM cannot be driven there"
-        return [Fact("IOMMU", "note", text, "boot with iommu=pt, or without iommu_platform=on on the device")]
-    grouped = any(function.iommu_group is not None for function in functions)
-    return [
-        Fact(
-            "IOMMU",
-            "ok",
-            "there is one, and it lets the devices through" if grouped else "none between the devices and memory",
-        )
-    ]
-
-
-def _pins(machine: _Machine) -> list[Fact]:
-    pinless = [function for function in machine.functions() if not function.identity.interrupt_pin]
-    without = [function.address for function in pinless]
-    if not without:
-        return [
-            Fact(
-                "interrupt pins",
-                "ok",
-                "every virtio function has one" if machine.functions() else "no device to have one",
-            )
-        ]
-    text = f"{', '.join(without)}: none, so uio_pci_generic gives no interrupt; such a device is polled"
-    if all(function.physical is not None for function in pinless):
-        return [
-            Fact("interrupt pins", "note", text, "virtual functions (SR-IOV) cannot have one; there is nothing to do")
-        ]
-    return [Fact("interrupt pins", "note", text, "the hypervisor has to give the function an INTx pin")]
-
-
-def _holders(machine: _Machine) -> list[Fact]:
+def _holders(machine: Machine) -> list[Fact]:
     facts = []
     tables = Tables(machine.sysfs)
     for function in machine.functions():
@@ -288,8 +202,9 @@ def _holders(machine: _Machine) -> list[Fact]:
                     "it is taken with --force only",
                 )
             )
-        elif function.driver == UIO_DRIVER:
-            facts.append(Fact(name, "ok", f"{function.identity.type_name}, on {UIO_DRIVER} (/dev/{function.uio})"))
+        elif function.driver in OURS:
+            node = function.uio if function.driver == UIO_DRIVER else vfio_node(machine.sysfs, function.address)
+            facts.append(Fact(name, "ok", f"{function.identity.type_name}, on {function.driver} (/dev/{node})"))
         elif function.driver:
             facts.append(Fact(name, "ok", f"{function.identity.type_name}, on {function.driver}; it can be taken"))
         else:
@@ -297,7 +212,7 @@ def _holders(machine: _Machine) -> list[Fact]:
     return facts
 
 
-def _leftovers(machine: _Machine) -> list[Fact]:
+def _leftovers(machine: Machine) -> list[Fact]:
     try:
         pending = Journal(machine.run).pending()
     except UvirtioError as error:
@@ -308,15 +223,15 @@ def _leftovers(machine: _Machine) -> list[Fact]:
     return [Fact("given back", "ok", "nothing that was taken is left over")]
 
 
-def _qemu(machine: _Machine) -> list[Fact]:
+def _qemu(machine: Machine) -> list[Fact]:
     from uvirtio.bus.qemu.process import find_qemu
 
     try:
         path = find_qemu(None)
     except UvirtioError as error:
         return [Fact("QEMU", "note", "none, so qemu: devices cannot be had", str(error))]
-    told = (_ask([path, "--version"]) or "version unknown").splitlines()[0]
-    if _ask([path, "-machine", "none", "-device", "vfio-user-pci,help"]):
+    told = (ask([path, "--version"]) or "version unknown").splitlines()[0]
+    if ask([path, "-machine", "none", "-device", "vfio-user-pci,help"]):
         return [Fact("QEMU", "ok", f"{path}: {told}, with vfio-user-pci")]
     return [
         Fact(
@@ -328,21 +243,7 @@ def _qemu(machine: _Machine) -> list[Fact]:
     ]
 
 
-def _ask(words: list[str]) -> str | None:
-    """What a program says, None where it is not there or fails."""
-    program = find(words[0], system=True)
-    if program is None:
-        return None
-    try:
-        done = subprocess.run(
-            [program, *words[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_PATIENCE
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
-
-
-def _packages(machine: _Machine) -> list[Fact]:
+def _packages(machine: Machine) -> list[Fact]:
     facts = []
     for name, why, advice in (
         ("rich", "output", "pip install rich"),
@@ -363,7 +264,7 @@ def _packages(machine: _Machine) -> list[Fact]:
     return facts or [Fact("packages", "ok", "rich, pyudev, python-periphery and textual are installed")]
 
 
-_QUESTIONS: tuple[Callable[[_Machine], list[Fact]], ...] = (
+_QUESTIONS: tuple[Callable[[Machine], list[Fact]], ...] = (
     _interpreter,
     _packages,
     _privilege,
@@ -372,9 +273,10 @@ _QUESTIONS: tuple[Callable[[_Machine], list[Fact]], ...] = (
     _huge_pages,
     _pagemap,
     _strict_memory,
-    _lockdown,
-    _iommu,
-    _pins,
+    lockdown,
+    iommu,
+    vfio,
+    pins,
     _qemu,
     _leftovers,
     _holders,

@@ -18,9 +18,10 @@ from uvirtio.bus import Function
 from uvirtio.bus.locator import parse
 from uvirtio.bus.opening import open_function
 from uvirtio.bus.uio.discovery import PciFunction, describe, discover, resolve, whole_config
+from uvirtio.bus.uio.groups import sharers, told
 from uvirtio.bus.uio.inuse import uses
 from uvirtio.bus.uio.lock import RUN, FunctionLock
-from uvirtio.bus.uio.sysfs import UIO_DRIVER, Sysfs
+from uvirtio.bus.uio.sysfs import OURS, VFIO_DRIVER, Sysfs
 from uvirtio.bus.uio.tables import Tables
 from uvirtio.bus.uio.virtual import fill_in, missing
 from uvirtio.errors import (
@@ -135,7 +136,7 @@ def describe_sysfs(
     ``run`` is where the locks are: a function that another uvirtio drives is left alone too. ``tables``: one for many
     functions.
     """
-    held = function.driver is not None and function.driver != UIO_DRIVER
+    held = function.driver is not None and function.driver not in OURS
     notes: list[str] = []
     data = _readable(function)
     if len(data) < Header.SIZE:
@@ -153,6 +154,8 @@ def describe_sysfs(
                 description = describe_place(place)
         except (CannotRun, DeviceMisbehaved) as error:
             notes.append(f"the registers were not read: {error}")
+    if function.iommu_group is not None and (others := sharers(sysfs, function.address)):
+        notes.append(f"IOMMU group {function.iommu_group} is shared with {told(others)}: VFIO gives it away as a whole")
     if held and description is not None:
         description = _believed(description, quiet, sysfs)
     if description is None:
@@ -209,6 +212,13 @@ def _registers(quiet: Place, sysfs: Sysfs, held: bool, run: Path) -> Iterator[Pl
 @contextmanager
 def _mapped(quiet: Place, sysfs: Sysfs) -> Iterator[Callable[[int], Region]]:
     from uvirtio.bus.uio.bars import open_bar
+
+    if quiet.kernel is not None and quiet.kernel.driver == VFIO_DRIVER:
+        from uvirtio.bus.vfio.looking import registers_of
+
+        with registers_of(sysfs, quiet.locator) as vfio_bar:
+            yield vfio_bar
+        return
 
     with ExitStack() as opened:
 
@@ -272,7 +282,7 @@ def _with_sysfs(
 ) -> Description:
     """Add what the kernel knows about the function."""
 
-    if function.driver == UIO_DRIVER and description.source == "sysfs" and not notes:
+    if function.driver in OURS and description.source == "sysfs" and not notes:
         notes.append("the registers were not read")
     if function.physical is not None:
         notes.append(

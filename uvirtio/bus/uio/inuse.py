@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .discovery import KernelDevice, PciFunction, VirtioChild, describe
-from .sysfs import Sysfs
+from .groups import vfio_nodes
+from .sysfs import VFIO_DRIVER, Sysfs
 from .tables import Tables
 
 __all__ = ["uses"]
@@ -46,8 +47,8 @@ def uses(sysfs: Sysfs, function: PciFunction | str, tables: Tables | None = None
                 nodes |= _nodes(sysfs, device.path)
     if function.uio:
         nodes[str(sysfs.dev / function.uio)] = function.uio
-    if function.driver == "vfio-pci" and function.iommu_group is not None:
-        nodes[str(sysfs.dev / "vfio" / str(function.iommu_group))] = f"vfio group {function.iommu_group}"
+    if function.driver == VFIO_DRIVER:
+        nodes |= {str(sysfs.dev / node): node for node in vfio_nodes(sysfs, function.address)}
     found += tables.holding(nodes)
     attached = tables.behind_iommu(function.address)
     if attached:

@@ -18,6 +18,8 @@ from uvirtio.errors import LocatorError
         ("virtio3", "uio", "virtio3", {}),
         ("eth0", "uio", "eth0", {}),
         ("vda", "uio", "vda", {}),
+        ("vfio:0000:00:05.0", "vfio", "0000:00:05.0", {}),
+        ("vfio:virtio3?interface=iommufd", "vfio", "virtio3", {"interface": "iommufd"}),
         ("emulated:rng", "emulated", "rng", {}),
         ("emulated:rng?profile=virtio-1.4&fault=V4", "emulated", "rng", {"profile": "virtio-1.4", "fault": "V4"}),
         ("qemu:rng?disable-legacy=on", "qemu", "rng", {"disable-legacy": "on"}),
@@ -37,7 +39,7 @@ def test_each_form_is_understood_and_prints_as_itself(
 @pytest.mark.parametrize(
     "text",
     ["", "rng", "emulted:rng", "emulated:", "00:05", "00:05.8", "0000:00:05.0.1", "emulated:rng?profile", "emulated:rng?=x",
-     "emulated:rng?a=1&a=2", "emulated:rng?a=%zz", "/run/x.sock", "uio:nonsense"],
+     "emulated:rng?a=1&a=2", "emulated:rng?a=%zz", "/run/x.sock", "uio:nonsense", "vfio:/run/x.sock", "vfio:"],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_refused_with_the_grammar(text: str) -> None:
     with pytest.raises(LocatorError, match="a PCI address"):
@@ -57,3 +59,11 @@ def test_flags_are_on_or_off(word: str, value: bool) -> None:
 def test_a_flag_that_is_neither_on_nor_off_is_refused() -> None:
     with pytest.raises(LocatorError, match="neither on nor off"):
         parse("00:05.0?legacy=maybe").flag("legacy")
+
+
+@pytest.mark.parametrize(
+    ("text", "here"),
+    [("5.0", True), ("uio:eth0", True), ("vfio:5.0", True), ("emulated:rng", False), ("qemu:rng", False)],
+)
+def test_which_locators_name_a_function_of_this_machine(text: str, here: bool) -> None:
+    assert parse(text).of_this_machine is here

@@ -315,3 +315,12 @@ def test_physical_addresses_are_not_given_to_a_device_behind_an_iommu_that_trans
     device.begin()
     with pytest.raises(CannotRun, match="IOMMU"):
         device.negotiate(Features())
+
+
+def test_addresses_of_the_iommu_alone_are_not_given_to_a_device_that_may_go_past_it() -> None:
+    function = Scripted(features=1 << 32 | 1 << 33)
+    function.surroundings = replace(PLAIN, mapped=True)
+    device = Device(function)
+    device.begin()
+    with pytest.raises(CannotRun, match="may go past the IOMMU"):
+        device.negotiate(Features(), without=Features.of(33))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,63 @@ def test_closing_turns_msix_off() -> None:
         device.use_messages()
         _start(device)
     assert not function.function.pci.msix_enabled
+
+
+class _Line:
+    """A vector that the kernel delivers."""
+
+    description, present = "an eventfd", True
+
+    def __init__(self) -> None:
+        self.arrived = 0
+
+    def enable(self) -> None: ...
+
+    def wait(self, seconds: float) -> bool:
+        return False
+
+    def count(self) -> int:
+        return self.arrived
+
+
+def _of_the_kernel(lines: list[_Line], monkeypatch: pytest.MonkeyPatch) -> tuple[Device, EmulatedBus]:
+    device, function = _open("emulated:rng")
+    function.surroundings = replace(function.surroundings, kernel_vectors=True)
+    monkeypatch.setattr(function, "open_vectors", lambda count, *, events: lines[:count] if events else [])
+    return device, function
+
+
+def test_where_the_kernel_has_the_table_vectors_are_events_and_nothing_is_written_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = [_Line(), _Line()]
+    device, function = _of_the_kernel(lines, monkeypatch)
+    with device:
+        table = VectorTable.of(function.config, function.bar, device.capabilities)
+        assert table is not None
+        before = [table.control, *(table.vector(number) for number in range(table.count))]
+        device.use_messages()
+        workload = _start(device)
+        assert _messages(device).way is Way.EVENTS
+        workload.submit(1)
+        workload.kick()
+        device.wait_for(lambda: bool(workload.reap()))
+        lines[1].arrived = 1
+        device.notifications.collect()
+        assert device.notifications.used == 1
+        device.reset()
+        device.use_interrupts()
+        assert [table.control, *(table.vector(number) for number in range(table.count))] == before
+
+
+@pytest.mark.parametrize("way", [Way.MEMORY, Way.PENDING])
+def test_other_ways_are_refused_there(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    device, _ = _of_the_kernel([_Line(), _Line()], monkeypatch)
+    with device, pytest.raises(CannotRun, match="the kernel has the table of MSI-X, so there are events of the bus"):
+        device.use_messages(way)
+
+
+def test_a_kernel_that_has_no_vector_left_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, _ = _of_the_kernel([], monkeypatch)
+    with device, pytest.raises(CannotRun, match="gives none of its MSI-X vectors"):
+        device.use_messages()

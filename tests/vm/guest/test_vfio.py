@@ -76,7 +76,7 @@ def test_a_served_device_is_suspended_again_and_again_and_nothing_is_lost(
     status, result = run("suspend", f"vfio:{devices[name]}", *words)
     assert (status, result.get("verdict")) == (0, "PASS"), result
     assert len(result["cycles"]) == _ROUNDS
-    assert result["device"]["dma"] == "mapped in the IOMMU at bus addresses of our choice"
+    assert result["device"]["facts"]["dma"] == "mapped in the IOMMU at bus addresses of our choice"
     told = "INTx, an eventfd from VFIO" if interrupts == "intx" else "MSI-X, events of the bus"
     assert result["device"]["interrupt"] == told
     assert _driver(devices[name]) == "virtio-pci"

@@ -194,6 +194,7 @@ BOOTS: dict[str, Boot] = {
             Served("blk", "blk", options=("--latency", "0.01", *_PLATFORM, "--set", "size=1M")),
             Served("net", "net", options=("--latency", "0.01", *_PLATFORM)),
             Served("rng-quiet", "rng", options=("--latency", "0.01", *_PLATFORM, "--set", "intx=off")),
+            Stock("doomed", "virtio-rng-pci,disable-legacy=on,iommu_platform=on", unpluggable=True),
         ),
         memory="6G",
         iommu=True,

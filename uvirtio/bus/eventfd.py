@@ -34,12 +34,14 @@ class EventLine:
         description: str,
         unmask: Callable[[], None] | None = None,
         sleep: Callable[[float, int], None] = sleep_on,
+        check: Callable[[], None] | None = None,
     ) -> None:
-        """``sleep``: until a descriptor can be read, for so many seconds at most."""
+        """``sleep``: until a descriptor can be read, for so many seconds at most. ``check`` raises when the device is gone."""
         self.description = description
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._unmask = unmask
         self._sleep = sleep
+        self._check = check
         self._delivered = 0
         self._seen = 0
         self._masked = False
@@ -60,6 +62,8 @@ class EventLine:
 
     def count(self) -> int:
         """Deliveries so far."""
+        if self._check is not None:
+            self._check()
         try:
             self._delivered += int.from_bytes(os.read(self.descriptor, _EVENT), "little")
         except BlockingIOError:

@@ -113,7 +113,7 @@ class FakeKernel(Kernel):
         self.remaps_interrupts = True
         self.ranges = [(0, 0xFEDF_FFFF), (0xFEF0_0000, (1 << 39) - 1)]
         self.memory_limit = 1 << 40
-        self.irqs = {0: (1, 0x7), 1: (1, 0x9), 2: (2, 0x9)}
+        self.irqs = {0: (1, 0x7), 1: (1, 0x9), 2: (2, 0x9), 4: (1, 0x9)}
         self.vectors_left = 64
         self.resettable = True
         self.sparse: dict[int, list[tuple[int, int]]] = {}
@@ -327,7 +327,7 @@ class FakeKernel(Kernel):
             return 0 if 0 in self.events else -errno.EINVAL
         if flags != 0x24 or size < 20 + 4 * count:
             return -errno.EINVAL
-        if any(kind != index for kind in self.events):
+        if index < 4 and any(kind not in (index, 4) for kind in self.events):
             return -errno.EINVAL  # one kind at a time
         if index == 2 and count > self.vectors_left:
             return self.vectors_left or -errno.ENOSPC

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.uio.fake import RNG
+from tests.unit.uio.fake import RNG, FakeMachine
 from tests.unit.vfio.fake import FakeKernel, VfioMachine
-from uvirtio.bus.uio import bind, uses
+from uvirtio.bus.uio import bind, open_uio, uses
 from uvirtio.bus.uio.discovery import describe
 from uvirtio.bus.uio.persist import rule
 from uvirtio.bus.uio.sysfs import VFIO_DRIVER
@@ -74,6 +74,14 @@ def test_it_can_be_taken_at_every_boot(machine: VfioMachine) -> None:
     assert "modprobe vfio-pci" in text
     assert 'ATTR{driver_override}="vfio-pci"' in text
     assert "uio_pci_generic" not in text
+
+
+def test_through_uio_a_function_without_a_pin_names_vfio(tmp_path: Path, run: Path, memory: object) -> None:
+    machine = FakeMachine(tmp_path / "other")
+    machine.add(pin=0)
+    VfioMachine.join(machine, RNG, 9)  # type: ignore[arg-type]
+    with open_uio(RNG, sysfs=machine, run=run) as function:
+        assert f"the function has no interrupt pin; vfio:{RNG} delivers MSI-X" in function.line.description
 
 
 # -- doctor ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.unit.vfio.conftest import Opener
 from tests.unit.vfio.fake import FakeKernel, VfioMachine
 from uvirtio.bus.uio import bind, pending, restore
 from uvirtio.bus.uio.sysfs import UIO_DRIVER, VFIO_DRIVER
-from uvirtio.errors import CannotRun, DeviceBusy, DeviceMisbehaved, LocatorError
+from uvirtio.errors import CannotRun, DeviceBusy, DeviceGone, DeviceMisbehaved, LocatorError
 from uvirtio.spec.pci import Command
 
 
@@ -187,11 +187,11 @@ def test_vectors_are_eventfds_and_intx_is_off_meanwhile(kernel: FakeKernel, open
         assert function.surroundings.kernel_vectors
         assert function.open_vectors(2, events=False) == ()
         lines = function.open_vectors(8, events=True)
-        assert list(kernel.events) == [2]
+        assert set(kernel.events) == {2, 4}
         signal(kernel, 2, 1)
         assert [line.count() for line in lines] == [0, 1]
         function.close_vectors()
-        assert list(kernel.events) == [0]
+        assert set(kernel.events) == {0, 4}
 
 
 def test_fewer_vectors_than_asked_for_are_taken_as_they_come(kernel: FakeKernel, opener: Opener) -> None:
@@ -206,6 +206,25 @@ def test_where_there_are_none_left_this_is_said(kernel: FakeKernel, opener: Open
     kernel.vectors_left = 0
     with opener() as function, pytest.raises(CannotRun, match="MSIX interrupts"):
         function.open_vectors(2, events=True)
+
+
+def test_a_device_that_the_kernel_asks_back_is_gone(kernel: FakeKernel, opener: Opener) -> None:
+    """It is unplugged, say: the kernel waits with that until the function is closed."""
+    with opener() as function:
+        signal(kernel, 4)
+        for _ in range(2):
+            with pytest.raises(DeviceGone, match=f"the kernel asks for {RNG} back"):
+                function.line.wait(10)
+        lines = function.open_vectors(2, events=True)
+        with pytest.raises(DeviceGone):
+            lines[0].count()
+        function.close_vectors()
+
+
+def test_a_kernel_that_asks_for_nothing_back_is_fine(kernel: FakeKernel, opener: Opener) -> None:
+    del kernel.irqs[4]
+    with opener() as function:
+        assert not function.line.wait(0)
 
 
 # -- giving back -------------------------------------------------------------------------------------------------------

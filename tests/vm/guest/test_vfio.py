@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.vm.guest.host import Host
 from tests.vm.guest.waiting import within
 from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
+from uvirtio.errors import DeviceGone
 from uvirtio.messages import Way
 from uvirtio_drivers import find_driver, workload_of
 from uvirtio_tools.cli import main
@@ -253,3 +255,15 @@ def _open_in(pid: int) -> list[str]:
         return [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
     except OSError:
         return []
+
+
+def test_the_kernel_gets_a_device_back_that_is_unplugged_while_it_is_driven(
+    devices: dict[str, str], host: Host
+) -> None:
+    address = devices["doomed"]
+    with Device(open_function(f"vfio:{address}")) as device:
+        host.qmp("device_del", id="doomed")
+        with pytest.raises(DeviceGone, match=f"the kernel asks for {address} back"):
+            within(60, lambda: bool(device.function.line.wait(0.5)))
+    assert within(60, lambda: not (_PCI / address).exists())
+    assert not Path("/run/uvirtio", f"{address}.json").exists()

@@ -141,10 +141,14 @@ class UioFunction:
         return {bar.number: bar.size for bar in self.description.bars}
 
     def _interrupt(self, handle: int) -> InterruptLine:
+        grouped = self.description.iommu_group is not None
+        instead = f"; vfio:{self.locator} delivers MSI-X" if grouped else ""
         if self.description.physical is not None:
-            return NoLine(self.clock, "a virtual function has no INTx, and uio_pci_generic passes nothing else on")
+            return NoLine(
+                self.clock, f"a virtual function has no INTx, and uio_pci_generic passes nothing else on{instead}"
+            )
         if self.description.identity.interrupt_pin == 0:
-            return NoLine(self.clock, "the function has no interrupt pin")
+            return NoLine(self.clock, f"the function has no interrupt pin{instead}")
         if self._sysfs.number(self._sysfs.function(self.locator) / "irq") == 0:
             return NoLine(self.clock, "the kernel has no interrupt number for the function's pin")
         total = self._sysfs.number(self._sysfs.function(self.locator) / "uio" / self.uio / "event")

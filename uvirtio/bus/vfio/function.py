@@ -28,6 +28,7 @@ from ..uio.lock import RUN, FunctionLock
 from ..uio.sysfs import VFIO_DRIVER, Sysfs
 from ..uio.taking import take
 from ..uio.virtual import filled_in, missing
+from .asked_back import AskedBack
 from .entering import enter
 from .ioctls import IrqFlag, IrqIndex, RegionIndex
 from .kernel import Kernel
@@ -96,6 +97,8 @@ class VfioFunction:
         decoding = Command.MEMORY | (Command.IO if any(bar.io for bar in self.description.bars) else 0)
         change_command(self.config, set_bits=decoding, clear_bits=Command.BUS_MASTER | Command.INTX_DISABLE)
         self._closers.append(self._close_bars)
+        self._asked_back = AskedBack(self._way.device, bdf)
+        self._closers.append(self._asked_back.close)
         self.line: InterruptLine = self._line()
         self._closers.append(self._close_lines)
         self.dma: DmaMemory = self._memory(legacy)
@@ -126,9 +129,12 @@ class VfioFunction:
         if not count or not flags & IrqFlag.EVENTFD:
             return NoLine(self.clock, "VFIO offers no INTx of the function")
         unmask = partial(self._way.device.unmask, IrqIndex.INTX) if flags & IrqFlag.AUTOMASKED else None
-        self._intx = EventLine("INTx, an eventfd from VFIO", unmask)
+        self._intx = self._event_line("INTx, an eventfd from VFIO", unmask)
         self._way.device.set_events(IrqIndex.INTX, (self._intx.descriptor,))
         return self._intx
+
+    def _event_line(self, description: str, unmask: Callable[[], None] | None = None) -> EventLine:
+        return EventLine(description, unmask, self._asked_back.sleep, self._asked_back.check)
 
     def open_vectors(self, count: int, *, events: bool) -> Sequence[InterruptLine]:
         """See :class:`~uvirtio.bus.Function`: each an eventfd. INTx is off meanwhile: VFIO delivers one kind at a time.
@@ -143,7 +149,7 @@ class VfioFunction:
             return ()
         if self._intx is not None:
             device.set_events(IrqIndex.INTX, ())
-        lines = [EventLine(f"MSI-X vector {number}, an eventfd from VFIO") for number in range(count)]
+        lines = [self._event_line(f"MSI-X vector {number}, an eventfd from VFIO") for number in range(count)]
         self._vectors = lines
         there = device.set_events(IrqIndex.MSIX, [line.descriptor for line in lines])
         for line in lines[there:]:

@@ -124,6 +124,8 @@ class IrqIndex(IntEnum):
     INTX = 0
     MSI = 1
     MSIX = 2
+    ERROR = 3
+    REQUEST = 4
 
 
 class IrqFlag(IntFlag):

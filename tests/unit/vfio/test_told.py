@@ -128,6 +128,12 @@ def test_doctor_knows_the_mode_without_an_iommu(
     assert text in found.text
 
 
+def test_doctor_takes_a_module_without_the_parameter_for_one_without_the_mode(machine: VfioMachine, run: Path) -> None:
+    machine.modprobe(VFIO_DRIVER)
+    (machine.sys / "module/vfio").mkdir(parents=True)
+    assert "not compiled in" in facts(machine, run)["VFIO without IOMMU"].text
+
+
 def test_doctor_reads_how_the_kernel_was_built(
     machine: VfioMachine, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,25 +71,17 @@ def vfio(machine: Machine) -> list[Fact]:
 
 def _without_iommu(machine: Machine) -> Fact:
     name, mode = "VFIO without IOMMU", no_iommu_mode(machine.sysfs)
-    built = kernel_option(machine, "CONFIG_VFIO_NOIOMMU") if mode is None else "y"
     if mode:
-        return Fact(
-            name,
-            "note",
-            "allowed (enable_unsafe_noiommu_mode): a device in no group can be taken, which taints the kernel",
-        )
+        text = "allowed (enable_unsafe_noiommu_mode): a device in no group can be taken, which taints the kernel"
+        return Fact(name, "note", text)
+    built = kernel_option(machine, "CONFIG_VFIO_NOIOMMU")
     if mode is False or built == "y":
-        advice = "echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-        return Fact(
-            name,
-            "ok",
-            "compiled in, and off: only devices in an IOMMU group can be taken",
-            "" if mode is None else advice,
-        )
-    if built is None:
-        return Fact(
-            name, "note", "unknown until vfio is loaded: the kernel's configuration is not to be found", "modprobe vfio"
-        )
+        advice = "echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode" if mode is False else "modprobe vfio"
+        return Fact(name, "ok", "compiled in, and off: only devices in an IOMMU group can be taken", advice)
+    # The module, once it is there, has that parameter or does not.
+    if built is None and not (machine.sysfs.sys / "module/vfio").is_dir():
+        text = "unknown until vfio is loaded: the kernel's configuration is not to be found"
+        return Fact(name, "note", text, "modprobe vfio")
     return Fact(name, "ok", "not compiled in (CONFIG_VFIO_NOIOMMU): only devices in an IOMMU group can be taken")
 
 

@@ -235,3 +235,22 @@ def test_the_callers_signals_are_as_they_were(machine: FakeMachine, run: Path) -
     supervise(RNG, lambda: 0, sysfs=machine, run=run)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
     assert signal.getsignal(signal.SIGCHLD) == handler
+
+
+OTHER = "0000:00:06.0"
+
+
+@pytest.mark.parametrize("outer", [RNG, OTHER])
+@pytest.mark.parametrize(("then", "status"), [(die(signal.SIGKILL), 1), (interrupt_the_supervisor, 130)])
+def test_of_several_devices_each_has_its_supervisor_one_around_another(
+    machine: FakeMachine, run: Path, outer: str, then: Callable[[], object], status: int
+) -> None:
+    machine.add(OTHER, number=4)
+    inner = OTHER if outer == RNG else RNG
+
+    def work() -> int:
+        return supervise(inner, driving(machine, run, then), sysfs=machine, run=run)
+
+    assert alone(lambda: supervise(outer, work, sysfs=machine, run=run)) == status
+    assert (machine.driver(RNG), machine.driver(OTHER)) == ("virtio-pci", "virtio-pci")
+    assert pending(run) == []

@@ -220,15 +220,19 @@ def test_doctor_knows_the_iommu_and_vfio(run: Run, devices: dict[str, str]) -> N
 # -- given back --------------------------------------------------------------------------------------------------------
 
 
+_LONG = {
+    "suspend": ("rng", ["--cycles", "100000"]),
+    "check": ("rng", []),
+    "bench rng": ("qemu-rng", ["--seconds", "60"]),
+}
+
+
 @pytest.mark.parametrize("victims", ["worker", "supervisor", "both"])
-@pytest.mark.parametrize("name", ["rng", "qemu-rng"])
-def test_it_is_given_back_and_works_after_a_kill(run: Run, devices: dict[str, str], name: str, victims: str) -> None:
+@pytest.mark.parametrize("command", _LONG)
+def test_it_is_given_back_and_works_after_a_kill(run: Run, devices: dict[str, str], command: str, victims: str) -> None:
+    name, options = _LONG[command]
     address = devices[name]
-    words = (
-        ["suspend", f"vfio:{address}", "--cycles", "100000"]
-        if name == "rng"
-        else ["bench", "rng", f"vfio:{address}", "--seconds", "60"]
-    )
+    words = [*command.split(), f"vfio:{address}", *options]
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "uvirtio", *words], cwd=_ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )

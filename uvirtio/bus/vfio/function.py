@@ -99,8 +99,8 @@ class VfioFunction:
         self._closers.append(self._close_bars)
         self._asked_back = AskedBack(self._way.device, bdf)
         self._closers.append(self._asked_back.close)
-        self.line: InterruptLine = self._line()
         self._closers.append(self._close_lines)
+        self.line: InterruptLine = self._line()
         self.dma: DmaMemory = self._memory(legacy)
         self.surroundings = Surroundings(
             legacy=legacy,

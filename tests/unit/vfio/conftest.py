@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.uio.test_function import Memory
-from tests.unit.vfio.fake import FakeKernel, VfioMachine
+from tests.unit.vfio.boxed import VfioMachine
+from tests.unit.vfio.fake import FakeKernel
 from uvirtio.bus.locator import Locator
 from uvirtio.bus.uio.hugepages import HugePageArena
 from uvirtio.bus.vfio import open_vfio

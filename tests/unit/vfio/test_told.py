@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.uio.fake import RNG, FakeMachine
-from tests.unit.vfio.fake import FakeKernel, VfioMachine
+from tests.unit.vfio.boxed import VfioMachine
+from tests.unit.vfio.fake import FakeKernel
 from uvirtio.bus.uio import bind, open_uio, uses
 from uvirtio.bus.uio.discovery import describe
 from uvirtio.bus.uio.persist import rule

@@ -9,10 +9,11 @@ import pytest
 
 from tests.unit.uio.fake import RNG
 from tests.unit.uio.test_function import Memory
+from tests.unit.vfio.boxed import VfioMachine
 from tests.unit.vfio.conftest import Opener
-from tests.unit.vfio.fake import FakeKernel, VfioMachine
+from tests.unit.vfio.fake import FakeKernel
 from uvirtio.bus.locator import parse
-from uvirtio.bus.uio import pending
+from uvirtio.bus.uio import bind, pending, restore
 from uvirtio.bus.uio.sysfs import VFIO_DRIVER
 from uvirtio.bus.vfio import open_vfio
 from uvirtio.errors import CannotRun, DeviceBusy, InUse, ModuleMissing, NoSuchDevice, NotVirtio, PrivilegeMissing
@@ -109,6 +110,18 @@ def test_who_shares_the_group_is_told_before_anything_is_changed(
     machine._unbind(OTHER)
     with opener() as function:
         assert function.facts()["iommu"] == f"group 9, shared with {OTHER} (no driver)"
+
+
+def test_the_functions_of_a_group_are_bound_one_after_the_other(
+    machine: VfioMachine, opener: Opener, run: Path
+) -> None:
+    machine.add(OTHER, number=4)
+    machine.join(OTHER, 9)
+    bind(OTHER, sysfs=machine, run=run, driver=VFIO_DRIVER)
+    with opener() as function:
+        assert function.facts()["iommu"] == f"group 9, shared with {OTHER} (vfio-pci)"
+    assert machine.driver(RNG) == "virtio-pci"
+    assert restore(OTHER, sysfs=machine, run=run).driver == "virtio-pci"
 
 
 def test_other_refusals_are_those_of_uio(machine: VfioMachine, opener: Opener) -> None:

@@ -176,12 +176,14 @@ def test_a_group_that_is_shared_is_refused_with_who_shares_it_and_taken_when_it_
     assert status == 3
     assert f"{twin} (virtio-pci)" in json.dumps(result)
     assert _driver(one) == "virtio-pci", "nothing was changed"
-    (_PCI / twin / "driver/unbind").write_text(twin)
+    assert run("bind", "--via", "vfio", twin)[0] == 0
     try:
-        status, result = run("check", f"vfio:{one}", "--only", "N1")
+        status, result = run("check", f"vfio:{one}", "--only", "N1,N2")
         assert status == 0, result
+        assert result["device"]["iommu"].endswith(f"shared with {twin} (vfio-pci)")
     finally:
-        Path("/sys/bus/pci/drivers_probe").write_text(twin)
+        assert run("restore", twin)[0] == 0
+    assert (_driver(one), _driver(twin)) == ("virtio-pci", "virtio-pci")
 
 
 def test_a_function_on_vfio_is_listed_shown_and_dumped(run: Run, devices: dict[str, str], tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def take(sysfs: Sysfs, journal: Journal, bdf: str, *, force: bool, keep: bool, d
         return _await_node(sysfs, bdf, driver)
     _require_module(sysfs, driver)
     if driver == VFIO_DRIVER:
-        _require_group(sysfs, bdf)
+        _require_group(sysfs, bdf, alone=keep)
     if binding is None or (function.driver is not None and function.driver_override != driver):
         # Otherwise a process died half-way, and what it wrote down is what the function had.
         binding = Binding(function.driver, function.driver_override, keep, driver)
@@ -116,8 +116,11 @@ def _require_module(sysfs: Sysfs, driver: str) -> None:
         )
 
 
-def _require_group(sysfs: Sysfs, bdf: str) -> None:
-    """VFIO gives a whole IOMMU group, or in its no-IOMMU mode a function in none. Raises :class:`CannotRun`."""
+def _require_group(sysfs: Sysfs, bdf: str, *, alone: bool) -> None:
+    """VFIO gives a whole IOMMU group, or in its no-IOMMU mode a function in none. Raises :class:`CannotRun`.
+
+    ``alone``: the others of the group may follow, since the function is only bound.
+    """
     if group_of(sysfs, bdf) is None:
         if not no_iommu_mode(sysfs) and not sysfs.dry_run:
             raise CannotRun(
@@ -126,7 +129,7 @@ def _require_group(sysfs: Sysfs, bdf: str) -> None:
             )
         return
     others = in_the_way(sysfs, bdf)
-    if others:
+    if others and not alone:
         raise CannotRun(
             f"{bdf} is in IOMMU group {group_of(sysfs, bdf)} together with {told(others)}: VFIO gives a group away as a whole, so "
             "take these from their drivers too (uvirtio bind --via vfio, or driver/unbind in sysfs), or give the device a slot "

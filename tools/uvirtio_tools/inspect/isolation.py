@@ -36,9 +36,7 @@ def iommu(machine: Machine) -> list[Fact]:
     grouped = [function for function in functions if function.iommu_group is not None]
     if translated:
         text = f"{', '.join(translated)}: translated; a device with ACCESS_PLATFORM is driven through VFIO there"
-        advice = (
-            f"uvirtio suspend vfio:{translated[0]}; or boot with iommu=pt, or without iommu_platform=on on the device"
-        )
+        advice = "uvirtio suspend vfio:ADDRESS; or boot with iommu=pt, or without iommu_platform=on on the device"
         facts.append(Fact("IOMMU", "note", text, advice))
     else:
         text = "there is one, and it lets the devices through" if grouped else "none between the devices and memory"

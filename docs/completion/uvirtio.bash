@@ -45,6 +45,8 @@ _uvirtio() {
         watch:--from) _uvirtio_files ;;
         tui:--from) _uvirtio_files ;;
         tui:--interrupts) _uvirtio_words "auto intx msix none" ;;
+        bind:--via) _uvirtio_words "uio vfio" ;;
+        suspend:--via) _uvirtio_words "uio vfio" ;;
         suspend:--trace) _uvirtio_files ;;
         suspend:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         suspend:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
@@ -57,6 +59,7 @@ _uvirtio() {
         suspend:--peer) _uvirtio_words "echo none" ;;
         suspend:--pairs) : ;;
         suspend:--history) _uvirtio_files ;;
+        check:--via) _uvirtio_words "uio vfio" ;;
         check:--trace) _uvirtio_files ;;
         check:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         check:--dialect) _uvirtio_words "auto 1.4 chromium rfc" ;;
@@ -94,6 +97,7 @@ _uvirtio() {
         serve:--set) : ;;
         serve:--control) _uvirtio_files ;;
         serve:--log) _uvirtio_files ;;
+        bench:--via) _uvirtio_words "uio vfio" ;;
         bench:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         bench:--interrupts) _uvirtio_words "auto intx msix none" ;;
         bench:--seconds) : ;;
@@ -122,13 +126,13 @@ _uvirtio_arguments() {
         watch:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         tui:-*) _uvirtio_words "--from --interrupts --json --help" ;;
         tui:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        bind:-*) _uvirtio_words "--force --dry-run --persist --json --help" ;;
+        bind:-*) _uvirtio_words "--force --via --dry-run --persist --json --help" ;;
         bind:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         restore:-*) _uvirtio_words "--all --json --help" ;;
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
-        suspend:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --cycles --workload --interrupts --scratch --peer --pairs --history --json --help" ;;
+        suspend:-*) _uvirtio_words "--force --via --trace --without --dialect --timeout --hold --cycles --workload --interrupts --scratch --peer --pairs --history --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --budget --require-suspend --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
+        check:-*) _uvirtio_words "--force --via --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --budget --require-suspend --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         explain:-*) _uvirtio_words "--json --help" ;;
         explain:*) : ;;
@@ -138,7 +142,7 @@ _uvirtio_arguments() {
         report:*) _uvirtio_files ;;
         serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
         serve:*) _uvirtio_words "rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media" ;;
-        bench:-*) _uvirtio_words "--force --without --interrupts --seconds --turns --buffers --judge --baseline --json --help" ;;
+        bench:-*) _uvirtio_words "--force --via --without --interrupts --seconds --turns --buffers --judge --baseline --json --help" ;;
         bench:*) _uvirtio_words "ring queue poll net blk rng suspend interrupts"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         doctor:-*) _uvirtio_words "--json --help" ;;
         doctor:*) : ;;

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from uvirtio.device import Device
 from uvirtio.queue import QueueState
 from uvirtio.queue.observed import Observed
-from uvirtio.spec.devices import device_spec
+from uvirtio.spec.devices import device_spec, fields_within
+from uvirtio.spec.features import Features
 
 __all__ = ["Look", "changed", "moved_indices", "read_configuration", "take_look", "used_between", "watched"]
 
@@ -23,13 +24,28 @@ def watched(device: Device) -> dict[int, Observed]:
 
 
 def read_configuration(device: Device) -> bytes:
-    """The device configuration as far as the specification gives it fields: what lies behind those is padding.
+    """The device configuration as far as the device has fields in it: what lies between and behind those is left out (2.5.1).
 
     Raises :class:`~uvirtio.errors.ConfigurationUnstable`.
     """
-    length = device.configuration.length
-    known = device_spec(device.identity.type).config_size
-    return device.configuration.piece(0, min(length, known) if known else min(length, _UNKNOWN))
+    configuration = device.configuration
+    number = device.identity.type
+    if not device_spec(number).fields:
+        return configuration.piece(0, min(configuration.length, _UNKNOWN))
+    return b"".join(
+        configuration.piece(start, end - start) for start, end in _runs(number, device.offered, configuration.length)
+    )
+
+
+def _runs(number: int, offered: Features, length: int) -> list[tuple[int, int]]:
+    """Where the fields of such a device lie, next to each other joined, as offsets from and to."""
+    runs: list[tuple[int, int]] = []
+    for field in fields_within(number, offered, length):
+        if runs and runs[-1][1] == field.offset:
+            runs[-1] = runs[-1][0], field.offset + field.size
+        else:
+            runs.append((field.offset, field.offset + field.size))
+    return runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,12 @@ class BalloonWorkload:
             self._balloon.tell_actual(pages)
             self._told = pages
 
-    def visit(self) -> int:
+    def leave(self) -> int:
         """See :class:`~uvirtio_drivers.workload.Workload`: there is no other queue that the device owes an answer on."""
+        return 0
+
+    def visit(self) -> int:
+        """See :meth:`leave`."""
         return 0
 
     def verify(self) -> None:

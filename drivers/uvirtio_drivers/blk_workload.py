@@ -161,8 +161,12 @@ class BlkWorkload:
                 self._unchecked.add(place)
         return len(finished)
 
-    def visit(self) -> int:
+    def leave(self) -> int:
         """See :class:`~uvirtio_drivers.workload.Workload`: there is no other queue that the device owes an answer on."""
+        return 0
+
+    def visit(self) -> int:
+        """See :meth:`leave`."""
         return 0
 
     def verify(self) -> None:

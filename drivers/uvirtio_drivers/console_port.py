@@ -65,6 +65,15 @@ class Port:
 
         self._device.wait_for(written, timeout, doing=f"writing {len(data)} bytes to console port {self.number}")
 
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the device has given back all that it was sent. Raises :class:`DeviceTimeout`."""
+
+        def returned() -> bool:
+            self.sending.reap()
+            return not self.sending.outstanding
+
+        self._device.wait_for(returned, timeout, doing=f"waiting for what was sent to console port {self.number}")
+
     def received(self) -> bytes:
         """What has arrived, without waiting. Raises :class:`DeviceMisbehaved` for an empty buffer."""
         self._collect()

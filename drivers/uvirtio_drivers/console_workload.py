@@ -131,11 +131,25 @@ class ConsoleWorkload:
         self.bytes_returned += len(data)
         self.sum_returned = crc32(data, self.sum_returned)
 
-    def visit(self) -> int:
-        """See :class:`~uvirtio_drivers.workload.Workload`: a byte through each other port that somebody has opened."""
-        others = [port for port in self._console.ports.values() if port is not self._port and port.host_open]
+    def _others(self) -> list[Port]:
+        return [port for port in self._console.ports.values() if port is not self._port and port.host_open]
+
+    def leave(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: a byte for each other port that somebody has opened."""
+        others = self._others()
         for port in others:
-            port.write(b"\0")
+            if not port.sending.outstanding:
+                port.sending.put(b"\0")
+                port.sending.publish(False)
+        return len(others)
+
+    def visit(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`."""
+        self.leave()
+        others = self._others()
+        for port in others:
+            port.sending.queue.kick()
+            port.flush()
             # What an echoing peer sends back is taken here: arriving later it would look like work of the device's own.
             poll(partial(_arrived, port), YES, self._console.device.clock, _ECHO)
         return len(others)

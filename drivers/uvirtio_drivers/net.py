@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import ClassVar
 
@@ -320,8 +321,17 @@ class Net:
 
     def all_multicast(self, on: bool) -> None:
         """Receive every multicast frame, or not. Raises :class:`NotOffered` without CTRL_RX."""
+        self.begin_all_multicast(on)()
+
+    def begin_all_multicast(self, on: bool, *, notify: bool = True) -> Callable[[], None]:
+        """As :meth:`all_multicast`; what is returned waits for the answer."""
         words = f"switch reception of all multicast {'on' if on else 'off'}"
-        self._command(spec.CTRL_RX, CommandClass.RX, RxCommand.ALLMULTI, bytes((on,)), words)
+        return self._begin(spec.CTRL_RX, CommandClass.RX, RxCommand.ALLMULTI, bytes((on,)), words, notify=notify)
+
+    def kick_control(self) -> None:
+        """Notify the control queue of what was begun without it."""
+        if self._control is not None:
+            self._control.kick()
 
     def set_mac(self, mac: bytes) -> None:
         """Change the MAC address (6 bytes). Raises :class:`NotOffered` without CTRL_MAC_ADDR, :class:`UsageError`."""
@@ -337,7 +347,12 @@ class Net:
         self._command(spec.GUEST_ANNOUNCE, CommandClass.ANNOUNCE, AnnounceCommand.ACK, b"", words)
 
     def _command(self, bit: int, group: CommandClass, command: int, data: bytes, words: str) -> None:
+        self._begin(bit, group, command, data, words)()
+
+    def _begin(
+        self, bit: int, group: CommandClass, command: int, data: bytes, words: str, *, notify: bool = True
+    ) -> Callable[[], None]:
         if self._control is None or bit not in self._accepted:
             name = next(feature.name for feature in spec.SPEC.features if feature.number == bit)
             raise NotOffered(f"{self.device.function.locator}: to {words} needs {name}, which was not negotiated")
-        self._control.command(group, command, data, words)
+        return partial(self._control.finish, self._control.begin(group, command, data, words, notify=notify))

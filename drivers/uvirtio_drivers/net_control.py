@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from uvirtio.access.dma import Dma
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, RequestFailed
 from uvirtio.queue import Queue
 from uvirtio.spec.formats.net import ACK_ERR, ACK_OK, COMMAND
 
-__all__ = ["ControlQueue"]
+__all__ = ["Command", "ControlQueue"]
 
 #: What the ack byte holds before the device gets it; no ack of the specification.
 _UNTOUCHED = 0xA5
+
+
+class Command(NamedTuple):
+    """One that the device has: its token, its memory, the byte for the answer, and its name in words."""
+
+    token: int
+    block: Dma
+    ack: memoryview
+    words: str
 
 
 class ControlQueue:
@@ -22,12 +34,11 @@ class ControlQueue:
         self._done: dict[int, int] = {}
 
     def command(self, group: int, command: int, data: bytes, words: str, timeout: float | None = None) -> None:
-        """Carry it out. ``words`` name it in messages.
+        """Carry it out: :meth:`begin` and :meth:`finish`."""
+        self.finish(self.begin(group, command, data, words), timeout)
 
-        Raises :class:`RequestFailed` when the device answers with an error, :class:`DeviceMisbehaved` for a wrong
-        answer, :class:`DeviceTimeout`, :class:`SuspendedError`.
-        """
-        where = f"{self._device.function.locator}: control queue"
+    def begin(self, group: int, command: int, data: bytes, words: str, *, notify: bool = True) -> Command:
+        """Give it to the device. ``words`` name it in messages. Raises :class:`SuspendedError`, :class:`QueueFull`."""
         block = self._device.dma.allocate(COMMAND.size + len(data) + 1)
         head = block.part(0, COMMAND.size)
         body = block.part(COMMAND.size, len(data))
@@ -40,7 +51,20 @@ class ControlQueue:
         except BaseException:
             block.free()
             raise
-        self._queue.publish()
+        self._queue.publish(notify)
+        return Command(token, block, ack.memory, words)
+
+    def kick(self) -> None:
+        """Notify the device."""
+        self._queue.kick()
+
+    def finish(self, command: Command, timeout: float | None = None) -> None:
+        """Wait for the answer.
+
+        Raises :class:`RequestFailed` when the device answers with an error, :class:`DeviceMisbehaved` for a wrong
+        answer, :class:`DeviceTimeout`.
+        """
+        where, words, token = f"{self._device.function.locator}: control queue", command.words, command.token
 
         def answered() -> bool:
             self._done.update(self._queue.completed())
@@ -48,8 +72,8 @@ class ControlQueue:
 
         # On a timeout the memory stays with the device, which may still write to it.
         self._device.wait_for(answered, timeout, doing=words, queues=[self._queue])
-        written, answer = self._done.pop(token), ack.memory[0]
-        block.free()
+        written, answer = self._done.pop(token), command.ack[0]
+        command.block.free()
         if answer == _UNTOUCHED:
             raise DeviceMisbehaved(
                 f"{where}: the device used the command to {words} without writing its ack; length {written}"

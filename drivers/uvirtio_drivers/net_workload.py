@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from random import Random
 from struct import Struct
@@ -58,6 +58,7 @@ class NetWorkload:
         #: Frames that did not come back while the configuration, and so maybe the link, was seen to change.
         self.lost_lawfully = 0
         self._notified = net.device.notifications.config
+        self._left: Callable[[], None] | None = None
 
     @classmethod
     def of(cls, driver: Net, *, peer: str | None = None, pairs: int | None = None) -> Self:
@@ -127,13 +128,22 @@ class NetWorkload:
             self._look_at(frame)
         return done
 
-    def visit(self) -> int:
-        """See :class:`~uvirtio_drivers.workload.Workload`: the control queue, told what goes without saying."""
+    def leave(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: the control queue is told what goes without saying."""
         accepted = self._net.device.negotiated.accepted if self._net.device.negotiated else Features()
-        if CTRL_RX not in accepted:
+        if self._left is None and CTRL_RX in accepted:
+            self._left = self._net.begin_all_multicast(False, notify=False)
+        return int(self._left is not None)
+
+    def visit(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`."""
+        if not self.leave():
             return 0
+        self._net.kick_control()
+        finish, self._left = self._left, None
+        assert finish is not None, "something was left"
         with suppress(RequestFailed):  # an answer as well, and not this one's business
-            self._net.all_multicast(False)
+            finish()
         return 1
 
     def verify(self) -> None:

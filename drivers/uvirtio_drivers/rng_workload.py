@@ -93,8 +93,12 @@ class RngWorkload:
             self._fresh.check(token, data, pattern)
         return self.completed - before
 
-    def visit(self) -> int:
+    def leave(self) -> int:
         """See :class:`~uvirtio_drivers.workload.Workload`: there is no other queue that the device owes an answer on."""
+        return 0
+
+    def visit(self) -> int:
+        """See :meth:`leave`."""
         return 0
 
     def verify(self) -> None:

@@ -79,8 +79,14 @@ class Workload(Protocol):
     def reap(self) -> int:
         """Take what is completed now, checking each; how many. Raises :class:`WorkloadFailed` or DeviceMisbehaved."""
 
+    def leave(self) -> int:
+        """Publish, and do not notify, one harmless request on each queue that :meth:`submit` leaves out; how many wait there.
+
+        One that is there already is not joined by another.
+        """
+
     def visit(self) -> int:
-        """One harmless request on each queue that :meth:`submit` leaves out, one after the other, each waited for; how many.
+        """Notify what :meth:`leave` has left, or leaves now, and wait for each; how many.
 
         Raises :class:`DeviceTimeout` and whatever else the driver finds wrong.
         """

@@ -21,6 +21,7 @@ from . import (
     faults_queues,
     faults_rng,
     faults_robustness,
+    faults_suspend,
 )
 from .behaviour import RESTLESS_PERIOD, Behaviour, Phase
 from .queue import DeviceQueue
@@ -264,6 +265,7 @@ FAULTS: dict[str, tuple[type, ...]] = {
 }
 for _chapter in (
     faults_draft,
+    faults_suspend,
     faults_basic,
     faults_queues,
     faults_notifications,

@@ -53,6 +53,11 @@ class Interrupts:
         if vector != NO_VECTOR:
             self.on_message(vector)
 
+    @property
+    def pending(self) -> bool:
+        """Whether the Interrupt Status bit of configuration space shows one (4.1.4.5.1)."""
+        return self.isr != 0 and not self.msix
+
     def read_isr(self) -> int:
         """Reading ISR clears it and takes the interrupt back (4.1.4.5)."""
         value, self.isr = self.isr, 0

@@ -172,7 +172,7 @@ class ConfigSpace:
         if self._in_window(offset):
             return self._read_window(offset - self._window - StructureCap.PCI_CFG_DATA, width)
         value = int.from_bytes(self._data[offset : offset + width], "little")
-        if offset <= Header.STATUS < offset + width and self._interrupts.isr and not self.msix_enabled:
+        if offset <= Header.STATUS < offset + width and self._interrupts.pending:
             value |= PciStatus.INTERRUPT << 8 * (Header.STATUS - offset)
         return value
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 from tests.emulated.checks.judging import judge, words
+from tests.emulated.checks.where import suspend
 from uvirtio.emulated.faults import FAULTS, statement_of
 from uvirtio.emulated.profiles import PROFILES
 from uvirtio.spec.statements import CHAPTERS, STATEMENTS
@@ -20,8 +21,10 @@ LETTERS = {"PASS": "P", "FAIL": "F", "WARN": "W", "SKIP": "s", "INFO": "i", "ERR
 CONFORMING = {"1.4": "virtio-1.4", "rfc": "rfc", "chromium": "crosvm"}
 OTHERS = tuple(name for name in PROFILES if name not in CONFORMING.values())
 TYPE = "blk?size=1M&"
-#: Faults of the suspend chapter.
-SUSPEND = tuple(name for name in FAULTS if statement_of(name) in CHAPTERS["suspend"])
+#: Further ways to break suspend: what they are shown on.
+WAYS = suspend.WHERE
+#: Faults of the suspend chapter, one for each statement.
+SUSPEND = tuple(name for name in FAULTS if statement_of(name) in CHAPTERS["suspend"] and name not in WAYS)
 
 
 #: Chapters other than suspend: what their faults are shown on.
@@ -51,6 +54,12 @@ def shown(locator: str, fault: str = "") -> dict[str, str]:
     if without == locator:
         without += f"{'&' if '?' in locator else '?'}features=-SUSPEND"
     return words(judge(f"{without}{f'&fault={fault}' if fault else ''}", provoke=True))
+
+
+@cache
+def whole(locator: str, fault: str = "") -> dict[str, str]:
+    """id -> verdict of everything on a device that suspends."""
+    return words(judge(f"{locator}{'&' if '?' in locator else '?'}fault={fault}" if fault else locator))
 
 
 def chapter_of(id_: str) -> str:
@@ -105,6 +114,7 @@ def generate() -> str:
         *_rows({"none": "profile=crosvm"} | {n: f"fault={n}" for n in SUSPEND if n.startswith("C")}, _ids("C", "V", "S")), "",
         "### The other profiles", "",
         *_rows({name: f"profile={name}" for name in OTHERS}, everything), "",
+        "### Further ways to break suspend", "", *_table(WAYS, WAYS, whole), "",
         *(line for chapter in CHAPTERS if chapter != "suspend" for line in _chapter(chapter)),
     ]  # fmt: skip
     return "\n".join(parts)
@@ -112,22 +122,19 @@ def generate() -> str:
 
 def _chapter(chapter: str) -> list[str]:
     """The proof of one chapter: each statement with the faults that break it, and what else they break."""
-    faults = [name for name in FAULTS if statement_of(name) in CHAPTERS[chapter]]
-    if not faults:
-        return []
-    lines = [
-        f"### Chapter {chapter}",
-        "",
-        "| id | conforming | fault | verdict | broken with it |",
-        "|---|---|---|---|---|",
-    ]
+    faults = [name for name in FAULTS if statement_of(name) in CHAPTERS[chapter] and name not in WAYS]
+    return [f"### Chapter {chapter}", "", *_table(faults, WHERE, shown), ""] if faults else []
+
+
+def _table(faults: Iterable[str], where: dict[str, str], seen: Callable[..., dict[str, str]]) -> list[str]:
+    lines = ["| id | conforming | fault | verdict | broken with it |", "|---|---|---|---|---|"]
     for fault in faults:
         id_ = statement_of(fault)
-        verdicts = shown(WHERE[fault], fault)
+        verdicts = seen(where[fault], fault)
         also = ", ".join(sorted(broken(verdicts) - {id_}, key=list(STATEMENTS).index))
-        good = LETTERS[shown(WHERE[fault]).get(id_, "")]
+        good = LETTERS[seen(where[fault]).get(id_, "")]
         lines.append(f"| {id_} | {good} | {fault} | **{LETTERS[verdicts.get(id_, '')]}** | {also} |")
-    return [*lines, ""]
+    return lines
 
 
 def in_document(text: str) -> str:

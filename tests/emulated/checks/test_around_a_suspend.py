@@ -81,46 +81,6 @@ def test_one_that_is_woken_by_a_write_to_its_configuration_does_not_stay_suspend
     assert words(run)["V8"] == "FAIL"
 
 
-class LosesTheChange(Behaviour):
-    """Notifies what was changed while it was suspended, and does not make the change."""
-
-    def may_change_config(self) -> bool:
-        return True
-
-    def remembers_config(self) -> bool:
-        if remembers := super().remembers_config():
-            self.device.model.config[:8] = self.before  # type: ignore[attr-defined]
-        return remembers
-
-    def present_suspended(self) -> None:
-        self.before = bytes(self.device.model.config[:8])  # type: ignore[attr-defined]
-        super().present_suspended()
-
-
-def test_a_change_that_is_notified_and_not_made_is_lost() -> None:
-    run = judge("emulated:blk?size=1M", behaviour=LosesTheChange, only="V7")
-    assert words(run) == {"V7": "FAIL"}
-    assert "lost" in results(run)["V7"].finding.summary
-
-
-class ForgetsWhatHappensOnTheWay(Behaviour):
-    """Notifies no change of its configuration between the SUSPEND write and the suspend, neither then nor later."""
-
-    default_delay: ClassVar[float] = 0.01
-
-    def may_notify_config(self) -> bool:
-        return super().may_notify_config() and self.phase is not Phase.SUSPENDING
-
-    def remembers_config(self) -> bool:
-        return super().remembers_config() and self.phase is not Phase.SUSPENDING
-
-
-def test_a_change_on_the_way_to_the_suspend_has_to_be_notified_before_or_after_it() -> None:
-    run = judge("emulated:blk?size=1M&delay=0.01", behaviour=slowly(ForgetsWhatHappensOnTheWay), only="V7")
-    assert words(run) == {"V7": "FAIL"}
-    assert "neither" in results(run)["V7"].finding.observed
-
-
 def slowly(behaviour: type[Behaviour], seconds: float = 0.05) -> type[Behaviour]:
     """The same, taking so long to suspend and to resume."""
 

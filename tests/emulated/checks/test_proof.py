@@ -8,6 +8,7 @@ import pytest
 
 from tests.emulated.checks import proof
 from tests.emulated.checks.judging import judge, results, with_verdict, words
+from tests.emulated.checks.where import suspend
 from uvirtio.emulated.faults import statement_of
 from uvirtio.spec.ids import DeviceType
 from uvirtio.spec.statements import STATEMENTS
@@ -34,6 +35,15 @@ def test_each_single_fault_breaks_its_own_statement_and_only_what_that_implies(f
     failed, id_ = proof.broken(proof.column(f"fault={fault}")), statement_of(fault)
     assert id_ in failed
     assert failed - {id_} <= set(STATEMENTS[id_].implies)
+
+
+@pytest.mark.parametrize("fault", proof.WAYS)
+def test_each_further_way_to_break_suspend_is_seen_by_the_statement_that_it_breaks(fault: str) -> None:
+    id_ = statement_of(fault)
+    assert proof.broken(proof.whole(proof.WAYS[fault])) == set()
+    failed = proof.broken(proof.whole(proof.WAYS[fault], fault))
+    assert id_ in failed
+    assert failed - {id_} <= set(STATEMENTS[id_].implies) | suspend.MORE.get(fault, set())
 
 
 @pytest.mark.parametrize("fault", ["V1", "V3", "V4", "V8", "V9", "V10", "V11", "V12", "V13", "V14", "V15", "V16"])

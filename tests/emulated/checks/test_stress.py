@@ -32,3 +32,25 @@ def test_every_kind_of_moment_and_fill_comes_up_with_notifications_wanted_and_no
     assert {plan.fill for plan in drawn} == set(FILLS)
     assert {plan.suppressed for plan in drawn} == {True, False}
     assert all(0 <= plan.hold <= 0.02 for plan in drawn)
+
+
+class LosesCountAtTheWrap(SplitRing):
+    """Skips a position once its used index has run over from 65535 to 0."""
+
+    def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
+        super().push(chain, written, skipped)
+        if self.next_used == 0:
+            self.next_used = 1
+
+
+def _with_the_ring(ring: type[SplitRing]) -> Callable[[EmulatedBus], None]:
+    def tamper(bus: EmulatedBus) -> None:
+        bus.function.device.split_ring = ring
+
+    return tamper
+
+
+@pytest.mark.parametrize(("ring", "verdict"), [(SplitRing, "PASS"), (LosesCountAtTheWrap, "FAIL")])
+def test_a_long_stress_suspends_where_the_indices_run_over(ring: type[SplitRing], verdict: str) -> None:
+    locator = "emulated:rng?queue_size=32&features=-RING_PACKED"
+    assert words(judge(locator, tamper=_with_the_ring(ring), only="S1", cycles=LONG)) == {"S1": verdict}

@@ -79,6 +79,10 @@ class AdderWorkload:
                 raise WorkloadFailed(f"addition {token}: {length} bytes, {sum_}; 4 bytes and {expected} are right")
         return self.completed - before
 
+    def leave(self) -> int:
+        """See :class:`~uvirtio_drivers.workload.Workload`: there is one queue."""
+        return 0
+
     def visit(self) -> int:
         """See :class:`~uvirtio_drivers.workload.Workload`: there is no other queue that the device owes an answer on."""
         return 0

@@ -46,6 +46,8 @@ class TrafficSource:
         self.answering: tuple[int, ...] = ()
         #: What has to be undone on the host side.
         self.cleanups: list[Callable[[], None]] = []
+        #: Requests that were left unnotified on queues that the workload does not fill.
+        self._left = 0
 
     @property
     def workload(self) -> Workload | None:
@@ -62,7 +64,7 @@ class TrafficSource:
 
     def prove(self) -> None:
         """The positive control: traffic on the running device, once more where its notifications are late."""
-        self.control = None
+        self.control, self._left = None, 0
         if self.workload is None:
             return
         control = self.run(CONTROL)
@@ -134,6 +136,9 @@ class TrafficSource:
             self._deadline.more(waited.seconds)  # only what is waited in vain uses the time up
             if not workload.outstanding:
                 break
+        if self._left:
+            workload.visit()
+            self._left = 0
         self._history.note_strays(self._device)
         workload.verify()
         completed = workload.completed - started
@@ -155,6 +160,7 @@ class TrafficSource:
             workload.kick()
         if workload.room:
             submitted += workload.submit(count)
+        self._left = workload.leave()
         self._history.add(Loaded(self._history.now(), submitted, first, workload.outstanding))
 
     def reap(self) -> Reaped:

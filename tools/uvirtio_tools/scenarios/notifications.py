@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from uvirtio.access.wait import YES, poll
+from uvirtio.device import Device
 from uvirtio.errors import ConfigurationUnstable
 from uvirtio.spec.features import Feature, Features
 from uvirtio.spec.pci import Header, PciStatus
@@ -52,6 +54,30 @@ def unwanted(stage: Stage) -> None:
         traffic.notified(names.WANTED)
 
 
+def _pending(device: Device) -> int:
+    """The Interrupt Status bit. Raises :class:`Skip` where it says nothing."""
+    if not device.identity.interrupt_pin:
+        raise Skip("the function has no interrupt pin")
+    return int(bool(device.function.config.u16[Header.STATUS // 2] & PciStatus.INTERRUPT))
+
+
+@scenario("the interrupt status of a suspended device", "N5", dialects=("1.4", "chromium", "rfc"))
+def status_asleep(stage: Stage) -> None:
+    """What was notified right before the suspend stays pending until ISR is read."""
+    stage.start()
+    device, traffic, told = stage.device, stage.traffic, stage.device.notifications
+    traffic.need()
+    _pending(device)
+    told.collect()
+    traffic.load()
+    stage.sleeper.suspender.begin_suspend()
+    if stage.sleeper.suspender.await_suspended().done:
+        during, bits = _pending(device), told.collect()
+        stage.read(names.LINE_STATUS, json.dumps([0, during, bits, _pending(device), told.collect()]))
+        stage.sleeper.resume()
+        traffic.try_drain(names.OUTSTANDING)
+
+
 @scenario("watch the interrupt status", "N5", "N6", "N7", dialects=())
 def status(stage: Stage) -> None:
     """The Interrupt Status bit of the PCI header before and after ISR is read, a few times."""
@@ -59,13 +85,7 @@ def status(stage: Stage) -> None:
         raise Skip("the device is notified by messages of MSI-X, as asked for")
     stage.start(suspend=False)
     device, traffic, told = stage.device, stage.traffic, stage.device.notifications
-    workload = traffic.need()
-    if not device.identity.interrupt_pin:
-        raise Skip("the function has no interrupt pin")
-    config = device.function.config
-
-    def pending() -> int:
-        return int(bool(config.u16[Header.STATUS // 2] & PciStatus.INTERRUPT))
+    workload, pending = traffic.need(), partial(_pending, device)
 
     def used() -> bool:
         return any(queue.ready for queue in device.queues.values())

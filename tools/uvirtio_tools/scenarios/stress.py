@@ -24,6 +24,9 @@ DEFAULT_CYCLES = 10
 #: Seconds that those may take, and how many there are at least.
 AFFORDABLE = 10.0
 FEWEST_CYCLES = 3
+#: From so many cycles on the 16-bit indices of a split ring are made to run over.
+LONG = 1000
+_INDICES = 1 << 16
 #: Replays that may be spent on making a failing sequence shorter.
 REPLAYS = 12
 MOMENTS = ("before the kick", "just after the kick", "long after the kick")
@@ -106,6 +109,8 @@ def _run(stage: Stage, sequence: Sequence[Plan]) -> _Failure | None:
     stage.start()
     stage.traffic.need()
     placed = bars(stage.device)
+    if len(sequence) >= LONG:
+        _near_the_wrap(stage)
     for number, plan in enumerate(sequence):
         if number:
             stage.history.go_on()
@@ -137,6 +142,23 @@ def _affordable(stage: Stage) -> int:
         "(--cycles asks for more)"
     )
     return count
+
+
+def _near_the_wrap(stage: Stage) -> None:
+    """Requests until the indices of a split ring are about to run over from 65535 to 0, so that the suspends meet that."""
+    traffic = stage.traffic
+    workload = traffic.need()
+    queue = max(stage.device.queues.values(), key=lambda queue: queue.state().driver_index)
+    if queue.state().format != "split":
+        return  # the positions of a packed ring have run over many times
+    while queue.state().driver_index < _INDICES - 4 * queue.size:
+        before = queue.state().driver_index
+        workload.submit()
+        workload.kick()
+        traffic.drain(names.LAP)
+        stage.history.go_on()
+        if queue.state().driver_index == before:
+            return  # this queue is not the one that the workload fills
 
 
 def _shorten(stage: Stage, sequence: Sequence[Plan]) -> list[Plan] | None:

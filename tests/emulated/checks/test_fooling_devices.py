@@ -127,7 +127,9 @@ class AnswersLateAfterSuspend(Behaviour):
         self.until = self.device.clock.now() + 1e-3
 
     def absent(self) -> bool:
-        return self.phase is Phase.SUSPENDING or self.device.clock.now() < self.until
+        if self.phase is Phase.SUSPENDED:
+            return self.device.clock.now() < self.until
+        return self.phase is Phase.SUSPENDING
 
 
 class ServesOverAReset(Behaviour):

@@ -23,6 +23,14 @@ from uvirtio_tools.scenarios.cycling import run_cycles
 
 DEVICES = [f"fault={name}" for name in FAULTS] + [f"profile={name}" for name in PROFILES]
 TYPES = ("blk?size=1M&", "rng?")
+#: What only a scenario of ``check`` brings to light, and in which verdicts: ``suspend`` makes no access of its own to a
+#: suspended device beside its status, and does not wait for the one notification that a suspend may have cost.
+BEYOND_SUSPEND = {
+    "fault=V8-config": {"V8"},
+    "fault=V8-select": {"V8"},
+    "fault=V12-cleared": {"V9", "V12", "V16"},
+    "fault=V12-last": {"V9", "V12", "V16"},
+}
 
 
 def dialect_of(what: str) -> str:
@@ -54,7 +62,9 @@ def test_a_statement_that_both_commands_could_judge_gets_the_same_verdict_from_b
     locator, dialect = f"emulated:{kind}{what}", dialect_of(what)
     ours, theirs = suspended(locator, dialect), checked(locator, dialect)
     both = {id_: (ours[id_], theirs[id_]) for id_ in ours if id_ in theirs}
-    assert {id_: pair for id_, pair in both.items() if pair[0] != pair[1]} == {}
+    unlike = {id_: pair for id_, pair in both.items() if pair[0] != pair[1]}
+    assert set(unlike) <= BEYOND_SUSPEND.get(what, set())
+    assert all(pair[0] == "PASS" for pair in unlike.values())
     assert not set(ours) - set(theirs), "what `suspend` can judge `check` can"
     if what in ("profile=virtio-1.4", "profile=rfc", "profile=crosvm"):
         assert len(both) >= 5

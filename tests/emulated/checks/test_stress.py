@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 
 from tests.emulated.checks.judging import judge, results, words
-from uvirtio_tools.scenarios.stress import FILLS, MOMENTS, plans
+from uvirtio.bus.emulated import EmulatedBus
+from uvirtio.emulated.ring import Chain
+from uvirtio.emulated.ring_split import SplitRing
+from uvirtio_tools.scenarios.stress import FILLS, LONG, MOMENTS, plans
 
 
 @pytest.mark.parametrize("kind", ["rng", "blk?size=1M", "net?peer=echo", "console?peer=echo"])

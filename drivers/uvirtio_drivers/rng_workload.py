@@ -13,6 +13,9 @@ from .rng import REQUESTQ, Freshness, Rng
 
 __all__ = ["RngWorkload"]
 
+#: Bytes of the first of two elements.
+_FIRST = 21
+
 
 class RngWorkload:
     """Buffers in flight; each has to come back exactly once, with fresh contents.
@@ -62,12 +65,18 @@ class RngWorkload:
         return min(len(self._idle), self._queue.free)
 
     def submit(self, count: int | None = None) -> int:
-        """Make idle buffers available, each filled with a pattern of its own; one index store for all of them."""
+        """Make idle buffers available, each filled with a pattern of its own; one index store for all of them.
+
+        Every second one is two elements, the first of a length that nothing is aligned to, where there are descriptors enough.
+        """
         count = self.room if count is None else min(count, self.room)
-        for _ in range(count):
+        for left in range(count, 0, -1):
             buffer = self._idle.pop()
             buffer.memory[:] = pattern = self._fresh.pattern(self.size)
-            self._flying[self._queue.add((), (buffer,))] = (buffer, pattern)
+            parts: tuple[Dma, ...] = (buffer,)
+            if left % 2 and self._queue.free > left and self.size > _FIRST:
+                parts = (buffer.part(0, _FIRST), buffer.part(_FIRST, self.size - _FIRST))
+            self._flying[self._queue.add((), parts)] = (buffer, pattern)
         if count:
             self._queue.publish(notify=False)
             self.submitted += count

@@ -13,6 +13,7 @@ from .device import VirtioDevice
 from .queue import DeviceQueue
 from .ring import Chain, Ring
 from .ring_split import SplitRing
+from .rng import Rng
 
 __all__ = ["FAULTS"]
 
@@ -112,6 +113,17 @@ class Q7(DeviceQueue):
         super().finish(chain, chain.writable_size + 1, skipped)
 
 
+class Q7Second(Rng):
+    """Fills the first writable element of a buffer, and says that it filled them all."""
+
+    def request(self, queue: DeviceQueue, chain: Chain) -> int:
+        """See :class:`Rng`."""
+        said = chain.writable_size
+        del chain.writable[1:]
+        super().request(queue, chain)
+        return said
+
+
 class Q8(SplitRing):
     """Sets a flag of the used ring that nobody knows."""
 
@@ -150,4 +162,4 @@ class Q10(DeviceQueue):
 #: Name -> what it changes.
 FAULTS: dict[str, tuple[type, ...]] = {
     fault.__name__: (fault,) for fault in (Q1, Q2, Q3, Q4, Q5, Q6, Q7, Q8, Q9, Q10)
-} | {"Q1-enabled": (Q1Enabled,)}
+} | {"Q1-enabled": (Q1Enabled,), "Q7-second": (Q7Second,)}

@@ -14,6 +14,7 @@ WHERE: dict[str, str] = {
     "Q5": _SPLIT,
     "Q6": _SPLIT,
     "Q7": "emulated:rng",
+    "Q7-second": "emulated:rng",
     "Q8": _SPLIT,
     "Q9": "emulated:rng",
     "Q10": "emulated:rng?features=+IN_ORDER,-RING_PACKED&latency=0.005&depth=4",

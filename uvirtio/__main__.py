@@ -13,7 +13,7 @@ def _main() -> int:
         del sys.path[:1]
     if os.path.isdir(os.path.join(root, "tools", "uvirtio_tools")):
         sys.path[:0] = [root, os.path.join(root, "tools"), os.path.join(root, "drivers")]
-    from uvirtio_tools.cli import main
+    from uvirtio_tools.entry import main
 
     return main()
 

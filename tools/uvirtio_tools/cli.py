@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from types import FrameType, ModuleType
-from typing import NoReturn
+from types import ModuleType
 
 from uvirtio import __version__
 from uvirtio.errors import CannotRun, UsageError, UvirtioError
 
 from . import exits, standard_files
+from .interruption import Raised
 from .telling import tell
 
 __all__ = ["COMMANDS", "build_parser", "main"]
@@ -71,11 +71,6 @@ def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM and SIGHUP end like Ctrl-C: through every ``finally``, with the device given back."""
-    raise KeyboardInterrupt
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Errors become one sentence on stderr."""
     standard_files.fill()
@@ -93,22 +88,29 @@ def _run(words: list[str]) -> int:
         print(f"uvirtio {__version__}")  # the parser has it too; this is for scripts that ask often
         return exits.HOLDS
     args = build_parser(words).parse_args(words)
+    signals = Raised()
     try:
-        _apply_via(args)
+        with signals:
+            _apply_via(args)
+            run = _naming_packages(_module(args.command).run)
+            return _supervised(run, args) if args.command in DRIVING else run(args)
     except UvirtioError as error:
         tell(error)
-        return exits.status_of(error)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        run = _naming_packages(_module(args.command).run)
-        return _supervised(run, args) if args.command in DRIVING else run(args)
-    except UvirtioError as error:
-        tell(error)
-        return exits.status_of(error)
+        return exits.status_of(error) if signals.number is None else exits.INTERRUPTED
     except KeyboardInterrupt:
-        tell("interrupted; everything has been given back")
-        return exits.INTERRUPTED
+        return _interrupted(args, signals.number)
+    except Exception:
+        # An interrupt may come out as another error: of a class that was being made, of a terminal that is gone.
+        if signals.number is None:
+            raise
+        return _interrupted(args, signals.number)
+
+
+def _interrupted(args: argparse.Namespace, number: int | None) -> int:
+    if args.command == "serve" and number not in (None, signal.SIGINT):
+        return exits.HOLDS  # that is how a server ends
+    tell("interrupted; everything has been given back")
+    return exits.INTERRUPTED
 
 
 def _apply_via(args: argparse.Namespace) -> None:

@@ -1,0 +1,81 @@
+"""Ctrl-C, TERM and HUP at any moment: the documented status, and never a traceback.
+
+A moment is a number of calls that Python has made by then, of its own and of ours, so that no clock decides what is tried.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+ROOMS = [str(ROOT), str(ROOT / "tools"), str(ROOT / "drivers")]
+#: Begins where the installed command does, and raises a signal at the given call; tells how many there were.
+_DRIVE = """
+import _signal, sys
+sys.path[:0] = {rooms!r}
+import uvirtio_tools.entry
+number, moment, counted, *sys.argv[1:] = sys.argv[1:]
+number, moment, calls = int(number), int(moment), 0
+
+def count(frame, event, argument):
+    global calls
+    calls += 1
+    if calls == moment:
+        sys.setprofile(None)
+        _signal.raise_signal(number)
+
+sys.setprofile(count)
+status = uvirtio_tools.entry.main()
+sys.setprofile(None)
+open(counted, "w").write(str(calls))
+sys.exit(status)
+"""
+CODE = _DRIVE.format(rooms=ROOMS)
+QUICK = [
+    ("--version",),
+    ("list", "--help"),
+    ("show", "emulated:rng"),
+    ("suspend", "emulated:rng"),
+    ("check", "emulated:rng", "--only", "V4"),
+    ("bench", "net", "emulated:net", "--seconds", "0.01"),
+]
+
+
+def start(number: int, moment: int, counted: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CODE, str(number), str(moment), str(counted), *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], int]:
+    """How many calls each command takes to its end."""
+    found = {}
+    for words in QUICK[1:]:
+        counted = tmp_path_factory.mktemp("calls") / "counted"
+        with start(signal.SIGINT, 0, counted, *words) as process:
+            process.communicate()
+        found[words] = int(counted.read_text()) if counted.exists() else 30_000
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", QUICK[1:], ids=" ".join)
+def test_a_command_is_interrupted_at_any_moment_without_a_traceback(
+    words: tuple[str, ...], number: signal.Signals, calls: dict[tuple[str, ...], int], tmp_path: Path
+) -> None:
+    choose = random.Random(f"{words}{number}")
+    early = [choose.randrange(1, 20_000) for _ in range(2)]
+    for moment in [*early, *(choose.randrange(1, calls[words]) for _ in range(3))]:
+        with start(number, moment, tmp_path / "counted", *words) as process:
+            _, said = process.communicate(timeout=60)
+        assert "Traceback" not in said, (moment, said)
+        assert "Exception ignored" not in said, (moment, said)
+        assert process.returncode == 130, (moment, said)

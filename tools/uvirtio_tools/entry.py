@@ -1,0 +1,45 @@
+"""Where the process ``uvirtio`` begins: what Ctrl-C, TERM and HUP do while there is nothing to give back, and at its end.
+
+Importing this sets their handlers, ahead of any other import: only the installed command and ``python -m uvirtio`` do so. An
+exception in the midst of an import comes out of it as any other, so nothing is unwound: the process ends. What is imported
+here is part of the interpreter.
+"""
+
+import _signal  # type: ignore[import-not-found]
+import atexit
+import posix
+import sys
+
+__all__ = ["main"]
+
+_ENDING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+
+
+def _end(number: int, _frame: object) -> None:
+    # A server is ended by TERM, and that is no interruption.
+    if number != _signal.SIGINT and sys.argv[1:2] == ["serve"]:
+        posix._exit(0)
+    try:
+        posix.write(2, b"uvirtio: interrupted\n")
+    except OSError:
+        pass  # whether anybody hears of it decides nothing
+    posix._exit(130)
+
+
+def _set(handler: object) -> None:
+    for number in _ENDING:
+        # `nohup` has it ignored, and means it.
+        if number != _signal.SIGHUP or _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, handler)
+
+
+_set(_end)
+# Registered first, so called last: what was to be done is done by then, and Python has only to come to its end.
+atexit.register(_set, _signal.SIG_IGN)
+
+
+def main() -> int:
+    """The command line: returns the exit status."""
+    from .cli import main as run
+
+    return run()

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from uvirtio.bus.uio import Sysfs, restore
@@ -24,6 +23,7 @@ from uvirtio.errors import UvirtioError
 from uvirtio.programs import signal_name
 
 from . import exits, standard_files
+from .interruption import Raised, ending
 from .telling import tell
 
 __all__ = ["GRACE", "supervise"]
@@ -32,7 +32,6 @@ __all__ = ["GRACE", "supervise"]
 GRACE = 20.0
 #: How long the kernel may take to end a killed worker, in seconds.
 _KILL_TIME = 5.0
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _PR_SET_PDEATHSIG = 1
 #: ``si_code`` of a signal that the terminal sent, which the worker has received as well.
 _SI_KERNEL = 0x80
@@ -55,7 +54,7 @@ def supervise(
     Journal(run).read(bdf)  # where this cannot be read now, the function could not be given back afterwards
     sys.stdout.flush()
     sys.stderr.flush()
-    watched = {*_FORWARDED, signal.SIGCHLD}
+    watched = {*_forwarded(), signal.SIGCHLD}
     # Blocked before the fork: no signal falls between the two processes.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     child_handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -68,8 +67,15 @@ def supervise(
         ended, interrupted = _watch(worker, bdf, grace)
         return _conclude(bdf, ended, interrupted, sysfs or Sysfs(), run)
     finally:
+        # What came since has nothing more to end.
+        while signal.sigtimedwait(watched, 0) is not None:
+            pass
         signal.signal(signal.SIGCHLD, child_handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _forwarded() -> tuple[int, ...]:
+    return (*ending(), signal.SIGQUIT)
 
 
 def _tell(sentence: str) -> None:
@@ -88,13 +94,6 @@ def _load_prctl() -> Callable[[int, int], int]:
 # -- the worker --------------------------------------------------------------------------------------------------------
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """The first signal ends the work through every ``finally``; later ones must not end the cleaning up."""
-    for number in _FORWARDED:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
 def _be_worker(
     parent: int,
     work: Callable[[], int] | Sequence[str],
@@ -107,15 +106,14 @@ def _be_worker(
         if os.getppid() != parent:
             os._exit(exits.INTERRUPTED)
         if callable(work):
-            for number in _FORWARDED:
-                signal.signal(number, _interrupt)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            status = _work(work)
+            status = _work(work, mask)
         else:
-            for number in _FORWARDED:
+            for number in _forwarded():
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             os.execvp(work[0], list(work))
+    except KeyboardInterrupt:
+        status = exits.INTERRUPTED  # what there was to tell is told
     except BaseException as error:
         _tell(f"{type(error).__name__}: {error}")
     finally:
@@ -126,8 +124,12 @@ def _be_worker(
             os._exit(status)
 
 
-def _work(work: Callable[[], int]) -> int:
+def _work(work: Callable[[], int], mask: set[signal.Signals | int]) -> int:
+    # To the end of the process: the first signal ends the work through every `finally`, and no later one ends that.
+    signals = Raised(_forwarded())
+    signals.__enter__()
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # from here on one may come
         with standard_files.flushed():
             return work()
     except standard_files.OutputLost as lost:
@@ -143,6 +145,9 @@ def _work(work: Callable[[], int]) -> int:
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else exits.FAILED
     except Exception:
+        if signals.number is not None:  # which came out as another error, as in the midst of making a class
+            _tell("interrupted")
+            return exits.INTERRUPTED
         import traceback
 
         traceback.print_exc()
@@ -154,6 +159,7 @@ def _work(work: Callable[[], int]) -> int:
 
 def _watch(worker: int, bdf: str, grace: float) -> tuple[int | None, bool]:
     """Wait for the worker's end: its wait status (None: it cannot be killed), and whether it was interrupted."""
+    watched = {*_forwarded(), signal.SIGCHLD}
     deadline: float | None = None
     killed = interrupted = False
     while True:
@@ -168,7 +174,7 @@ def _watch(worker: int, bdf: str, grace: float) -> tuple[int | None, bool]:
             os.kill(worker, signal.SIGKILL)
             killed, deadline = True, now + _KILL_TIME
         # Waking up once a second costs nothing, and then no signal is worth being lost.
-        info = signal.sigtimedwait({*_FORWARDED, signal.SIGCHLD}, min(1.0, (deadline or now + 1.0) - now))
+        info = signal.sigtimedwait(watched, min(1.0, (deadline or now + 1.0) - now))
         if info is None or info.si_signo == signal.SIGCHLD:
             continue
         if interrupted:
@@ -193,7 +199,7 @@ def _conclude(bdf: str, ended: int | None, interrupted: bool, sysfs: Sysfs, run:
         status = os.WEXITSTATUS(ended)
     else:
         number = os.WTERMSIG(ended)
-        status = exits.INTERRUPTED if interrupted or number in _FORWARDED else exits.FAILED
+        status = exits.INTERRUPTED if interrupted or number in _forwarded() else exits.FAILED
         _tell(_obituary(bdf, number, sysfs))
     for sentence in sentences:
         _tell(sentence)

@@ -15,9 +15,15 @@ __all__ = ["environment", "find", "python_code", "python_module", "signal_name"]
 
 #: Where the system's own programs are, also those for root, which not every PATH has.
 _SYSTEM = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+#: First in each child: Ctrl-C reaches it from the terminal as well, and it has nothing to say about that.
+_QUIET = """import _signal, posix
+for each in (1, 2, 15):
+    if _signal.getsignal(each) != _signal.SIG_IGN: _signal.signal(each, lambda *_: posix._exit(130))
+"""
 #: Sets the path of a child that was started in isolation, then runs a module of it as ``python -m`` does.
 _RUN_MODULE = (
-    "import runpy, sys; sys.path[:] = {path!r}; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+    _QUIET + "import runpy, sys; sys.path[:] = {path!r}; "
+    "runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
 )
 
 
@@ -33,7 +39,7 @@ def find(name: str, *, system: bool = False) -> str | None:
 
 def python_code(code: str, *words: str) -> list[str]:
     """A command that runs ``code`` in a Python of its own, with the standard library and nothing else."""
-    return [sys.executable, "-ISc", code, *words]
+    return [sys.executable, "-ISc", _QUIET + code, *words]
 
 
 def python_module(name: str, *words: str) -> list[str]:

@@ -19,9 +19,9 @@ def _end(number: int, _frame: object) -> None:
     # A server is ended by TERM, and that is no interruption.
     if number != _signal.SIGINT and sys.argv[1:2] == ["serve"]:
         posix._exit(0)
-    try:
+    try:  # noqa: SIM105
         posix.write(2, b"uvirtio: interrupted\n")
-    except OSError:
+    except OSError:  # contextlib would be an import
         pass  # whether anybody hears of it decides nothing
     posix._exit(130)
 

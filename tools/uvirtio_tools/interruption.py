@@ -100,7 +100,7 @@ class Raised(Handled):
 
         def again() -> None:
             time.sleep(_AGAIN)
-            _thread.interrupt_main(number)
+            _thread.interrupt_main(signal.Signals(number))
 
         # Not now: it would be lost in this hook.
         _thread.start_new_thread(again, ())

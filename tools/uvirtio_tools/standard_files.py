@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from . import exits
 
-__all__ = ["OutputLost", "fill", "flushed"]
+__all__ = ["OutputLost", "discard", "fill", "flushed"]
 
 #: What the system says where it takes no more output. Nothing that drives a device lets these through.
-_REFUSED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class OutputLost(Exception):
@@ -21,8 +23,9 @@ class OutputLost(Exception):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot write the output: {error.strerror}")
-        # A reader that is gone, `head` for instance, has interrupted the command: that is no verdict about a device.
-        self.status = exits.INTERRUPTED if isinstance(error, BrokenPipeError) else exits.CANNOT_RUN
+        # A reader or a terminal that is gone, `head` for instance, has interrupted the command: no verdict about a device.
+        gone = isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and _is_terminal(sys.stdout))
+        self.status = exits.INTERRUPTED if gone else exits.CANNOT_RUN
 
 
 def fill() -> None:
@@ -50,15 +53,24 @@ def flushed() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _REFUSED:
             raise
-        _discard()
+        discard(sys.stdout)
         raise OutputLost(error) from error
     except SystemExit as end:  # rich's answer to a pipe that nobody reads on
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-        _discard()
+        discard(sys.stdout)
         raise OutputLost(end.__context__) from end
 
 
-def _discard() -> None:
-    """What may still be buffered must not fail again when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard(file: TextIO) -> None:
+    """Have what is still buffered, and what is written later, go nowhere: it must not fail again when Python ends."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), file.fileno())
+
+
+def _is_terminal(file: TextIO) -> bool:
+    # `isatty` would ask the terminal itself, which is gone.
+    try:
+        return stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False

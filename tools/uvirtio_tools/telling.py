@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from uvirtio.foreign import printable
 
+from .standard_files import discard
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
@@ -20,8 +22,11 @@ __all__ = ["console", "say", "tell"]
 
 
 def tell(sentence: object, *, who: str = "uvirtio") -> None:
-    """A message for people, on standard error."""
-    print(f"{who}: {printable(sentence, lines=True)}", file=sys.stderr, flush=True)
+    """A message for people, on standard error; where nobody can be told, nobody is."""
+    try:
+        print(f"{who}: {printable(sentence, lines=True)}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        discard(sys.stderr)
 
 
 def say(sentence: object) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from uvirtio import programs
+
 ROOT = Path(__file__).parents[3]
 ROOMS = [str(ROOT), str(ROOT / "tools"), str(ROOT / "drivers")]
 #: Begins where the installed command does, and raises a signal at the given call; tells how many there were.
@@ -98,3 +100,34 @@ def test_a_server_is_ended_at_any_moment_of_its_start(number: signal.Signals, st
             _, said = process.communicate(timeout=60)
         assert said in ("", "uvirtio: interrupted\n", "uvirtio: interrupted; everything has been given back\n"), moment
         assert process.returncode == status, (moment, said)
+
+
+@pytest.mark.parametrize(
+    "command", [programs.python_code("print(1, flush=True); input()"), None], ids=["code", "module"]
+)
+def test_a_child_that_the_terminal_interrupts_as_well_says_nothing(command: list[str] | None) -> None:
+    with subprocess.Popen(
+        command or programs.python_module("uvirtio_tools.tui.stepping", "emulated:rng"),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=programs.environment(),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "")
+
+
+def test_what_nohup_protects_a_terminal_does_not_end(tmp_path: Path) -> None:
+    def protect() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    words = ("serve", "rng", "--socket", str(tmp_path / "socket"))
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, str(int(signal.SIGHUP)), "5000", str(tmp_path / "counted"), *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=protect,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("serving")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0

@@ -9,6 +9,7 @@ from uvirtio.errors import CannotRun, UsageError
 
 from .. import exits
 from ..inspect.keys import require_terminal
+from ..interruption import Handled
 from .arguments import add_common, add_from, add_interrupts
 
 __all__ = ["add_arguments", "run"]
@@ -45,8 +46,13 @@ def run(args: argparse.Namespace) -> int:
         machine = LiveMachine(fixed=load(args.snapshot).devices)
     else:
         machine = LiveMachine(named=args.locators)
+    app = Inspector(machine, interrupts=args.interrupts)
     try:
-        Inspector(machine, interrupts=args.interrupts).run(mouse=False)
+        # Nothing is raised in the midst of it: it leaves as by a key, and puts the terminal back.
+        with Handled(lambda _number: app.interrupt()):
+            app.run(mouse=False)
     finally:
         machine.close()
-    return exits.HOLDS
+    if app.interrupted:
+        raise KeyboardInterrupt
+    return exits.FAILED if app.return_code else exits.HOLDS

@@ -8,7 +8,7 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from uvirtio.errors import CannotRun
 
@@ -76,4 +76,6 @@ def keys() -> Iterator[Keys]:
         tty.setcbreak(handle)
         yield Keys(handle)
     finally:
-        termios.tcsetattr(handle, termios.TCSADRAIN, before)
+        # One that is gone is nothing to put back.
+        with suppress(termios.error):
+            termios.tcsetattr(handle, termios.TCSADRAIN, before)

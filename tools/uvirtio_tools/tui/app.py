@@ -22,6 +22,7 @@ from .device import DeviceScreen
 from .dialogs import Confirm, Page, TooSmall
 from .hotplug import follow
 from .style import CSS
+from .terminal import Terminal
 
 __all__ = ["LEAST", "Inspector", "ListScreen"]
 
@@ -234,13 +235,15 @@ class Inspector(App[None]):
     CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "help", show=False),
-        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "interrupt", show=False, priority=True),
     ]
 
     def __init__(self, machine: LiveMachine, *, interval: float | None = None, interrupts: str = "auto") -> None:
-        super().__init__()
+        super().__init__(driver_class=Terminal)
         self.machine = machine
         self.interval = interval
+        #: Ended by Ctrl-C, by a signal, or because there is no terminal any more.
+        self.interrupted = False
         #: How a device that is driven notifies.
         self.interrupts = interrupts
         self._unfollow: Callable[[], None] = lambda: None
@@ -250,6 +253,8 @@ class Inspector(App[None]):
         """Show the list; with one named device, that one."""
         # A movement is drawn many times, which a serial console or a slow guest would show for seconds.
         self.animation_level = "none"
+        if self.interrupted:  # by a signal that came before there was anything to end
+            self.exit()
         # A console of 16 colours shows its own; a theme of millions would come out as mud.
         if self.console.color_system in (None, "standard", "windows"):
             self.theme = "ansi-dark"
@@ -267,6 +272,17 @@ class Inspector(App[None]):
         """Something came or went; called in udev's thread, which may outlive the application by a moment."""
         with contextlib.suppress(RuntimeError):
             self.call_from_thread(screen.look)
+
+    def interrupt(self) -> None:
+        """Leave; from any thread, and from a signal's handler."""
+        self.interrupted = True
+        if (loop := self._loop) is not None:
+            with contextlib.suppress(RuntimeError):  # it has come to its end meanwhile
+                loop.call_soon_threadsafe(self.exit)
+
+    def action_interrupt(self) -> None:
+        """Leave, by Ctrl-C."""
+        self.interrupt()
 
     def on_unmount(self) -> None:
         """Stop listening to udev."""

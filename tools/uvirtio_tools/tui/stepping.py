@@ -12,6 +12,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from uvirtio.status import Phase
 from uvirtio.suspend import Suspender
 from uvirtio_drivers.workload import Workload, drain
 
+from .. import exits
 from ..codec import encode
 from ..driving.bring_up import BringUp
 from ..driving.options import INTERRUPTS, RunOptions
@@ -34,6 +36,7 @@ from ..driving.ways import set_interrupts
 from ..inspect.build import ring_of
 from ..inspect.model import Description
 from ..inspect.sources import describe_open
+from ..interruption import Raised
 from ..judging.history import History
 from ..judging.stage import Stage
 from ..scenarios.cycling import Cycles
@@ -265,6 +268,13 @@ def main() -> int:
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--interrupts", choices=INTERRUPTS, default=AUTO)
     args = parser.parse_args()
+    # Whoever looks at its standard error is told why it ended, and an interrupt needs no words.
+    with suppress(KeyboardInterrupt), Raised():
+        return _run(args)
+    return exits.INTERRUPTED
+
+
+def _run(args: argparse.Namespace) -> int:
     locator = parse(args.locator)
     if not locator.of_this_machine:
         return _serve(args.locator, args.timeout, args.force, args.interrupts)

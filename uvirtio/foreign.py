@@ -13,6 +13,9 @@ __all__ = ["parse_json", "printable"]
 
 #: How deep a document may be nested: ours are not deeper than ten.
 DEPTH = 64
+#: Digits of an integer: ours have at most 39, which are 128 bits.
+_DIGITS = 40
+_LONG = re.compile(rf"[0-9]{{{_DIGITS + 1}}}")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 
 
@@ -31,7 +34,7 @@ def printable(text: object, *, lines: bool = False) -> str:
 
 
 def parse_json(text: str | bytes, *, depth: int = DEPTH) -> Any:
-    """A JSON document. Raises ValueError for what is none, or is nested deeper than ``depth``."""
+    """A JSON document. Raises ValueError for what is none, is nested deeper than ``depth``, or has an endless integer."""
     import json  # here: every command tells something, and few parse
 
     if isinstance(text, bytes):
@@ -39,7 +42,14 @@ def parse_json(text: str | bytes, *, depth: int = DEPTH) -> Any:
     # The brackets are counted first: nothing is parsed, or walked through afterwards, that is deeper.
     if text.count("[") + text.count("{") > depth and _depth(text) > depth:
         raise ValueError(f"nested deeper than {depth}")
-    return json.loads(text)
+    return json.loads(text, parse_int=_integer if _LONG.search(text) else None)
+
+
+def _integer(digits: str) -> int:
+    # Nothing that is multiplied with it shall be larger than a float can be.
+    if len(digits) > _DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _depth(text: str) -> int:

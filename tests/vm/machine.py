@@ -189,6 +189,7 @@ class Guest:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # a guest has seconds to spare for none that it does not need
+            **{name: os.environ[name] for name in ("UVIRTIO_KILLS", "UVIRTIO_SEED") if name in os.environ},
         }
         inside = ["env", *(f"{key}={value}" for key, value in environment.items()), sys.executable, *self._words()]
         command: list[str] = [

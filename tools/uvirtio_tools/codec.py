@@ -104,15 +104,19 @@ def decode(kind: type[T], data: Any, where: str = "document") -> T:
     return kind(**values)
 
 
+#: The longest hex number, which is one of 128 bits, with its prefix and something to spare.
+_DIGITS = 40
+
+
 def _number(hint: Any, data: Any, where: str) -> int | None:
     if data is None and type(None) in get_args(hint):
         return None
-    if isinstance(data, str):
+    if isinstance(data, str) and len(data) <= _DIGITS:
         try:
             return int(data, 16)
         except ValueError:
             pass
-    raise SnapshotError(f"{where}: a hex number was expected, not {repr(data)}")
+    raise SnapshotError(f"{where}: a hex number was expected, not {repr(data)[:80]}")
 
 
 def _octets(_hint: Any, data: Any, where: str) -> str:

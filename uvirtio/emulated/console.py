@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +11,7 @@ from ..spec.devices import console as bits
 from ..spec.formats.console import CONTROL, RESIZE, Event
 from ..spec.ids import DeviceType
 from .backlog import Backlog
+from .console_stream import CROWDED, MOST, Stream
 from .memory import DriverFault
 from .model import DeviceModel
 from .parameters import number
@@ -26,9 +25,6 @@ __all__ = ["Console"]
 
 #: Indices of the control queues; those of port n > 0 come in pairs behind them (5.3.2).
 _CONTROL_RECEIVE, _CONTROL_TRANSMIT = 2, 3
-#: Bytes that wait, each way of a port, before no more are asked for; and the most, where they come all the same.
-_CROWDED = 1 << 20
-_MOST = 16 << 20
 #: Bytes of memory for control messages that wait.
 _MESSAGES = 1 << 18
 
@@ -77,10 +73,15 @@ class Console(DeviceModel):
         self._messages = Backlog(_MESSAGES)
         #: Transmit queues whose requests have stayed in the ring.
         self._held_back: set[int] = set()
-        self._loop: Loop | None = None
-        self._socket = _connect(stream) if stream else None
-        self._outgoing = bytearray()
-        self._listening = (False, False)
+        self._stream: Stream | None = None
+        if stream:
+            self._stream = Stream(
+                stream,
+                taken=lambda: self._room_again(1),
+                has_room=lambda: len(self.ports[0].incoming) < CROWDED,
+                deliver=self._from_stream,
+                gone=self._peer_gone,
+            )
 
     @classmethod
     def check(cls, parameters: Mapping[str, str]) -> None:
@@ -115,9 +116,10 @@ class Console(DeviceModel):
             length = chain.write(memoryview(bytes(port.incoming[: chain.writable_size])))
             del port.incoming[:length]
             queue.finish(chain, length)
-        if len(port.incoming) < _CROWDED:
+        if len(port.incoming) < CROWDED:
             self._room_again(port.receive_queue + 1)
-            self._listen(port)
+            if port.number == 0 and self._stream is not None:
+                self._stream.listen()
 
     def _readable(self, port: _Port) -> bool:
         """Whether the driver takes bytes: with several ports it opens each one first."""
@@ -127,10 +129,10 @@ class Console(DeviceModel):
         """See :class:`DeviceModel`: what is not taken at the other end stays with the driver."""
         if queue.index == _CONTROL_TRANSMIT:
             room = not self._messages.crowded
-        elif queue.index == 1 and self._socket is not None:
-            room = len(self._outgoing) < _CROWDED
+        elif queue.index == 1 and self._stream is not None:
+            room = not self._stream.crowded
         else:
-            room = not self._echo or len(self._port(queue).incoming) < _CROWDED
+            room = not self._echo or len(self._port(queue).incoming) < CROWDED
         if not room:
             self._held_back.add(queue.index)
         return room
@@ -150,17 +152,15 @@ class Console(DeviceModel):
         else:
             port = self._port(queue)
             port.received += len(data)
-            if port.number == 0 and self._socket is not None:
-                if len(self._outgoing) + len(data) <= _MOST:
-                    self._outgoing += data
-                self._poll()
+            if port.number == 0 and self._stream is not None:
+                self._stream.send(data)
             elif self._echo:
                 self._arrived(port, data)
         return 0
 
     def _arrived(self, port: _Port, data: bytes) -> None:
         """Bytes for the driver."""
-        if len(port.incoming) + len(data) > _MOST:
+        if len(port.incoming) + len(data) > MOST:
             self.device.log.event("bytes lost", f"{len(data)} for port {port.number}")
             return
         port.incoming += data
@@ -229,66 +229,39 @@ class Console(DeviceModel):
                 raise CannotRun(f"send_traffic: there is no port {port!r}")
             if not isinstance(data, str) or not isinstance(count, int) or not 0 < len(data) * count <= 1 << 20:
                 raise CannotRun("send_traffic: data is a text, count how often; 1 MiB at most")
-            if len(self.ports[port].incoming) >= _CROWDED:
-                raise CannotRun(f"send_traffic: {_CROWDED} bytes wait already for the driver to take them")
+            if len(self.ports[port].incoming) >= CROWDED:
+                raise CannotRun(f"send_traffic: {CROWDED} bytes wait already for the driver to take them")
             self._arrived(self.ports[port], data.encode() * count)
 
         return {"send_traffic": send_traffic}
 
-    # The socket of port 0
+    # The peer of port 0
 
     def _poll(self) -> None:
-        """Move what can be moved now, either way. A peer that hangs up, or breaks, is forgotten."""
-        if self._socket is None:
-            return
-        try:
-            with contextlib.suppress(BlockingIOError):
-                if self._outgoing:
-                    del self._outgoing[: self._socket.send(self._outgoing)]
-            if len(self._outgoing) < _CROWDED:
-                self._room_again(1)
-            with contextlib.suppress(BlockingIOError):
-                if len(self.ports[0].incoming) < _CROWDED:
-                    data = self._socket.recv(1 << 16)
-                    self.ports[0].incoming += data
-                    if not data:
-                        raise ConnectionResetError("it has hung up")
-        except OSError as error:
-            self._peer_gone(error)
-        self._listen(self.ports[0])
+        """Move what can be moved now, either way."""
+        if self._stream is not None:
+            self._stream.poll()
+
+    def _from_stream(self, data: bytes) -> None:
+        self.ports[0].incoming += data
 
     def watch(self, loop: Loop) -> None:
         """See :class:`DeviceModel`."""
-        self._loop = loop
-        self._listen(self.ports[0])
-
-    def _listen(self, port: _Port) -> None:
-        """Hear of the peer: when it takes what waits for it; else when it says something, as long as that has a place."""
-        if self._loop is None or self._socket is None or port.number:
-            return
-        wanted = bool(self._outgoing), len(port.incoming) < _CROWDED
-        if wanted != self._listening:
-            self._listening = wanted
-            self._loop.forget(self._socket)
-            if any(wanted):
-                self._loop.watch(self._socket, lambda: self._serve(0), self._peer_gone)
-                self._loop.await_room(self._socket, wanted[0], reading=wanted[1])
+        if self._stream is not None:
+            self._stream.watch(loop, lambda: self._serve(0))
 
     def _peer_gone(self, error: Exception) -> None:
         self.device.log.event("peer gone", str(error))
-        self.close()
-        # Nobody takes the rest, nor what the driver writes from now on.
-        self._outgoing.clear()
+        self._stream = None
+        # Nobody takes what the driver writes from now on.
         self._echo = False
         self._room_again(1)
 
     def close(self) -> None:
         """See :class:`DeviceModel`."""
-        if self._socket is not None:
-            if self._loop is not None:
-                self._loop.forget(self._socket)
-            self._socket.close()
-            self._socket = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
 
 
 def _options(parameters: Mapping[str, str]) -> tuple[int, int, int, str]:
@@ -301,14 +274,3 @@ def _options(parameters: Mapping[str, str]) -> tuple[int, int, int, str]:
         number(parameters, "rows", 25, 1, 1000),
         peer,
     )
-
-
-def _connect(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.connect(path)
-    except OSError as error:
-        sock.close()
-        raise CannotRun(f"cannot connect to {path}: {error.strerror}; start the peer first") from error
-    sock.setblocking(False)
-    return sock

@@ -7,23 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import CannotRun, LocatorError
 from ..spec.devices import net as bits
-from ..spec.formats.net import (
-    ACK_ERR,
-    ACK_OK,
-    COMMAND,
-    ETHERNET_HEADER,
-    FRAME_MAXIMUM,
-    HEADER,
-    MAC_LENGTH,
-    MTU_MINIMUM,
-    PAIRS_SET,
-    STATUS_LINK_UP,
-    CommandClass,
-    MacCommand,
-    MqCommand,
-    RxCommand,
-)
+from ..spec.formats.net import ETHERNET_HEADER, FRAME_MAXIMUM, HEADER, MAC_LENGTH, MTU_MINIMUM, STATUS_LINK_UP
 from ..spec.ids import DeviceType
+from . import net_control
 from .backlog import Backlog
 from .memory import DriverFault
 from .model import DeviceModel
@@ -227,33 +213,17 @@ class Net(DeviceModel):
     # The control queue (5.1.6.5)
 
     def _command(self, chain: Chain) -> int:
-        if not COMMAND.size <= chain.readable_size <= _LONGEST or chain.writable_size < 1:
-            raise DriverFault("a control command without class and command, or without a place for its ack (5.1.6.5)")
-        kind, command = COMMAND.unpack(chain.read(0, COMMAND.size))
-        data = chain.read(COMMAND.size)
-        self.device.log.event("control command", f"class {kind}, command {command}, {len(data)} bytes")
-        if kind == CommandClass.RX:
-            return ACK_OK if command <= RxCommand.ALLMULTI and len(data) == 1 else ACK_ERR
-        if kind == CommandClass.MAC and command == MacCommand.TABLE_SET:
-            return ACK_OK
-        if kind == CommandClass.MAC and command == MacCommand.ADDR_SET and len(data) == MAC_LENGTH:
-            self.put("mac", int.from_bytes(data, "little"))
-            return ACK_OK
-        if kind == CommandClass.MQ and command == MqCommand.VQ_PAIRS_SET and self.device.negotiated(bits.MQ):
-            return self._use(data)
-        return ACK_ERR
+        return net_control.command(self, chain, _LONGEST)
 
-    def _use(self, data: bytes) -> int:
-        """From now on so many pairs are used. The driver may not ask for none, nor for more than there are."""
-        if len(data) != PAIRS_SET.size:
-            return ACK_ERR
-        (pairs,) = PAIRS_SET.unpack(data)
-        if not 1 <= pairs <= self.pairs:
-            return ACK_ERR
+    def set_mac(self, address: bytes) -> None:
+        """From now on the driver's station has this address (5.1.6.5.2)."""
+        self.put("mac", int.from_bytes(address, "little"))
+
+    def use(self, pairs: int) -> None:
+        """From now on so many pairs are used (5.1.6.5.6)."""
         self._steering.use(pairs)
         self._granted = max(self._granted, pairs)
         self._sort_again(range(pairs, self.pairs))
-        return ACK_OK
 
     # Life, configuration, triggers
 

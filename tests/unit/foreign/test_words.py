@@ -244,3 +244,10 @@ def test_a_control_server_steers_no_terminal(tmp_path: Path, capsys: pytest.Capt
     said = capsys.readouterr()
     defused(said.out + said.err)
     assert "refuses 'available'" in said.err
+
+
+@pytest.mark.parametrize("document", ['{"a": 1%s}' % ("0" * 400), "[-%s]" % ("9" * 41)], ids=["large", "small"])
+def test_a_number_without_end_is_refused_and_digits_in_a_text_are_none(document: str) -> None:
+    with pytest.raises(ValueError, match="digits"):
+        parse_json(document)
+    assert parse_json('{"a": "%s", "b": 340282366920938463463374607431768211455}' % ("0" * 400))["b"] == (1 << 128) - 1

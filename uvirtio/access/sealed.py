@@ -6,6 +6,7 @@ A file that is made shorter is SIGBUS for whoever touches what is gone, and Pyth
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 
 __all__ = ["is_sealed", "sealed_file"]
@@ -24,8 +25,12 @@ def sealed_file(name: str, size: int) -> int:
 
 
 def is_sealed(descriptor: int) -> bool:
-    """Whether nobody can make a file shorter any more: False also for a file that knows no seals."""
+    """Whether nobody can take memory away from under who maps a file: not of one that knows no seals.
+
+    Nor of one of huge pages: a hole can be punched in spite of the seal, and the pool may have no page to fill it with.
+    """
     try:
-        return bool(fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
+        huge = os.fstatvfs(descriptor).f_bsize > mmap.PAGESIZE
+        return not huge and bool(fcntl.fcntl(descriptor, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK)
     except OSError:
         return False

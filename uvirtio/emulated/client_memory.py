@@ -19,8 +19,8 @@ __all__ = ["ClientMemory"]
 #: A number: the complement of a flag knows nothing of bits that have no name.
 _MAP_FLAGS = int(DmaFlag.READ | DmaFlag.WRITE)
 _UNSEALED = (
-    "the client can take memory away from under this server, because it is not sealed against shrinking; if it does, the "
-    "server ends (QEMU: memory-backend-memfd seals)"
+    "the client can take memory away from under this server, because it is not sealed against shrinking, or of huge pages; "
+    "if it does, the server ends (QEMU: memory-backend-memfd seals)"
 )
 
 

@@ -7,6 +7,8 @@ that are forked from here: a guest takes seconds to import it all.
 from __future__ import annotations
 
 import collections
+import contextlib
+import ctypes
 import os
 import random
 import select
@@ -17,6 +19,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -32,6 +35,7 @@ _LATEST = 3.0
 _END = 120.0
 _PCI = Path("/sys/bus/pci")
 _MSIX = 0x11
+_PR_SET_CHILD_SUBREAPER = 36
 
 pytestmark = [pytest.mark.boot("msix"), pytest.mark.timeout(120 + 15 * KILLS)]
 
@@ -63,26 +67,14 @@ def _registers(address: str) -> tuple[int, int | None]:
 
 
 class Run:
-    """``uvirtio suspend`` with its worker, in a process of its own; ``said``: its messages."""
+    """``uvirtio WORDS``, with its worker, in a process of its own; its messages go into a file."""
 
-    def __init__(self, address: str, interrupts: str, said: Path) -> None:
+    def __init__(self, said: Path, *words: str) -> None:
         self._gone, held = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            self._be(address, interrupts, said)
+            _be(said, words)
         os.close(held)  # the run's processes alone hold it: its end is theirs
-
-    def _be(self, address: str, interrupts: str, said: Path) -> None:
-        status = 99
-        try:
-            os.setsid()
-            for handle in (0, 1):
-                os.dup2(os.open(os.devnull, os.O_RDWR), handle)
-            os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-            sys.stdout, sys.stderr = (os.fdopen(handle, "w", closefd=False) for handle in (1, 2))
-            status = main(["suspend", address, "--cycles", "100000", "--interrupts", interrupts])
-        finally:
-            os._exit(status)
 
     @property
     def worker(self) -> int | None:
@@ -109,8 +101,33 @@ class Run:
                     os.kill(each, signal.SIGKILL)
         os.close(self._gone)
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
         assert ready, f"it did not end within {_END} s"
         return status
+
+
+def _be(said: Path, words: tuple[str, ...]) -> NoReturn:
+    status = 99
+    try:
+        os.setsid()
+        for handle in (0, 1):
+            os.dup2(os.open(os.devnull, os.O_RDWR), handle)
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+        sys.stdout, sys.stderr = (os.fdopen(handle, "w", closefd=False) for handle in (1, 2))
+        status = main(list(words))
+    finally:
+        os._exit(status)
+
+
+@pytest.fixture(autouse=True)
+def orphans() -> Iterator[None]:
+    """A worker whose supervisor has died is a child of this process: virtme-ng's init ends with who ends by signal 40."""
+    control = ctypes.CDLL(None).prctl
+    control(_PR_SET_CHILD_SUBREAPER, 1)
+    yield
+    control(_PR_SET_CHILD_SUBREAPER, 0)
 
 
 @pytest.fixture
@@ -143,7 +160,7 @@ def test_kills_at_random_moments_leave_nothing_changed(
     addresses = (*bound, bare)
     _without_driver(bare)
     assert main(["suspend", "emulated:rng"]) == 0  # what a run imports is there from now on
-    choose = random.Random(SEED)
+    choose, said_in = random.Random(SEED), tmp_path / "said"
     seen: collections.Counter[str] = collections.Counter()
     try:
         before = State.now(addresses)
@@ -154,7 +171,7 @@ def test_kills_at_random_moments_leave_nothing_changed(
             signal_ = choose.choice(("KILL", "INT", "TERM", "HUP", "40"))
             full, moment = choose.random() < 0.25, choose.uniform(0, _LATEST)
             filled = choose.uniform(0, moment) if full else moment
-            run = Run(address, interrupts, tmp_path / "said")
+            run = Run(said_in, "suspend", address, "--cycles", "100000", "--interrupts", interrupts)
             time.sleep(filled)
             if full:
                 _fill(small_run)
@@ -163,12 +180,12 @@ def test_kills_at_random_moments_leave_nothing_changed(
             run.kill(int(signal_) if signal_.isdigit() else signal.Signals[f"SIG{signal_}"], whom)
             status = run.end()
             way = f"{number}: {signal_} to {whom} after {moment:.2f} s, {address}{', /run full' if full else ''}"
-            said = (tmp_path / "said").read_text()
+            said = said_in.read_text()
             assert "Traceback" not in said, f"{way}: {said}"
             seen["taken"] += taken
             seen["left to restore"] += bool(pending())
             if pending():
-                assert main(["restore", "--all"]) == 0, way
+                assert Run(said_in, "restore", "--all").end() == 0, f"{way}: {said_in.read_text()}"
             small_run.unlink(missing_ok=True)
             assert State.now(addresses) == before, f"{way}, status {status}: {said}"
     finally:

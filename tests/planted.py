@@ -11,7 +11,9 @@ MODULES = (
     "argparse", "ctypes", "dataclasses", "importlib", "json", "os", "pathlib", "re", "runpy", "select", "sitecustomize",
     "subprocess", "typing", "usercustomize", "uuid",
 )  # fmt: skip
-PROGRAMS = ("modprobe", "modinfo", "udevadm", "setpriv", "qemu-system-x86_64")
+PROGRAMS = (
+    "modprobe", "modinfo", "udevadm", "setpriv", "qemu-system-x86_64", "gcc", "cc", "ld", "objdump", "ldconfig", "uname",
+)  # fmt: skip
 
 
 def plant(directory: Path, mark: Path) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from uvirtio.access.sealed import is_sealed
+
 from .served import GUEST, GUEST_SIZE, Client, arrived, served, until
 
 PAGE = 0x1000
@@ -156,6 +158,19 @@ def test_a_client_that_takes_sealed_memory_away_cannot_and_of_other_memory_the_s
     with pytest.raises(PermissionError):
         os.ftruncate(sealed, 0)
     os.close(sealed)
+
+
+def test_huge_pages_are_not_called_safe_for_their_seal() -> None:
+    # A hole can be punched into them all the same, which is SIGBUS where the pool has no page left to fill it.
+    huge = os.memfd_create("huge", os.MFD_ALLOW_SEALING | os.MFD_HUGETLB)
+    plain = os.memfd_create("plain", os.MFD_ALLOW_SEALING)
+    try:
+        for each in (huge, plain):
+            fcntl.fcntl(each, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        assert (is_sealed(huge), is_sealed(plain)) == (False, True)
+    finally:
+        os.close(huge)
+        os.close(plain)
 
 
 def test_a_client_that_takes_its_memory_away_ends_the_server_with_a_sentence(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from types import ModuleType
+from typing import NoReturn
 
 from uvirtio import __version__
 from uvirtio.errors import CannotRun, UsageError, UvirtioError
+from uvirtio.foreign import printable
 
 from . import exits, standard_files
 from .interruption import Raised
@@ -54,9 +56,16 @@ def _module(command: str) -> ModuleType:
     return import_module(f"{__package__}.commands.{command}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its errors quote the words, and a shell makes words of the names of others' files."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message, lines=True))
+
+
 def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """The parser; only the command that ``argv`` names gets its options (None: all do, for documentation)."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="uvirtio",
         description="See virtio-PCI devices, drive them, and judge their suspend and resume.",
         epilog="Exit status: 0 it holds, 1 a verdict failed, 2 usage, 3 cannot run here, 4 SUSPEND is not offered, 130 interrupted.",
@@ -109,7 +118,10 @@ def _run(words: list[str]) -> int:
 def _interrupted(args: argparse.Namespace, number: int | None) -> int:
     if args.command == "serve" and number not in (None, signal.SIGINT):
         return exits.HOLDS  # that is how a server ends
-    tell("interrupted; everything has been given back")
+    if args.command in ("bind", "restore"):
+        tell("interrupted; what is still taken, `uvirtio restore --all` gives back")
+    else:
+        tell("interrupted; everything has been given back")
     return exits.INTERRUPTED
 
 

@@ -40,6 +40,13 @@ atexit.register(_set, _signal.SIG_IGN)
 
 def main() -> int:
     """The command line: returns the exit status."""
-    from .cli import main as run
+    import os
 
+    from .cli import main as run
+    from .telling import tell_crash
+
+    sys.excepthook = lambda _kind, error, _trace: tell_crash(error)
+    if "PATH" in os.environ:
+        # Libraries look programs up as well: not where anybody may have put one.
+        os.environ["PATH"] = ":".join(entry for entry in os.environ["PATH"].split(":") if entry.startswith("/"))
     return run()

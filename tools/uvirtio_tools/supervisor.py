@@ -24,7 +24,7 @@ from uvirtio.programs import signal_name
 
 from . import exits, standard_files
 from .interruption import Raised, ending
-from .telling import tell
+from .telling import tell, tell_crash
 
 __all__ = ["GRACE", "supervise"]
 
@@ -144,13 +144,11 @@ def _work(work: Callable[[], int], mask: set[signal.Signals | int]) -> int:
         return exits.INTERRUPTED
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else exits.FAILED
-    except Exception:
+    except Exception as error:
         if signals.number is not None:  # which came out as another error, as in the midst of making a class
             _tell("interrupted")
             return exits.INTERRUPTED
-        import traceback
-
-        traceback.print_exc()
+        tell_crash(error)
         return exits.FAILED
 
 

@@ -5,6 +5,7 @@ rich takes no markup, and a segment that is drawn has nothing left in it that a 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
-__all__ = ["console", "say", "tell"]
+__all__ = ["console", "say", "tell", "tell_crash"]
 
 
 def tell(sentence: object, *, who: str = "uvirtio") -> None:
@@ -27,6 +28,15 @@ def tell(sentence: object, *, who: str = "uvirtio") -> None:
         print(f"{who}: {printable(sentence, lines=True)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         discard(sys.stderr)
+
+
+def tell_crash(error: BaseException) -> None:
+    """A mistake of ours, with its traceback: an exception may quote what somebody else wrote."""
+    import traceback  # here: it is hoped for that nobody needs it
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        with contextlib.suppress(OSError, ValueError):
+            print(printable(line), file=sys.stderr, flush=True)
 
 
 def say(sentence: object) -> None:

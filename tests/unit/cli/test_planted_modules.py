@@ -134,3 +134,15 @@ def test_children_are_started_in_one_place() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
     ]
     assert set(places) == {"uvirtio/programs.py"}
+
+
+def test_no_library_looks_programs_up_in_the_current_directory() -> None:
+    code = (
+        "import os, uvirtio_tools.entry as entry, uvirtio_tools.cli as cli\n"
+        "cli.main = lambda: print(os.environ['PATH'])\nentry.main()"
+    )
+    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {ROOMS!r}\n{code}"]
+    done = subprocess.run(
+        command, env=os.environ | {"PATH": ":.:bin:/usr/bin:../x:/bin"}, capture_output=True, text=True
+    )
+    assert done.stdout == "/usr/bin:/bin\n"

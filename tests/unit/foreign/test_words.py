@@ -15,7 +15,7 @@ from uvirtio_tools.driving import machine
 from uvirtio_tools.inspect.snapshot import load
 from uvirtio_tools.reports import FORMATS, render
 from uvirtio_tools.reports.document import load as load_results
-from uvirtio_tools.telling import console, say, tell
+from uvirtio_tools.telling import console, say, tell, tell_crash
 
 #: A title for the window, a screen that is cleared (with one character, too), markup, a direction that is turned, a line.
 HOSTILE = "[/] [bold]x[/b]\x1b]0;own\x07\x1b[2J\x9b2J\u202e\r\nok 1 V1\n<b>&lt;\ud800"
@@ -251,3 +251,22 @@ def test_a_number_without_end_is_refused_and_digits_in_a_text_are_none(document:
     with pytest.raises(ValueError, match="digits"):
         parse_json(document)
     assert parse_json('{"a": "%s", "b": 340282366920938463463374607431768211455}' % ("0" * 400))["b"] == (1 << 128) - 1
+
+
+@pytest.mark.parametrize("words", [["list", f"--x{HOSTILE}"], ["diff", "a", "b", f"-{HOSTILE}"], [HOSTILE]])
+def test_a_name_that_the_shell_has_put_among_the_words_is_quoted(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([word.replace("\ud800", "") for word in words])
+    defused(capsys.readouterr().err)
+
+
+def test_a_crash_quotes_nobody_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError as error:
+        tell_crash(error)
+    said = capsys.readouterr().err
+    defused(said)
+    assert "Traceback" in said

@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
             unsealed=last_word.prepare,
         )
         with _signals(server) as received, contextlib.suppress(_Late):
-            print(f"serving {args.type} ({options.describe()}) on {args.socket}", flush=True)
+            print(printable(f"serving {args.type} ({options.describe()}) on {args.socket}"), flush=True)
             server.run()
     return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
 

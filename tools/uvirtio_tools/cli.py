@@ -108,6 +108,9 @@ def _run(words: list[str]) -> int:
         return exits.status_of(error) if signals.number is None else exits.INTERRUPTED
     except KeyboardInterrupt:
         return _interrupted(args, signals.number)
+    except MemoryError:
+        tell("there is not enough memory for that")
+        return exits.CANNOT_RUN
     except Exception:
         # An interrupt may come out as another error: of a class that was being made, of a terminal that is gone.
         if signals.number is None:

@@ -17,10 +17,20 @@ from typing import TextIO, cast
 
 from uvirtio.errors import CannotRun, UsageError, UvirtioError
 
-__all__ = ["STANDARD_OUTPUT", "check_writable", "open_for_reading", "open_for_writing", "write_text"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "check_writable",
+    "lines_of",
+    "open_for_reading",
+    "open_for_writing",
+    "read_text",
+    "write_text",
+]
 
 #: The name that stands for standard output.
 STANDARD_OUTPUT = "-"
+#: Characters that are read of a document, or of one line: ours have a hundredth of that. A file may have no end.
+_LONGEST = 64 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 #: Where no new file can be put beside the one that is there, it is written over.
 _NO_ROOM_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY}
@@ -40,6 +50,24 @@ def open_for_reading(path: str) -> TextIO:
         file.close()
         raise OSError(errno.EINVAL, "it is a device, and no file")
     return file
+
+
+def read_text(path: str) -> str:
+    """A whole document. Raises OSError, also where it is longer than any of ours."""
+    with open_for_reading(path) as file:
+        return _bounded(file.read(_LONGEST + 1))
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """The lines of a file. Raises OSError where one is longer than any of ours."""
+    while line := file.readline(_LONGEST + 1):
+        yield _bounded(line)
+
+
+def _bounded(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise OSError(errno.EFBIG, f"longer than {_LONGEST >> 20} MiB")
+    return text
 
 
 def open_for_writing(option: str, path: str, *, buffering: int = -1) -> TextIO:

@@ -192,3 +192,18 @@ def test_a_damaged_result_is_refused_in_one_sentence_or_rendered_in_every_format
         said = capsys.readouterr()
         assert len(said.err.splitlines()) <= 1
     assert statuses in ({0}, {1}, {2})
+
+
+@pytest.mark.parametrize(
+    "words", [("diff", "{}", "{}"), ("report", "{}"), ("judge", "{}"), ("check", "emulated:rng", "--expect", "{}")]
+)
+def test_a_file_without_end_is_refused(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(named_files, "_LONGEST", 1 << 20)
+    endless = tmp_path / "endless"
+    with endless.open("wb") as file:
+        file.write(b'{"schema": "')
+        file.truncate(1 << 40)
+    assert main([word.format(endless) for word in words]) == 2
+    assert "longer than 1 MiB" in capsys.readouterr().err

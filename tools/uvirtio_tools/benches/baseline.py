@@ -5,7 +5,7 @@ from __future__ import annotations
 from uvirtio.errors import UsageError
 from uvirtio.foreign import parse_json
 
-from ..named_files import open_for_reading
+from ..named_files import read_text
 
 __all__ = ["SCHEMA", "VERSION", "Row", "compare", "load"]
 
@@ -22,8 +22,7 @@ Row = dict[str, object]
 def load(path: str) -> list[Row]:
     """The rows of an earlier ``uvirtio bench --json``. Raises :class:`UsageError`."""
     try:
-        with open_for_reading(path) as file:
-            document = parse_json(file.read())
+        document = parse_json(read_text(path))
     except (OSError, ValueError) as error:
         raise UsageError(f"--baseline {path}: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA or document.get("version") != VERSION:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uvirtio.errors import LocatorError, UsageError
 
 from .. import telling
-from ..named_files import STANDARD_OUTPUT, check_writable, open_for_reading
+from ..named_files import STANDARD_OUTPUT, check_writable, read_text
 
 if TYPE_CHECKING:
     from ..reports.document import Document
@@ -290,8 +290,7 @@ def news_of(args: argparse.Namespace) -> Callable[[Mapping[str, Any]], News] | N
         return lambda document: known.against_baseline(document, _same_device(document, before, args.baseline))
     if args.expect:
         try:
-            with open_for_reading(args.expect) as file:
-                expected = known.read_expected(file.read(), args.expect)
+            expected = known.read_expected(read_text(args.expect), args.expect)
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"--expect {args.expect}: cannot be read: {error}") from error
         return lambda document: known.against_expected(document, expected)

@@ -11,7 +11,7 @@ from uvirtio.errors import SnapshotError
 from uvirtio.foreign import parse_json
 
 from ..codec import decode, encode
-from ..named_files import open_for_reading
+from ..named_files import read_text
 from .model import Description
 
 __all__ = ["DEVICE_SCHEMA", "SNAPSHOT_SCHEMA", "VERSION", "Snapshot", "device_document", "load", "pick"]
@@ -50,8 +50,7 @@ def device_document(device: Description) -> dict[str, Any]:
 def load(path: str) -> Snapshot:
     """Read a snapshot, or the output of ``show --json``. Raises :class:`SnapshotError`."""
     try:
-        with open_for_reading(path) as file:
-            data = parse_json(file.read())
+        data = parse_json(read_text(path))
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
     except ValueError as error:

@@ -18,7 +18,7 @@ from uvirtio.errors import SnapshotError
 from uvirtio.foreign import parse_json
 
 from ..codec import decode, encode
-from ..named_files import open_for_reading, open_for_writing
+from ..named_files import lines_of, open_for_reading, open_for_writing
 from .events import KINDS, HistoryEvent
 from .history import History, Setting, Window, finish
 
@@ -142,7 +142,7 @@ class _Reader:
         self._expected = -1
 
     def read(self, file: TextIO) -> tuple[Setting, list[Window], Recorded]:
-        lines = enumerate(file, 1)
+        lines = enumerate(lines_of(file), 1)
         setting = self._begin(next(lines, (1, ""))[1])
         for number, text in lines:
             where = f"{self._path}: line {number}"

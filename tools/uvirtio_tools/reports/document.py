@@ -10,7 +10,7 @@ from uvirtio.foreign import parse_json
 from uvirtio.spec.statements import STATEMENTS
 
 from ..judging.result import SCHEMA, VERSION
-from ..named_files import open_for_reading
+from ..named_files import read_text
 from . import valid
 
 __all__ = [
@@ -37,8 +37,7 @@ Document = dict[str, Any]
 def load(path: str) -> list[Document]:
     """Read a file of one result, or of several. Raises :class:`SnapshotError` when it is not one, is damaged, or is newer."""
     try:
-        with open_for_reading(path) as file:
-            document = parse_json(file.read())
+        document = parse_json(read_text(path))
     except OSError as error:
         raise SnapshotError(f"{path}: {error.strerror}") from error
     except ValueError as error:

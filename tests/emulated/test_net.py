@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from uvirtio.emulated.peers import Responder
 from uvirtio.errors import CannotRun, LocatorError
 
 from .raw import DEVICE, SUSPEND_14, Raw, RawQueue
@@ -399,3 +400,13 @@ def test_a_network_that_makes_no_sense_is_refused(query: str) -> None:
 def test_a_peer_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="start the peer first"):
         Raw(f"emulated:net?peer=stream:{tmp_path}/nobody")
+
+
+def test_a_station_answers_no_ping_whose_header_is_none() -> None:
+    # An IPv4 header says that it has no length, in a packet that is too short for one.
+    said: list[bytes] = []
+    station = Responder()
+    station.deliver = said.append
+    for length in range(30):
+        station.send(b"\xff" * 12 + b"\x08\x00" + b"\x40\x08" + length.to_bytes(2, "big") + b"\x01" * 24)
+    assert said == []

@@ -91,7 +91,7 @@ class Responder(SinkPeer):
         header = (frame[14] & 0xF) * 4
         length = int.from_bytes(frame[16:18], "big")
         packet = frame[14 : 14 + length]
-        if len(packet) < header + 8 or packet[9] != 1 or packet[header] != 8:
+        if header < 20 or len(packet) < header + 8 or packet[9] != 1 or packet[header] != 8:
             return
         ip = packet[:12] + packet[16:20] + packet[12:16] + packet[20:header]
         echo = b"\0\0\0\0" + packet[header + 4 :]

@@ -9,7 +9,7 @@ from ..errors import CannotRun, LocatorError
 from ..spec.devices import net as bits
 from ..spec.formats.net import ETHERNET_HEADER, FRAME_MAXIMUM, HEADER, MAC_LENGTH, MTU_MINIMUM, STATUS_LINK_UP
 from ..spec.ids import DeviceType
-from . import net_control
+from . import net_commands
 from .backlog import Backlog
 from .memory import DriverFault
 from .model import DeviceModel
@@ -213,7 +213,11 @@ class Net(DeviceModel):
     # The control queue (5.1.6.5)
 
     def _command(self, chain: Chain) -> int:
-        return net_control.command(self, chain, _LONGEST)
+        return net_commands.command(self, self.device.log, chain, _LONGEST)
+
+    def negotiated(self, bit: int) -> bool:
+        """Whether the driver has accepted a feature."""
+        return self.device.negotiated(bit)
 
     def set_mac(self, address: bytes) -> None:
         """From now on the driver's station has this address (5.1.6.5.2)."""

@@ -22,7 +22,7 @@ from .device import DeviceScreen
 from .dialogs import Confirm, Page, TooSmall
 from .hotplug import follow
 from .style import CSS
-from .terminal import Terminal
+from .surface import Terminal
 
 __all__ = ["LEAST", "Inspector", "ListScreen"]
 

@@ -5,7 +5,8 @@
 # make vm-test the tests in a real guest alone
 # make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
 #              devices costs; needs the lab, fio and pciutils
-# make soak    fuzz what others may say, an hour each; with atheris where it can be installed; load a server for ten minutes
+# make soak    fuzz what others may say, an hour each; with atheris where it can be installed; load a server for ten minutes;
+#              kill who drives a device, 200 times, in a guest (needs the lab); SEED says at which moments
 # make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
 #              tests have to; SEED says which ones
 # make docs    the manual page, the reference, the completions and the pictures
@@ -55,6 +56,7 @@ soak: $(READY)
 	-@$(RUN) -m pip install --quiet --disable-pip-version-check atheris
 	@$(RUN) -m tests.fuzz $(SOAK_ARGS)
 	@$(RUN) -m tests.soak.load
+	@UVIRTIO_KILLS=200 UVIRTIO_SEED=$(SEED) UVIRTIO_NOTHING_LEFT_OUT=1 $(RUN) -m pytest tests/vm/guest/test_kills.py -rP
 
 mutation: $(READY)
 	@test -e .mutation/reached.json || $(RUN) -m tests.mutation.reached

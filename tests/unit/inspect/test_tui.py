@@ -21,6 +21,7 @@ from uvirtio_tools.tui.app import Inspector, ListScreen
 from uvirtio_tools.tui.device import DeviceScreen
 from uvirtio_tools.tui.dialogs import Confirm, Page, TooSmall
 from uvirtio_tools.tui.drive import DrivePanel
+from uvirtio_tools.tui.export import export
 
 Play = Callable[[Inspector, Any], Awaitable[None]]
 SPLIT = "emulated:rng?features=-RING_PACKED"
@@ -280,6 +281,25 @@ def test_export_writes_the_screen_and_a_snapshot_that_can_be_read(
     assert load(str(snapshot)).devices[0].type_name == "rng"
     assert json.loads(snapshot.read_text())["schema"] == "uvirtio/device"
     assert list(tmp_path.glob("uvirtio-emulated-rng-*.svg"))
+
+
+def test_export_follows_no_link_that_somebody_has_put_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("uvirtio_tools.tui.export.time.strftime", lambda _form: "-now")
+    victim = tmp_path / "victim"
+    for ending in ("svg", "json"):
+        (tmp_path / f"uvirtio-emulated-rng-now.{ending}").symlink_to(victim)
+    said: list[str] = []
+
+    async def play(app: Inspector, pilot: Any) -> None:
+        await _opened(app, pilot)
+        screen = app.screen
+        assert isinstance(screen, DeviceScreen)
+        said.append(export(app, screen.found, "emulated:rng"))
+
+    _play(LiveMachine(named=["emulated:rng"]), play)
+    assert said == ["cannot write uvirtio-emulated-rng-now: File exists"]
+    assert not victim.exists()
 
 
 def test_state_is_told_by_more_than_colour() -> None:

@@ -143,14 +143,14 @@ class StatementItem(pytest.Item):
         try:
             run = self._run()
         except CannotRun as error:
-            pytest.fail(f"cannot run here: {error}", pytrace=False)
+            pytest.fail(printable(f"cannot run here: {error}", lines=True), pytrace=False)
         except UvirtioError as error:
-            raise CheckFailed(str(error)) from error
+            raise CheckFailed(printable(error, lines=True)) from error
         if not run.results:
             if run.stopped:
-                raise CheckFailed(run.stopped)
+                raise CheckFailed(printable(run.stopped, lines=True))
             dialect = run.dialect.name if run.dialect else "unknown"
-            pytest.skip(run.not_offered or f"{self.name} is not a statement about the {dialect} dialect")
+            pytest.skip(printable(run.not_offered) or f"{self.name} is not a statement about the {dialect} dialect")
         result = run.results[0]
         finding = result.finding
         report = "\n".join(
@@ -165,11 +165,11 @@ class StatementItem(pytest.Item):
             ]
         )
         self.add_report_section("call", "uvirtio", report)
-        self.user_properties += [("verdict", finding.verdict.value), ("summary", finding.summary)]
+        self.user_properties += [("verdict", finding.verdict.value), ("summary", printable(finding.summary))]
         if finding.verdict.bad or run.stopped:
             raise CheckFailed(f"{report}\n{printable(run.stopped, lines=True)}".rstrip())
         if finding.verdict.value == "SKIP":
-            pytest.skip(finding.summary)
+            pytest.skip(printable(finding.summary))
         if finding.verdict.value == "WARN":
             warnings.warn(CheckWarning(report), stacklevel=1)
 

@@ -116,3 +116,17 @@ def test_without_xdist_no_mark_of_it_is_used(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("error", ["CannotRun", "DeviceMisbehaved"])
+def test_what_a_device_says_steers_no_terminal(tmp_path: Path, error: str) -> None:
+    (tmp_path / "conftest.py").write_text(
+        f"from uvirtio.errors import {error}\n"
+        "from uvirtio_tools.driving import opening\n"
+        f"def refuse(*_, **__): raise {error}('it calls itself \\x1b]0;own\\x07')\n"
+        "opening.open_device = refuse\n"
+    )
+    done = run_pytest(tmp_path, "--uvirtio-device", "emulated:rng", "--uvirtio-only", "V8")
+    assert done.returncode == 1, done.stdout
+    assert r"it calls itself \x1b]0;own" in done.stdout
+    assert "\x1b" not in done.stdout

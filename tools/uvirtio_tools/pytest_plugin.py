@@ -143,7 +143,8 @@ class StatementItem(pytest.Item):
         try:
             run = self._run()
         except CannotRun as error:
-            pytest.fail(printable(f"cannot run here: {error}", lines=True), pytrace=False)
+            # From none: pytest would tell what is behind it in its own words.
+            raise pytest.fail.Exception(printable(f"cannot run here: {error}", lines=True), pytrace=False) from None
         except UvirtioError as error:
             raise CheckFailed(printable(error, lines=True)) from error
         if not run.results:

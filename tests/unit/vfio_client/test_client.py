@@ -137,6 +137,21 @@ def test_msix_vectors_have_an_eventfd_each_as_far_as_there_are_such(server: Fake
         assert len(function.open_vectors(5, events=True)) == 4
 
 
+def test_vectors_for_which_there_are_no_descriptors_are_refused_in_a_sentence(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with opened(server) as function:
+        monkeypatch.setattr(os, "eventfd", refuse)
+        with pytest.raises(
+            CannotRun, match="3 vectors need as many descriptors, and 0 were to be had: Too many open files"
+        ):
+            function.open_vectors(3, events=True)
+        assert not function._vectors
+
+
 def test_without_intx_it_polls_and_says_so(server: FakeServer) -> None:
     server.irqs[0] = 0
     with opened(server) as function:

@@ -165,8 +165,15 @@ class VfioUserFunction:
         if not events:
             return []
         count = min(count, self._client.interrupts(MSIX)[0])
-        lines = [EventLine(f"MSI-X vector {number}", sleep=self._client.attend) for number in range(count)]
-        self._vectors = lines
+        lines = self._vectors = []
+        try:
+            for number in range(count):
+                lines.append(EventLine(f"MSI-X vector {number}", sleep=self._client.attend))
+        except OSError as error:
+            raise CannotRun(
+                f"{self.locator}: {count} vectors need as many descriptors, and {len(lines)} were to be had: {error.strerror} "
+                "(`ulimit -n`)"
+            ) from error
         if lines:
             self._client.set_eventfds(MSIX, tuple(line.descriptor for line in lines))
         return lines

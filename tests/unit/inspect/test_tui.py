@@ -302,6 +302,17 @@ def test_export_follows_no_link_that_somebody_has_put_there(tmp_path: Path, monk
     assert not victim.exists()
 
 
+def test_what_misses_its_widgets_as_the_interface_leaves_is_no_mistake(tmp_path: Path) -> None:
+    async def play(app: Inspector, pilot: Any) -> None:
+        await _listed(app, pilot)
+        app.interrupt()
+        await pilot.pause()
+        assert app.interrupted
+        app._handle_exception(LookupError("a widget that has gone"))  # which the test framework raises again
+
+    _play(LiveMachine(named=["emulated:rng"]), play)
+
+
 def test_state_is_told_by_more_than_colour() -> None:
     from uvirtio_tools.tui.drive import lights
 

@@ -96,11 +96,11 @@ class Raised(Handled):
             self._hook(lost)
             return
         self._raised = False
-        number = lost.exc_value.number
+        number, thread = lost.exc_value.number, _thread.get_ident()
 
         def again() -> None:
             time.sleep(_AGAIN)
-            _thread.interrupt_main(signal.Signals(number))
+            signal.pthread_kill(thread, number)  # this thread itself: it may be waiting for something
 
         # Not now: it would be lost in this hook.
         _thread.start_new_thread(again, ())

@@ -5,6 +5,7 @@ A moment is a number of calls that Python has made by then, of its own and of ou
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from uvirtio import programs
+from uvirtio_tools.interruption import Interrupted, Raised
 
 ROOT = Path(__file__).parents[3]
 ROOMS = [str(ROOT), str(ROOT / "tools"), str(ROOT / "drivers")]
@@ -131,3 +133,31 @@ def test_what_nohup_protects_a_terminal_does_not_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+def test_an_interrupt_that_a_finaliser_swallows_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(Interrupted) as interrupted, Raised():  # noqa: PT012  # where it is raised is the point
+            Dying()
+            os.read(reader, 1)  # as long as it takes: nobody writes
+        assert interrupted.value.number == signal.SIGTERM
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_second_signal_does_not_disturb_the_cleaning_up() -> None:
+    cleaned = False
+    with pytest.raises(KeyboardInterrupt), Raised() as signals:  # noqa: PT012  # as above
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            cleaned = True
+    assert (cleaned, signals.number) == (True, signal.SIGHUP)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 from tests.planted import plant
 from tests.unit.device.scripted import PLAIN
+from tests.vm.guest.test_inspect_terminal import Terminal
 from tests.vm.guest.test_uio_bus import SYSFS, _pages, _start, _worker
+from tests.vm.guest.waiting import within
 from uvirtio.bus.uio import Restored, bind, pending, restore_all
 from uvirtio.bus.uio.lock import RUN
 from uvirtio.errors import CannotRun
@@ -130,6 +133,28 @@ def test_a_damaged_journal_keeps_no_other_device_from_being_given_back(rng: str,
     finally:
         (RUN / f"{other}.json").unlink()
     assert pending() == []
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_a_terminal_that_goes_while_its_device_is_driven_has_it_given_back(rng: str, tmp_path: Path) -> None:
+    before = _pages()
+    terminal = Terminal(tmp_path / "tmux", 100, 30, "xterm-256color", f"{sys.executable} -m uvirtio tui {rng}")
+    try:
+        terminal.until(rng)
+        terminal.press("Enter")
+        terminal.until("read through")
+        terminal.press("7")
+        terminal.until("i initialise")
+        terminal.press("i")
+        terminal.until(f"Take {rng}")
+        terminal.press("y")
+        terminal.until("running, dialect")
+        assert SYSFS.driver(rng) == "uio_pci_generic"
+    finally:
+        terminal.close()
+    assert within(60, lambda: SYSFS.driver(rng) == "virtio-pci" and not pending())
+    assert _pages() == before
 
 
 _NAMED = """

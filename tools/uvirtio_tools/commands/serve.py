@@ -15,6 +15,7 @@ from uvirtio.errors import LocatorError
 from uvirtio.foreign import printable
 
 from .. import exits
+from ..interruption import Interrupted
 from ..last_word import LastWord
 from ..named_files import open_for_writing
 from ..outlet import Outlet
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
 
 
-class _Late(BaseException):
+class _Late(Interrupted):
     """The server was told to end, and has not come to it: it ends in the middle of what it does."""
 
 
@@ -132,7 +133,7 @@ def _signals(server: Server) -> Iterator[list[int]]:
 
     def late(_number: int, _frame: FrameType | None) -> None:
         if not server.loop.stopping:
-            raise _Late
+            raise _Late(received[0])
 
     handlers = {signal.SIGALRM: late, signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

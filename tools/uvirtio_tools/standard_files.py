@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import sys
+import termios
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -15,7 +15,7 @@ from . import exits
 __all__ = ["OutputLost", "discard", "fill", "flushed"]
 
 #: What the system says where it takes no more output. Nothing that drives a device lets these through.
-_REFUSED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_REFUSED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class OutputLost(Exception):
@@ -24,7 +24,7 @@ class OutputLost(Exception):
     def __init__(self, error: OSError) -> None:
         super().__init__(f"cannot write the output: {error.strerror}")
         # A reader or a terminal that is gone, `head` for instance, has interrupted the command: no verdict about a device.
-        gone = isinstance(error, BrokenPipeError) or (error.errno == errno.EIO and _is_terminal(sys.stdout))
+        gone = isinstance(error, BrokenPipeError) or error.errno == errno.EIO
         self.status = exits.INTERRUPTED if gone else exits.CANNOT_RUN
 
 
@@ -51,7 +51,7 @@ def flushed() -> Iterator[None]:
         finally:
             sys.stdout.flush()  # at the end of Python it would be too late to say that it failed
     except OSError as error:
-        if error.errno not in _REFUSED:
+        if error.errno not in _REFUSED and not (error.errno == errno.EIO and _hung_up(sys.stdout)):
             raise
         discard(sys.stdout)
         raise OutputLost(error) from error
@@ -68,9 +68,12 @@ def discard(file: TextIO) -> None:
         os.dup2(nowhere.fileno(), file.fileno())
 
 
-def _is_terminal(file: TextIO) -> bool:
-    # `isatty` would ask the terminal itself, which is gone.
+def _hung_up(file: TextIO) -> bool:
+    """Whether it was a terminal, which is gone."""
     try:
-        return stat.S_ISCHR(os.fstat(file.fileno()).st_mode)
+        termios.tcgetattr(file.fileno())
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
     except (OSError, ValueError):
-        return False
+        pass
+    return False

@@ -183,7 +183,7 @@ def test_a_reset_queue_starts_over_and_names_what_was_in_flight(format_: str) ->
 def test_a_closed_queue_gives_all_its_memory_back(format_: str, indirect: bool) -> None:
     memory = Memory()
     memory.allocate(1)
-    free = list(memory._free)
+    free = list(memory._free)  # in one piece
     queue = queue_of(format_, 32, memory, indirect=indirect)
     parts = [memory.allocate(8) for _ in range(12)]
     queue.add(parts[:2], ())
@@ -194,6 +194,7 @@ def test_a_closed_queue_gives_all_its_memory_back(format_: str, indirect: bool) 
     queue.close()
     for part in parts:
         part.free()
+    memory._join()
     assert memory._free == free
 
 

@@ -30,11 +30,11 @@ _uvirtio() {
     fi
     for word in "${typed[@]:1:${#typed[@]}-2}"; do
         case "$word" in
-            list|show|dump|diff|watch|tui|bind|restore|suspend|check|explain|judge|report|serve|bench|doctor) command="$word"; break ;;
+            list|show|dump|diff|watch|tui|bind|restore|suspend|check|explain|judge|report|serve|bench|doctor|completion) command="$word"; break ;;
         esac
     done
     case "$command:$prev" in
-        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check explain judge report serve bench doctor --help --version" ;;
+        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check explain judge report serve bench doctor completion --help --version" ;;
         list:--from) _uvirtio_files ;;
         show:--from) _uvirtio_files ;;
         dump:-o|dump:--output) _uvirtio_files ;;
@@ -90,7 +90,7 @@ _uvirtio() {
         report:--expect) _uvirtio_files ;;
         serve:--socket) _uvirtio_files ;;
         serve:--profile) _uvirtio_words "virtio-1.4 rfc crosvm qemu-store qemu-rfc-2025 qemu-rfc-2025-fixed slow refuses refuses-resume stuck stuck-resume" ;;
-        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3 B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B6-used Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q1-enabled N1 N2 N3 N4 N5 N6 N7 N2-packed N7-never P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P17-next P19 P20 P21 P22 P23 V3-msix V6-msix V7-msix V12-msix V14-msix N2-msix N3-msix RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 INP1" ;;
+        serve:--fault) _uvirtio_words "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V15 V16 R3 R4 R5 R6 R7 C1 C2 C3 V3-waking V7-lost V7-on-the-way V8-config V8-select V9-queue V12-cleared V12-last V13-silent V15-isr V16-queue S3-features S3-size S3-address N5-asleep B1 B2 B3 B4 B5 B6 B7 B8 B9 B10 B11 B12 B13 B14 B6-used Q1 Q2 Q3 Q4 Q5 Q6 Q7 Q8 Q9 Q10 Q1-enabled Q7-second N1 N2 N3 N4 N5 N6 N7 N2-packed N7-never P1 P2 P3 P4 P5 P6 P7 P8 P9 P10 P11 P12 P13 P14 P15 P16 P17 P18 P17-next P19 P20 P21 P22 P23 V3-msix V6-msix V7-msix V12-msix V14-msix N2-msix N3-msix RNG1 BLK1 BLK2 BLK3 BLK4 BLK5 BLK6 BLK7 BLK8 BLK10 NET1 NET2 NET3 NET4 NET5 NET6 NET7 NET8 NET9 NET10 NET11 NET12 NET13 NET14 CON1 INP1" ;;
         serve:--latency) : ;;
         serve:--delay) : ;;
         serve:--seed) : ;;
@@ -146,6 +146,8 @@ _uvirtio_arguments() {
         bench:*) _uvirtio_words "ring queue poll net blk rng suspend interrupts"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         doctor:-*) _uvirtio_words "--json --help" ;;
         doctor:*) : ;;
+        completion:-*) _uvirtio_words "--help" ;;
+        completion:*) _uvirtio_words "bash zsh fish" ;;
     esac
 }
 

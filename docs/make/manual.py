@@ -16,7 +16,7 @@ from pathlib import Path
 from docs.make.manual_devices import emulated_devices
 from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
-from uvirtio_tools.commands.completion import bash_completion, zsh_completion
+from uvirtio_tools.commands.shells import bash_completion, zsh_completion
 from uvirtio_tools.commands.table import commands
 from uvirtio_tools.inspect.schema import device_schema, snapshot_schema
 

@@ -9,17 +9,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import NoReturn
 
 from uvirtio import __version__
 from uvirtio.errors import CannotRun, UsageError, UvirtioError
-from uvirtio.foreign import printable
 
 from . import exits, standard_files
 from .interruption import Raised
+from .parsing import Parser, near
 from .telling import tell
 
-__all__ = ["COMMANDS", "build_parser", "main"]
+__all__ = ["COMMANDS", "build_parser", "main", "parse"]
 
 #: Each is a module of the same name in ``commands``, with what it does. The order is that of the help.
 COMMANDS: dict[str, str] = {
@@ -39,6 +38,30 @@ COMMANDS: dict[str, str] = {
     "serve": "an emulated device for QEMU, over vfio-user",
     "bench": "measured speed",
     "doctor": "is this machine ready, and if not, what to type",
+    "completion": "the completions of a shell, to be sourced",
+}
+
+#: Command -> what may be typed.
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "list": ("uvirtio list", "uvirtio list --json"),
+    "show": ("uvirtio show 00:05.0", "uvirtio show emulated:net -v", "uvirtio show qemu:virtio-blk-pci --json"),
+    "dump": ("uvirtio dump 00:05.0 -o before.json",),
+    "diff": ("uvirtio diff before.json after.json",),
+    "suspend": ("uvirtio suspend 00:05.0 --cycles 100", "uvirtio suspend emulated:blk --history run.history"),
+    "check": (
+        "uvirtio check 00:05.0",
+        "uvirtio check emulated:blk emulated:net -o result.json -o result.xml",
+        "uvirtio check qemu:virtio-net-pci --only pci,net --strict",
+        "uvirtio check 'vhost-user:/run/b.sock?type=blk'",
+    ),
+    "explain": ("uvirtio explain V8", "uvirtio explain 2.1.2#1"),
+    "judge": ("uvirtio judge run.history",),
+    "report": ("uvirtio report result.json -o result.html", "uvirtio report a.json b.json"),
+    "serve": ("uvirtio serve blk --socket /tmp/s --set size=64M", "uvirtio serve rng --socket /tmp/s --fault V4"),
+    "bench": ("uvirtio bench ring", "uvirtio bench blk emulated:blk"),
+    "bind": ("uvirtio bind 00:05.0", "uvirtio bind 00:05.0 --via vfio"),
+    "restore": ("uvirtio restore --all",),
+    "completion": ("source <(uvirtio completion bash)", "uvirtio completion fish | source"),
 }
 
 #: module -> the package that brings it: what is imported only where it is used.
@@ -56,16 +79,9 @@ def _module(command: str) -> ModuleType:
     return import_module(f"{__package__}.commands.{command}")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Its errors quote the words, and a shell makes words of the names of others' files."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(printable(message, lines=True))
-
-
 def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """The parser; only the command that ``argv`` names gets its options (None: all do, for documentation)."""
-    parser = _Parser(
+    parser = Parser(
         prog="uvirtio",
         description="See virtio-PCI devices, drive them, and judge their suspend and resume.",
         epilog="Exit status: 0 it holds, 1 a verdict failed, 2 usage, 3 cannot run here, 4 SUSPEND is not offered, 130 interrupted.",
@@ -74,10 +90,40 @@ def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     wanted = None if argv is None else _wanted(argv)
     for name, help_text in COMMANDS.items():
-        sub = commands.add_parser(name, help=help_text, description=help_text[0].upper() + help_text[1:] + ".")
+        sub = commands.add_parser(
+            name,
+            help=help_text,
+            description=help_text[0].upper() + help_text[1:] + ".",
+            examples=EXAMPLES.get(name, ()),
+        )
         if argv is None or name == wanted:
             _module(name).add_arguments(sub)
     return parser
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The options of a command line. Ends the process with the usage where it cannot be understood, after help and version."""
+    parser = build_parser(words)
+    if not words:
+        parser.print_help()
+        raise SystemExit(exits.HOLDS)
+    if words[0] not in COMMANDS:
+        if not words[0].startswith("-"):
+            parser.error(f"there is no command {words[0]!r}{_meant(words[0])}")
+        return parser.parse_args(words)
+    command = next(action for action in parser._actions if action.dest == "command")
+    assert isinstance(command.choices, dict)
+    sub: Parser = command.choices[words[0]]
+    return sub.parse_words(words[1:], argparse.Namespace(command=words[0]))
+
+
+def _meant(word: str) -> str:
+    """What somebody may have meant who named no command."""
+    if hint := near(word, COMMANDS):
+        return hint
+    if ":" in word or "." in word:
+        return f"; did you mean `uvirtio show {word}`, or check, or suspend?"
+    return f"; choose from {', '.join(COMMANDS)}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +142,7 @@ def _run(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"uvirtio {__version__}")  # the parser has it too; this is for scripts that ask often
         return exits.HOLDS
-    args = build_parser(words).parse_args(words)
+    args = parse(words)
     signals = Raised()
     try:
         with signals:

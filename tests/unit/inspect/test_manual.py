@@ -10,7 +10,7 @@ import pytest
 
 from docs.make.manual import files, man_page
 from uvirtio_tools.cli import COMMANDS
-from uvirtio_tools.commands.completion import bash_completion, zsh_completion
+from uvirtio_tools.commands.shells import bash_completion, zsh_completion
 from uvirtio_tools.commands.table import commands
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, and return the exit status: 0 also where something changed, as this is no verdict."""
+    """Compare; status 1 where something changed, as with ``diff``."""
     before, after = list(load(args.before).devices), list(load(args.after).devices)
     if args.device:
         before, after = [pick(before, args.device, args.before)], [pick(after, args.device, args.after)]
@@ -32,10 +32,11 @@ def run(args: argparse.Namespace) -> int:
     for left, right in pairs(before, after):
         name = (left or right).locator if left or right else ""  # type: ignore[union-attr]
         found.append((name, compare(left, right)))
+    status = exits.FAILED if any(changes for _, changes in found) else exits.HOLDS
     if args.json:
         documents = [{"device": name, "changes": [change.to_json() for change in changes]} for name, changes in found]
         print_json({"schema": SCHEMA, "version": 1, "devices": documents})
-        return exits.HOLDS
+        return status
     from rich import box
     from rich.table import Table
 
@@ -50,4 +51,4 @@ def run(args: argparse.Namespace) -> int:
         for change in changes:
             table.add_row(change.what, change.before, change.after)
         screen.print(table)
-    return exits.HOLDS
+    return status

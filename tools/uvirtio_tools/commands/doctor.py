@@ -25,17 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine the machine; 0 also with findings, as they are no verdict."""
+    """Examine the machine; status 1 where something is missing."""
     facts = examine()
+    wrong = sum(fact.state == "missing" for fact in facts)
+    status = exits.FAILED if wrong else exits.HOLDS
     if args.json:
         print_json({"schema": SCHEMA, "version": 1, "facts": [asdict(fact) for fact in facts]})
-        return exits.HOLDS
+        return status
     screen = console()
     screen.print(_table(facts))
-    wrong = sum(fact.state == "missing" for fact in facts)
     screen.print()
     screen.print("this machine is ready" if not wrong else f"{wrong} of {len(facts)} things are in the way")
-    return exits.HOLDS
+    return status
 
 
 def _table(facts: list[Fact]) -> Table:

@@ -111,6 +111,10 @@ def _needs_udevadm() -> str | None:
     return None if udevadm() else f"no udevadm that verifies rules: {_PROVISION}"
 
 
+def _needs_fish() -> str | None:
+    return None if shutil.which("fish") else "no fish: apt-get install fish"
+
+
 def _needs_qemu() -> str | None:
     return None if distro_qemu() or modern_qemu() else f"no qemu-system-x86_64: {_PROVISION}"
 
@@ -136,6 +140,7 @@ def _needs_apt() -> str | None:
 
 NEEDS: dict[str, Callable[[], str | None]] = {
     "apt": _needs_apt,
+    "fish": _needs_fish,
     "qemu": _needs_qemu,
     "modern-qemu": _needs_modern_qemu,
     "guest": _needs_guest,

@@ -99,8 +99,7 @@ def test_the_report_for_people_names_device_dialect_and_verdict(run: Run) -> Non
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        ((), 2, "COMMAND"),
-        (("suspnd", "emulated:rng"), 2, "invalid choice"),
+        (("suspnd", "emulated:rng"), 2, "did you mean suspend?"),
         (("suspend",), 2, "LOCATOR"),
         (("suspend", "emulated:rng", "--timeout", "-1"), 2, "more than 0 seconds"),
         (("suspend", "emulated:rng", "--timeout", "nan"), 2, "more than 0 seconds"),

@@ -29,7 +29,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (("check", "--cylces", "3", "emulated:rng"), "unrecognized arguments: --cylces; did you mean --cycles?"),
         (("check", "--cyc", "3", "emulated:rng"), "unrecognized arguments: --cyc; did you mean --cycles?"),
         (("check", "emulated:rng", "--dialect", "cromium"), "did you mean chromium?"),
-        (("bench", "rnig"), "did you mean ring?"),
+        (("bench", "interupts"), "did you mean interrupts?"),
     ],
 )
 def test_a_near_miss_is_suggested(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:

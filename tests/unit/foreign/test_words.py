@@ -153,7 +153,7 @@ def test_a_difference_steers_no_terminal(snapshot: Path, tmp_path: Path, capsys:
     document["devices"][0]["driver"] = "other\x1b[2J"
     other = tmp_path / "other.json"
     other.write_text(json.dumps(document))
-    assert main(["diff", str(snapshot), str(other)]) == 0
+    assert main(["diff", str(snapshot), str(other)]) == 1
     said = capsys.readouterr()
     defused(said.out + said.err)
     assert "other" in said.out

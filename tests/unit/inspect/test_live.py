@@ -303,9 +303,12 @@ def test_doctor_on_an_empty_machine_names_what_needs_no_device(tmp_path: Path) -
     assert facts["devices"].advice
 
 
-def test_doctor_json_has_one_fact_a_line_and_findings_are_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "--json"]) == 0
+def test_doctor_json_has_one_fact_a_line_and_status_1_says_that_something_is_missing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    status = main(["doctor", "--json"])
     document = json.loads(capsys.readouterr().out)
+    assert status == any(fact["state"] == "missing" for fact in document["facts"])
     assert document["schema"] == "uvirtio/doctor"
     assert {"name", "state", "text", "advice"} == set(document["facts"][0])
     assert {fact["state"] for fact in document["facts"]} <= {"ok", "note", "missing"}

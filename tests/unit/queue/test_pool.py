@@ -478,4 +478,5 @@ def test_a_closed_queue_gives_back_what_its_pool_had(format_: str, indirect: boo
     queue = queue_of(format_, 8, memory, indirect=indirect)
     queue.pool(4, (16,), (100,))
     queue.close()
+    memory._join()
     assert memory._free == free

@@ -17,8 +17,9 @@ __all__ = ["all_mutants", "judged_on"]
 
 #: What a guest cannot see: what serves the device to somebody else, the host's words and its choices, faults.
 _ELSEWHERE = (
-    "__init__", "client_session", "control", "irq", "log", "loop", "options", "parameters", "parts", "peers", "profiles",
-    "seams", "server", "triggers", "types", "variants",
+    "__init__", "backlog", "client_memory", "client_requests", "client_session", "console_stream", "control", "irq",
+    "listener", "log", "loop", "options", "parameters", "parts", "peers", "profiles", "seams", "server", "triggers",
+    "types", "variants",
 )  # fmt: skip
 _NET = (
     "emulated:net", "emulated:net?queues=2&features=+RSS,+SPEED_DUPLEX", "emulated:net?features=+HASH_REPORT",
@@ -36,6 +37,7 @@ _OWN = {
     "described": ("emulated:vsock?guest_cid=42", "emulated:gpu", "emulated:crypto"),
     "input": ("emulated:input",),
     "net": _NET,
+    "net_commands": _NET,
     "net_steering": _NET[1:],
     "rng": ("emulated:rng",),
     "storage": _BLK[:1],

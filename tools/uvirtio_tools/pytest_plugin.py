@@ -17,6 +17,7 @@ import pytest
 from .commands.arguments import positive_integer, seconds, sectors
 
 if TYPE_CHECKING:
+    from .facade import OpenDevice
     from .judging.result import CheckRun
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "StatementItem",
     "pytest_addoption",
     "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "uvirtio_device",
 ]
 
 #: How long a test waits for another process (a worker of pytest-xdist) to give the device back, in seconds.
@@ -92,6 +96,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line(
+        "markers", "uvirtio(*locators, **options): devices for the fixture uvirtio_device, and how they are opened"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for ``uvirtio_device`` once for each device that its marker or the command line names."""
+    if "uvirtio_device" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("uvirtio")
+    locators = marker.args if marker is not None and marker.args else metafunc.config.getoption("--uvirtio-device")
+    metafunc.parametrize("uvirtio_device", locators, indirect=True, ids=list(map(str, locators)))
+
+
+@pytest.fixture
+def uvirtio_device(request: pytest.FixtureRequest) -> Iterator[OpenDevice]:
+    """An open device, see :class:`uvirtio.OpenDevice`; at the end of the test device and machine are as they were."""
+    from .facade import open_locator
+
+    marker = request.node.get_closest_marker("uvirtio")
+    options = {
+        "timeout": request.config.getoption("--uvirtio-timeout"),
+        **(marker.kwargs if marker is not None else {}),
+    }
+    with open_locator(request.param, **options) as device:
+        yield device
+
+
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add the checks of every device that was named; before ``-k`` and ``-m`` choose among the tests."""
     for locator in config.getoption("--uvirtio-device"):

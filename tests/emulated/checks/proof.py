@@ -47,13 +47,18 @@ def column(what: str, kind: str = TYPE) -> dict[str, str]:
     return words(judge(f"emulated:{kind}{what}", dialect="rfc" if rfc else "auto", only="suspend"))
 
 
-@cache
-def shown(locator: str, fault: str = "") -> dict[str, str]:
-    """id -> verdict of everything but suspend on a device without suspend, or with one fault that is not one of it."""
+def without_suspend(locator: str, fault: str = "") -> str:
+    """The locator of the device without suspend, and with a fault if one is named."""
     without = locator.replace("features=", "features=-SUSPEND,")
     if without == locator:
         without += f"{'&' if '?' in locator else '?'}features=-SUSPEND"
-    return words(judge(f"{without}{f'&fault={fault}' if fault else ''}", provoke=True))
+    return f"{without}&fault={fault}" if fault else without
+
+
+@cache
+def shown(locator: str, fault: str = "") -> dict[str, str]:
+    """id -> verdict of everything but suspend on a device without suspend, or with one fault that is not one of it."""
+    return words(judge(without_suspend(locator, fault), provoke=True))
 
 
 @cache

@@ -146,9 +146,9 @@ class Judge:
         alone = len(self._ways) > 1 and Need.MESSAGES in STATEMENTS[id_].needs
         return {way: tallies[id_] for way, tallies in self._ways.items() if way or not alone}
 
-    def shown(self, id_: str) -> bool:
-        """Whether something was found out about a statement, other than that there was no occasion."""
-        return any(tally.shown for tally in self._tallies(id_).values())
+    def shown(self, id_: str, way: str | None = None) -> bool:
+        """Whether something was found out about a statement, by one way of notification or by any; not that there was no occasion."""
+        return any(tally.shown for name, tally in self._tallies(id_).items() if way in (None, name))
 
     def heard(self, id_: str) -> bool:
         """Whether a scenario that is for a statement has run."""

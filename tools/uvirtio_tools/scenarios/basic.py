@@ -131,7 +131,7 @@ def not_offered(stage: Stage) -> None:
     stage.read(names.REFUSED, json.dumps([bit, status, bit in shown]))
 
 
-@scenario("reset a running device under load", "B6", "B10", also=("B5",), dialects=())
+@scenario("reset a running device under load", "B6", "B10", "B5", also=("RNG1",), dialects=())
 def reset(stage: Stage) -> None:
     """0 is written with requests in flight; then rings, buffers, ISR and registers are watched."""
     common = registers_of(stage)

@@ -26,7 +26,7 @@ __all__: list[str] = []
 _CHANGES = 4
 
 
-@scenario("use buffers that are not to be notified", "N2", dialects=(), each_way=True)
+@scenario("use buffers that are not to be notified", "N2", also=("N1",), dialects=(), each_way=True)
 def unwanted(stage: Stage) -> None:
     """A request whose notification the driver does not want, between two that it does: by flags, and by event index."""
     for without in (Features(), Features.of(Feature.EVENT_IDX)):

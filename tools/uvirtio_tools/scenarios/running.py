@@ -199,11 +199,12 @@ class _Run:
         """Whether it can still add something: it is for a statement that was asked for, or would do for one that lacks it."""
         if set(each.shows) & set(self._judged):
             return True
-        return any(id_ in self._judged and not self._judge.shown(id_) for id_ in each.also)
+        shown, way = self._judge.shown, self._stage.history.way
+        return any(id_ in self._judged and not (shown(id_, way) if each.each_way else shown(id_)) for id_ in each.also)
 
     def _tells_more(self, each: Scenario) -> bool:
-        """Whether it is for a statement about notifications that was asked for."""
-        return any(speaks_of_notifications(STATEMENTS[id_]) for id_ in {*each.shows} & {*self._judged})
+        """Whether it shows a statement about notifications that was asked for."""
+        return any(speaks_of_notifications(STATEMENTS[id_]) for id_ in {*each.shows, *each.also} & {*self._judged})
 
     def _one(self, each: Scenario) -> None:
         """One scenario, from reset to reset; whatever it raises ends it, and is in the history."""

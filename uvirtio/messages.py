@@ -42,6 +42,8 @@ _MIB = 1 << 20
 #: The upper half of a message's data, where its vector is not; never all zeros.
 _OURS = 0xA000
 _CPUINFO = Path("/proc/cpuinfo")
+#: The configuration among the events that have a vector; the others are queues by their index.
+_CONFIG = -1
 #: Longest nap between two looks while one waits (s).
 _NAP = 1e-3
 
@@ -115,6 +117,9 @@ class Messages:
         self.plan: tuple[int, int] | None = None
         #: What is mapped, by vector: the bits that its message stands for.
         self.bits: dict[int, int] = {}
+        #: What is mapped, by event (a queue's index, or -1 for the configuration): vector and bit.
+        self._events: dict[int, tuple[int, int]] = {}
+        self._moved: dict[int, int] = {}
         #: Messages so far, of those that did not merge.
         self._total = 0
 
@@ -200,30 +205,47 @@ class Messages:
 
     def of_config(self) -> int:
         """The vector that the configuration gets."""
-        return 0 if self.plan is None else self.plan[0]
+        return self._moved.get(_CONFIG, 0 if self.plan is None else self.plan[0])
 
     def of_queue(self, index: int) -> int:
         """The vector that a queue gets."""
-        return min(1 + index, self.size - 1) if self.plan is None else self.plan[1]
+        return self._moved.get(index, min(1 + index, self.size - 1) if self.plan is None else self.plan[1])
 
     def map_config(self) -> None:
         """Map the configuration, on a device that has just forgotten all mappings."""
-        self.bits.clear()
+        self._events.clear()
+        self._moved.clear()
         self.drop()
-        self._map("config_msix_vector", self.of_config(), IsrBit.CONFIG)
+        self._map(_CONFIG, self.of_config(), IsrBit.CONFIG)
 
     def map_queue(self, index: int) -> None:
         """Map a queue. Raises :class:`CannotRun` where the device does not take the vector, which it may."""
         self._registers.put("queue_select", index)
-        self._map("queue_msix_vector", self.of_queue(index), IsrBit.QUEUE)
+        self._map(index, self.of_queue(index), IsrBit.QUEUE)
 
-    def _map(self, name: str, vector: int, bit: int) -> None:
+    def move_config(self, vector: int) -> None:
+        """Map the configuration to another vector, until the next reset: on a running device as well (4.1.5.1.2).
+
+        Raises :class:`CannotRun` where the device does not take the vector, which it may.
+        """
+        self._moved[_CONFIG] = vector
+        self._map(_CONFIG, vector, IsrBit.CONFIG)
+
+    def move_queue(self, index: int, vector: int) -> None:
+        """Have a queue get another vector when it is enabled again after its own reset (2.6.1.2), until that of the device."""
+        self._moved[index] = vector
+
+    def _map(self, event: int, vector: int, bit: int) -> None:
+        name = "config_msix_vector" if event == _CONFIG else "queue_msix_vector"
         self._registers.put(name, vector)
         taken = self._registers.get(name)
         if taken != vector:
             raise CannotRun(f"{self._function.locator}: {name} reads {taken:#x} after vector {vector:#x} was written")
-        if vector != NO_VECTOR:
-            self.bits[vector] = self.bits.get(vector, 0) | bit
+        self._events[event] = vector, bit
+        self.bits.clear()
+        for mapped, meant in self._events.values():
+            if mapped != NO_VECTOR:
+                self.bits[mapped] = self.bits.get(mapped, 0) | meant
 
     # -- looking -----------------------------------------------------------------------------------------------
 

@@ -158,14 +158,26 @@ BOOTS: dict[str, Boot] = {
         ),
         memory="6G",
     ),
-    # Devices of ours without an INTx pin, as some hypervisors' have none.
+    # Devices of ours without an INTx pin, as some hypervisors' have none. Two CPUs, so that an interrupt can be moved.
     "msix": Boot(
         (
             _STOCK_RNG,
+            Stock(
+                "qemu-blk",
+                "virtio-blk-pci,disable-legacy=on,drive=disk",
+                behind=("-blockdev", "raw,node-name=disk,file.driver=file,file.filename={shared}/qemu-blk.img"),
+                image=4 << 20,
+            ),
+            Stock(
+                "qemu-net",
+                "virtio-net-pci,disable-legacy=on,netdev=wire",
+                behind=("-netdev", "user,id=wire,restrict=on"),
+            ),
             Served("rng-quiet", "rng", options=("--latency", "0.01", "--set", "intx=off")),
             Served("blk-quiet", "blk", options=("--latency", "0.01", "--set", "intx=off", "--set", "size=1M")),
             Served("net-quiet", "net", options=("--latency", "0.01", "--set", "intx=off")),
-        )
+        ),
+        cpus=2,
     ),
     # Behind an IOMMU, with memory above 4 GiB: the way in is VFIO.
     "vfio": Boot(

@@ -6,7 +6,9 @@ from ..spec.registers import NO_VECTOR
 from .behaviour import Behaviour, Phase
 from .device import VirtioDevice
 from .interrupts import Interrupts
+from .log import AccessLog
 from .messages import MsixTable
+from .variants import Crosvm
 
 __all__ = ["FAULTS"]
 
@@ -17,6 +19,40 @@ class P19(Interrupts):
     def queue(self, index: int, vector: int) -> None:
         """See :class:`Interrupts`."""
         super().queue(index, vector or 1)
+
+
+class P19Moved(Interrupts):
+    """Goes on with the vector that the configuration had when it was notified first, whatever it is mapped to later."""
+
+    first: int | None = None
+
+    def config(self, vector: int) -> None:
+        """See :class:`Interrupts`."""
+        if self.first is None:
+            self.first = vector
+        super().config(self.first)
+
+    def reset(self) -> None:
+        """See :class:`Interrupts`."""
+        self.first = None
+        super().reset()
+
+
+class P19Reset(Interrupts):
+    """Keeps the vector of a queue over a reset of that queue."""
+
+    def __init__(self, log: AccessLog, *, both: bool = False) -> None:
+        super().__init__(log, both=both)
+        self._first: dict[int, int] = {}
+
+    def queue(self, index: int, vector: int) -> None:
+        """See :class:`Interrupts`."""
+        super().queue(index, self._first.setdefault(index, vector))
+
+    def reset(self) -> None:
+        """See :class:`Interrupts`."""
+        self._first.clear()
+        super().reset()
 
 
 class P20(Interrupts):
@@ -115,6 +151,33 @@ class V14Msix(Behaviour):
         return not self.device.interrupts.msix
 
 
+class C3Msix(Crosvm):
+    """Holds interrupts back while suspended, and sends messages."""
+
+    def may_notify_queue(self) -> bool:
+        """See :class:`Behaviour`."""
+        return super().may_notify_queue() or self.device.interrupts.msix
+
+    def may_notify_config(self) -> bool:
+        """See :class:`Behaviour`."""
+        return super().may_notify_config() or self.device.interrupts.msix
+
+
+class N1Msix(MsixTable):
+    """Loses the messages of queues, but for the first one that is masked: it waits, and is sent."""
+
+    kept = False
+
+    def send(self, vector: int) -> None:
+        """See :class:`MsixTable`."""
+        # What the message is for was logged right before.
+        if self._log.entries[-1].detail.startswith("queue"):
+            if self.kept or not self.masked(vector):
+                return
+            self.kept = True
+        super().send(vector)
+
+
 class N2Msix(VirtioDevice):
     """Sends a queue's message with every notification of the driver's, whatever is wanted."""
 
@@ -136,11 +199,15 @@ class N3Msix(VirtioDevice):
 
 #: Name -> what it changes.
 FAULTS: dict[str, tuple[type, ...]] = {fault.__name__: (fault,) for fault in (P19, P20, P21, P22, P23)} | {
+    "P19-moved": (P19Moved,),
+    "P19-reset": (P19Reset,),
     "V3-msix": (V3Msix,),
     "V6-msix": (V6Msix,),
     "V7-msix": (V7Msix,),
     "V12-msix": (V12Msix,),
     "V14-msix": (V14Msix,),
+    "C3-msix": (C3Msix,),
+    "N1-msix": (N1Msix,),
     "N2-msix": (N2Msix,),
     "N3-msix": (N3Msix,),
 }

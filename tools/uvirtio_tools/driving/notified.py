@@ -13,7 +13,7 @@ from uvirtio.device import Device
 from uvirtio.queue import QueueState
 from uvirtio.spec.registers import IsrBit
 
-__all__ = ["NOTIFICATION_TIME", "SETTLE", "isr_count", "shows_in_isr", "shows_on_the_line"]
+__all__ = ["NOTIFICATION_TIME", "SETTLE", "isr_count", "of_queues", "shows_in_isr", "shows_on_the_line"]
 
 #: How long a notification may take after the buffer was seen used (s).
 NOTIFICATION_TIME = 0.1
@@ -21,6 +21,12 @@ NOTIFICATION_TIME = 0.1
 SETTLE = 0.005
 _ARRIVED = 1
 _OUTCOMES = (0, _ARRIVED, 2)
+
+
+def of_queues(device: Device) -> int:
+    """Looks that showed a notification of a queue. A vector that it shares with the configuration counts where it has to."""
+    told, messages = device.notifications, device.messages
+    return told.used if messages is not None and messages.size > 1 else told.used_or_both
 
 
 def isr_count(device: Device) -> int:

@@ -10,6 +10,7 @@ __all__ = ["in_messages"]
 
 #: In this order: the longer ones hold the shorter.
 _WORDS = (
+    ("ISR never showed bit 0", "no queue's message came"),
     ("did not set ISR bit 1", "did not bring the configuration's message"),
     ("set ISR bit 1", "brought the configuration's message"),
     ("ISR bit 0 is set by then", "a queue's message has come by then"),

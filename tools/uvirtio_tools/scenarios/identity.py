@@ -11,6 +11,7 @@ from uvirtio.rules import Offer, ids, padding
 from uvirtio.spec.devices import fields_within
 from uvirtio.spec.virtqueues import impossible_size
 
+from ..driving.notified import of_queues
 from ..judging import names
 from ..judging.events import Portrayed
 from ..judging.looks import read_configuration
@@ -88,5 +89,5 @@ def last(stage: Stage) -> None:
     """As :func:`portray` saw it in the beginning?"""
     told = stage.device.notifications
     stage.read(names.ISR_SEEN, "config" if told.config else "used" if told.used else "nothing")
-    stage.read(names.USED_SEEN, told.used_or_both)
+    stage.read(names.USED_SEEN, of_queues(stage.device))
     portray(stage, "last")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from uvirtio.access.trace import Message
 from uvirtio.access.wait import YES, poll
 from uvirtio.messages import Messages, Way
+from uvirtio.spec.features import Feature
 from uvirtio.spec.registers import NO_VECTOR
 
 from ..driving.notified import NOTIFICATION_TIME, SETTLE
@@ -42,6 +43,8 @@ def by_vector(stage: Stage) -> None:
                 _mask(stage, messages)
             elif plan is None:
                 stage.read(names.NOT_MASKED, messages.way.value)
+            if plan is None and messages.size > 1:
+                _move(stage, messages, changer)
     finally:
         messages.plan = None
 
@@ -85,8 +88,31 @@ def _expected(messages: Messages, what: str, moved: list[int]) -> list[int]:
     return sorted({messages.of_queue(index) for index in moved})
 
 
-def _cause(stage: Stage, messages: Messages, cause: Callable[[], None], what: str) -> None:
-    """Cause an event up to a few times, until it has shown by its vectors, and put into the history what was seen."""
+def _move(stage: Stage, messages: Messages, changer: Changer) -> None:
+    """Other vectors without a reset of the device: for the configuration as it runs, for a queue when that alone is reset.
+
+    A queue's vector is not to be changed while the queue is enabled (4.1.4.3.2).
+    """
+    device, last = stage.device, messages.size - 1
+    if changer.name:
+        messages.move_config(last)
+        _cause(stage, messages, changer.change, "configuration", names.MESSAGES_OF_MOVED)
+    accepted = device.negotiated.accepted if device.negotiated is not None else ()
+    empty = [index for index in stage.traffic.answering if not device.queues[index].outstanding]
+    if Feature.RING_RESET in accepted and empty:
+        before = messages.of_queue(empty[0])
+        messages.move_queue(empty[0], 0 if before else last)
+        device.reset_queue(empty[0])
+        device.queues[empty[0]].interrupts(True)
+        _cause(stage, messages, lambda: _request(stage), "queue", names.MESSAGES_OF_RESET)
+
+
+def _cause(stage: Stage, messages: Messages, cause: Callable[[], None], what: str, name: str = "") -> None:
+    """Cause an event up to a few times, until it has shown by its vectors, and put into the history what was seen.
+
+    ``name``: what to call that, where it is not one of the ordinary ones.
+    """
+    name = name or (names.MESSAGES_OF_QUEUES if what == "queue" else names.MESSAGES_OF_CHANGES)
     told, clock = stage.device.notifications, stage.device.clock
     silent = (messages.of_config() if what == "configuration" else messages.of_queue(0)) == NO_VECTOR
     # One that is to show, and shows, need not be tried again; but how ISR goes with messages takes two.
@@ -111,7 +137,7 @@ def _cause(stage: Stage, messages: Messages, cause: Callable[[], None], what: st
             [messages.of_config(), messages.of_queue(0)], expected, _seen(stage, since), sorted(messages.bits),
             [int(bool(moved)), changed, told.shown - shown, told.missing - missing],
         ]  # fmt: skip
-        stage.read(names.MESSAGES_OF_QUEUES if what == "queue" else names.MESSAGES_OF_CHANGES, json.dumps(record))
+        stage.read(name, json.dumps(record))
         if not silent and wanted and wanted <= set(record[2]) and number >= enough:
             break
 

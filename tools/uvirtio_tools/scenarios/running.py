@@ -22,8 +22,10 @@ from uvirtio.spec.dialects import AUTO
 from uvirtio.spec.statements import STATEMENTS, Level, Side
 
 from ..driving.bring_up import BringUp
+from ..driving.notified import of_queues
 from ..driving.options import RunOptions
 from ..driving.ways import Found, find_way, set_interrupts
+from ..judging import names
 from ..judging.deadline import Overdue
 from ..judging.ends import NotWorking, Skip
 from ..judging.events import Ended
@@ -186,6 +188,10 @@ class _Run:
             device.use_messages(found.way, lag=found.lag)
             history.way = device.notifications.line.description
             yield True
+            if not run.stopped:
+                history.open("what came as messages")
+                stage.read(names.USED_SEEN, of_queues(device))
+                history.close()
         finally:
             history.way = ""
             if not run.stopped:

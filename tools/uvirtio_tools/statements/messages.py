@@ -22,6 +22,15 @@ __all__: list[str] = []
 _CHANGES = 2
 
 
+#: What was caused, and what it is called.
+_EVENTS = (
+    (names.MESSAGES_OF_QUEUES, "a used buffer"),
+    (names.MESSAGES_OF_CHANGES, "a change"),
+    (names.MESSAGES_OF_MOVED, "a change, of a configuration that got another vector as the device ran,"),
+    (names.MESSAGES_OF_RESET, "a used buffer, of a queue that got another vector when it was reset,"),
+)
+
+
 class _Caused(NamedTuple):
     """An event that was caused. ``plan``: the vectors of the configuration and of the first queue."""
 
@@ -65,7 +74,7 @@ def _caused(window: Window, what: str) -> list[_Caused]:
             continue
         plan, expected, seen, mapped, rest = lists
         each = _Caused((plan[0], plan[1]), frozenset(expected), frozenset(seen), frozenset(mapped), *rest)
-        if each.changed and (what == names.MESSAGES_OF_CHANGES or each.used):
+        if each.changed and (what in (names.MESSAGES_OF_CHANGES, names.MESSAGES_OF_MOVED) or each.used):
             found.append(each)
     return found
 
@@ -78,7 +87,7 @@ def _named(vectors: frozenset[int]) -> str:
 def by_its_vector(window: Window) -> Iterator[Observation]:
     """Mapped in different ways, buffers and changes show as the messages of their vectors."""
     right, silent = 0, 0
-    for what, event in ((names.MESSAGES_OF_QUEUES, "a used buffer"), (names.MESSAGES_OF_CHANGES, "a change")):
+    for what, event in _EVENTS:
         caused = [each for each in _caused(window, what) if each.vectors]
         came = {each.plan for each in caused if each.arrived}
         right += len(came)

@@ -23,6 +23,16 @@ def change(vector: int, *seen: int, queue: int = 1, shown: int = 0, missing: int
     return names.MESSAGES_OF_CHANGES, [[vector, queue], [vector], list(seen), mapped, [0, changed, shown, missing]]
 
 
+def moved(vector: int, *seen: int) -> _Read:
+    """The configuration has changed after it got another vector as the device ran."""
+    return names.MESSAGES_OF_MOVED, change(vector, *seen)[1]
+
+
+def again(vector: int, *seen: int) -> _Read:
+    """A buffer was used of a queue that got another vector when it was reset."""
+    return names.MESSAGES_OF_RESET, queue(vector, *seen, config=1)[1]
+
+
 def masked(*while_masked: int, pending: tuple[int, ...] = (), later: tuple[int, ...] = (), used: int = 1) -> _Read:
     """A buffer was used while its vector was masked."""
     return names.MASKED_MESSAGES, [[used], list(while_masked), list(pending), list(later)]
@@ -34,6 +44,12 @@ reading("P19", BROKEN, "mapped to vector 0, and messages of 1 came", queue(1, 1)
 reading("P19", KEPT, "in 1 more no message came at all", queue(1, 1), queue(2))
 reading("P19", BROKEN, "a message came of a vector that nothing is mapped to", queue(1, 1, 3))
 reading("P19", BROKEN, "a change is mapped to vector 0, and messages of 1 came", queue(1, 1), change(0, 1))
+reading(
+    "P19", BROKEN, "got another vector as the device ran, is mapped to vector 1, and messages of 0 came", moved(1, 0)
+)
+reading("P19", KEPT, "in 2 mappings", moved(1, 1), again(0, 0))
+reading("P19", BROKEN, "when it was reset, is mapped to vector 0, and messages of 1 came", queue(1, 1), again(0, 1))
+reading("P19", KEPT, "in 1 more no message came at all", queue(1, 1), moved(1))
 reading("P19", MOOT, "no message came at all", queue(1), queue(0, config=1))
 reading("P19", MOOT, "no message came at all", queue(1, 1, used=0))
 

@@ -22,10 +22,10 @@ from .access.trace import Message, Recorder
 from .access.wait import YES, poll
 from .bus import Function
 from .errors import CannotRun
+from .mapped_vectors import MappedVectors
 from .pci.capabilities import Capability
 from .pci.msix import Vector, VectorTable
 from .spec.pci import MsixControl
-from .spec.registers import NO_VECTOR, IsrBit
 from .transport import Transport
 from .transport.common_registers import CommonRegisters
 from .transport.modern import ModernTransport
@@ -42,8 +42,6 @@ _MIB = 1 << 20
 #: The upper half of a message's data, where its vector is not; never all zeros.
 _OURS = 0xA000
 _CPUINFO = Path("/proc/cpuinfo")
-#: The configuration among the events that have a vector; the others are queues by their index.
-_CONFIG = -1
 #: Longest nap between two looks while one waits (s).
 _NAP = 1e-3
 
@@ -79,7 +77,7 @@ def destination(cpuinfo: Path = _CPUINFO) -> int:
     )
 
 
-class Messages:
+class Messages(MappedVectors):
     """The vectors of one device, in use: which event has which, and which messages came.
 
     The configuration gets vector 0, each queue one of its own as far as there are such, and the last is shared. It is the
@@ -98,28 +96,18 @@ class Messages:
         recorder: Recorder | None = None,
     ) -> None:
         """Nothing is done yet. ``way`` None: events where the bus has such, messages into memory otherwise."""
-        self._function = function
-        self._registers = registers
+        super().__init__(function, registers, min(table.count, MOST))
         #: How long a message may be on its way (s) after what it tells of can be seen: a flush waits for that.
         self.lag = 0.0
         self._recorder = recorder
         self.table = table
         self._asked = way
         self._go(way or Way.MEMORY)
-        #: How many vectors are used.
-        self.size = min(table.count, MOST)
         self._lines: Sequence[InterruptLine] = ()
         self._box: Dma | None = None
         self._before: list[Vector] = []
         self._control = 0
         self._seen: list[Message] = []
-        #: Vectors for the configuration and for every queue, in place of those that they get by themselves.
-        self.plan: tuple[int, int] | None = None
-        #: What is mapped, by vector: the bits that its message stands for.
-        self.bits: dict[int, int] = {}
-        #: What is mapped, by event (a queue's index, or -1 for the configuration): vector and bit.
-        self._events: dict[int, tuple[int, int]] = {}
-        self._moved: dict[int, int] = {}
         #: Messages so far, of those that did not merge.
         self._total = 0
 
@@ -149,6 +137,11 @@ class Messages:
         self.description = f"MSI-X, {way.value}"
 
     # -- beginning and end -------------------------------------------------------------------------------------
+
+    def map_config(self) -> None:
+        """See :class:`MappedVectors`: what has come so far is of no event any more."""
+        self.drop()
+        super().map_config()
 
     def begin(self) -> None:
         """Set the vectors up, keeping what they were, and turn MSI-X on. Raises :class:`CannotRun`."""
@@ -200,52 +193,6 @@ class Messages:
     def data(vector: int) -> int:
         """What the message of a vector writes."""
         return (_OURS | vector) << 16
-
-    # -- events and vectors ------------------------------------------------------------------------------------
-
-    def of_config(self) -> int:
-        """The vector that the configuration gets."""
-        return self._moved.get(_CONFIG, 0 if self.plan is None else self.plan[0])
-
-    def of_queue(self, index: int) -> int:
-        """The vector that a queue gets."""
-        return self._moved.get(index, min(1 + index, self.size - 1) if self.plan is None else self.plan[1])
-
-    def map_config(self) -> None:
-        """Map the configuration, on a device that has just forgotten all mappings."""
-        self._events.clear()
-        self._moved.clear()
-        self.drop()
-        self._map(_CONFIG, self.of_config(), IsrBit.CONFIG)
-
-    def map_queue(self, index: int) -> None:
-        """Map a queue. Raises :class:`CannotRun` where the device does not take the vector, which it may."""
-        self._registers.put("queue_select", index)
-        self._map(index, self.of_queue(index), IsrBit.QUEUE)
-
-    def move_config(self, vector: int) -> None:
-        """Map the configuration to another vector, until the next reset: on a running device as well (4.1.5.1.2).
-
-        Raises :class:`CannotRun` where the device does not take the vector, which it may.
-        """
-        self._moved[_CONFIG] = vector
-        self._map(_CONFIG, vector, IsrBit.CONFIG)
-
-    def move_queue(self, index: int, vector: int) -> None:
-        """Have a queue get another vector when it is enabled again after its own reset (2.6.1.2), until that of the device."""
-        self._moved[index] = vector
-
-    def _map(self, event: int, vector: int, bit: int) -> None:
-        name = "config_msix_vector" if event == _CONFIG else "queue_msix_vector"
-        self._registers.put(name, vector)
-        taken = self._registers.get(name)
-        if taken != vector:
-            raise CannotRun(f"{self._function.locator}: {name} reads {taken:#x} after vector {vector:#x} was written")
-        self._events[event] = vector, bit
-        self.bits.clear()
-        for mapped, meant in self._events.values():
-            if mapped != NO_VECTOR:
-                self.bits[mapped] = self.bits.get(mapped, 0) | meant
 
     # -- looking -----------------------------------------------------------------------------------------------
 

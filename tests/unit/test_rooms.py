@@ -42,7 +42,7 @@ ROOMS = (
     ("uvirtio_drivers",),
     # The life of a device.
     (
-        "uvirtio.configuration", "uvirtio.deviations", "uvirtio.device", "uvirtio.messages", "uvirtio.negotiation",
+        "uvirtio.configuration", "uvirtio.deviations", "uvirtio.device", "uvirtio.mapped_vectors", "uvirtio.messages", "uvirtio.negotiation",
         "uvirtio.status", "uvirtio.suspend", "uvirtio.waiting",
     ),
     ("uvirtio.queue",),

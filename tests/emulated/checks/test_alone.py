@@ -24,7 +24,7 @@ DEVICES = (
 )
 #: What it says depends on all that was done to the device before the last look: a whole check has its configuration changed.
 _OF_THE_RUN = {"S2"}
-OTHERS = [name for name in FAULTS if name not in proof.SUSPEND]
+OTHERS = [name for name in FAULTS if name not in proof.SUSPEND and name not in proof.WAYS]
 OF_CHAPTERS = [chapter for chapter in CHAPTERS if chapter != "suspend"]
 
 
@@ -47,6 +47,15 @@ def test_every_fault_is_found_by_its_statement_alone(chapter: str) -> None:
     missed = []
     for fault in faults:
         if _alone(proof.without_suspend(proof.WHERE[fault], fault), statement_of(fault)) not in ("FAIL", "WARN"):
+            missed.append(fault)
+    assert missed == []
+
+
+def test_every_further_way_to_break_suspend_is_found_by_its_statement_alone() -> None:
+    missed = []
+    for fault, locator in proof.WAYS.items():
+        where = f"{locator}{'&' if '?' in locator else '?'}fault={fault}"
+        if _alone(where, statement_of(fault)) not in ("FAIL", "WARN"):
             missed.append(fault)
     assert missed == []
 

@@ -214,3 +214,41 @@ def test_a_kernel_that_has_no_vector_left_is_told_of(monkeypatch: pytest.MonkeyP
     device, _ = _of_the_kernel([], monkeypatch)
     with device, pytest.raises(CannotRun, match="gives none of its MSI-X vectors"):
         device.use_messages()
+
+
+@WAYS
+def test_a_configuration_that_is_mapped_anew_as_the_device_runs_shows_as_its_new_vector(way: Way) -> None:
+    device, function = _open("emulated:blk?size=1M")
+    with device:
+        device.use_messages(way)
+        _start(device)
+        messages = _messages(device)
+        device.notifications.collect()
+        before = len(_vectors(device))
+        messages.move_config(1)
+        assert (messages.of_config(), messages.bits) == (1, {1: 3})
+        function.triggers.fire("change_config")
+        assert device.notifications.collect() == 3
+        assert _vectors(device)[before:] == [1]
+        with pytest.raises(CannotRun, match="config_msix_vector reads 0xffff after vector 0x7f was written"):
+            messages.move_config(0x7F)
+        device.reset()
+        _start(device)
+        assert (messages.of_config(), messages.bits) == (0, {0: 2, 1: 1})
+
+
+@WAYS
+def test_a_queue_gets_another_vector_when_it_alone_is_reset_and_its_own_with_the_device(way: Way) -> None:
+    device, _ = _open("emulated:rng")
+    with device:
+        device.use_messages(way)
+        workload, messages = _start(device), _messages(device)
+        messages.move_queue(0, 0)
+        assert messages.bits == {0: 2, 1: 1}, "it is not changed while it is enabled"
+        device.reset_queue(0)
+        assert messages.bits == {0: 3}
+        _request(device, workload)
+        assert _vectors(device) == [0]
+        device.reset()
+        _start(device)
+        assert messages.of_queue(0) == 1

@@ -165,6 +165,7 @@ def test_vectors_are_masked_and_moved_under_load_and_as_many_interrupts_arrive_a
 
     movable = [path for number in before if (path := Path("/proc/irq", number, "smp_affinity")).exists()]
     with closing(_FunctionMask(address)) as mask, _meanwhile(draw) as thread:
+        ends = time.monotonic() + 60
         # The kernel masks an entry while it writes another CPU's address into it.
         for cpus in itertools.cycle("12"):
             for path in movable:
@@ -173,7 +174,7 @@ def test_vectors_are_masked_and_moved_under_load_and_as_many_interrupts_arrive_a
             time.sleep(0.002)
             mask.put(False)
             time.sleep(0.002)
-            if not thread.is_alive():
+            if not thread.is_alive() or time.monotonic() > ends:
                 break
     assert within(10, lambda: counts.sent == counts.arrived), (counts.sent, counts.arrived)
     assert counts.sent >= _ROUNDS // 2

@@ -24,7 +24,7 @@ def watched(device: Device) -> dict[int, Observed]:
 
 
 def read_configuration(device: Device) -> bytes:
-    """The device configuration as far as the device has fields in it: what lies between and behind those is left out (2.5.1).
+    """The device configuration as far as the device has fields in it (2.5.1); what lies between them is not read, and 0 here.
 
     Raises :class:`~uvirtio.errors.ConfigurationUnstable`.
     """
@@ -32,9 +32,10 @@ def read_configuration(device: Device) -> bytes:
     number = device.identity.type
     if not device_spec(number).fields:
         return configuration.piece(0, min(configuration.length, _UNKNOWN))
-    return b"".join(
-        configuration.piece(start, end - start) for start, end in _runs(number, device.offered, configuration.length)
-    )
+    data = bytearray()
+    for start, end in _runs(number, device.offered, configuration.length):
+        data += bytes(start - len(data)) + configuration.piece(start, end - start)
+    return bytes(data)
 
 
 def _runs(number: int, offered: Features, length: int) -> list[tuple[int, int]]:

@@ -16,7 +16,8 @@ from uvirtio_tools.cli import main
 SHOWN = {
     fault: locator
     for fault, locator in (pci.WHERE | net.WHERE | blk.WHERE).items()
-    if fault not in ("P13", "P15", "P16", "P17", "P17-next", "P19", "P20", "P21", "P22", "P23")
+    if fault
+    not in ("P13", "P15", "P16", "P17", "P17-next", "P19", "P19-moved", "P19-reset", "P20", "P21", "P22", "P23")
     and not (fault.startswith("BLK") and fault > "BLK2")
     and not (fault.startswith("NET") and fault not in offered.IDS)
 } | {"B12": "emulated:vsock?features=-RING_PACKED"}

@@ -242,7 +242,7 @@ def client_of(data: bytes) -> None:
                 describe_open(function)
                 if choose.randrange(2):
                     function.line.wait(0.0)
-                    function.msix(0x40, 1 + choose.randrange(4))
+                    function.open_vectors(1 + choose.randrange(4), events=True)
                 with Device(function, timeout=0.02) as device:
                     device.initialise(Rng.FEATURES, Rng.queues(device))
                     Rng(device).read(16, timeout=0.01)

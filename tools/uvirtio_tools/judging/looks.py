@@ -24,7 +24,7 @@ def watched(device: Device) -> dict[int, Observed]:
 
 
 def read_configuration(device: Device) -> bytes:
-    """The device configuration as far as the device has fields in it (2.5.1); what lies between them is not read, and 0 here.
+    """The device configuration as far as the device has fields in it (2.5.1); what lies between is not read.
 
     Raises :class:`~uvirtio.errors.ConfigurationUnstable`.
     """
@@ -33,8 +33,9 @@ def read_configuration(device: Device) -> bytes:
     if not device_spec(number).fields:
         return configuration.piece(0, min(configuration.length, _UNKNOWN))
     data = bytearray()
+    # Filled with ones, so that a device that does not answer reads all-ones as a whole.
     for start, end in _runs(number, device.offered, configuration.length):
-        data += bytes(start - len(data)) + configuration.piece(start, end - start)
+        data += b"\xff" * (start - len(data)) + configuration.piece(start, end - start)
     return bytes(data)
 
 

@@ -31,11 +31,11 @@ class _Part:
 
     __slots__ = ("copy", "memory", "writable")
 
-    def __init__(self, dma: GuardedMemory, memory: memoryview, writable: bool, name: str) -> None:
-        self.memory = memory
-        self.writable = writable
-        self.copy = dma.allocate(len(memory))
-        dma.name(self.copy, name)
+    memory: memoryview
+    writable: bool
+
+    def __init__(self, dma: GuardedMemory, size: int) -> None:
+        self.copy = dma.allocate(size)
 
     def give(self) -> None:
         """Before the device gets it."""
@@ -60,15 +60,27 @@ class _Guard:
         self._recorder = recorder
         self._index = index
         self._fresh: list[_Part] = []
+        #: Copies of no buffer, by size: most buffers of a queue are of a few sizes.
+        self._idle: dict[int, list[_Part]] = {}
         self.parts: dict[int, list[_Part]] = {}
 
     def copies(self, readable: Sequence[memoryview], writable: Sequence[memoryview]) -> list[_Part]:
-        """New ones, in the order in which the device sees them."""
-        kinds = [(memory, False) for memory in readable] + [(memory, True) for memory in writable]
-        return [
-            _Part(self._dma, memory, may, f"queue {self._index}, {'writable' if may else 'readable'} part {number}")
-            for number, (memory, may) in enumerate(kinds)
-        ]
+        """Copies of a buffer's parts, in the order in which the device sees them."""
+        parts = []
+        for number, memory in enumerate((*readable, *writable)):
+            size = len(memory)
+            idle = self._idle.get(size)
+            part = idle.pop() if idle else _Part(self._dma, size)
+            part.memory, part.writable = memory, number >= len(readable)
+            kind = "writable" if part.writable else "readable"
+            self._dma.name(part.copy, f"queue {self._index}, {kind} part {number}")
+            parts.append(part)
+        return parts
+
+    def put_back(self, parts: Sequence[_Part]) -> None:
+        """These are no buffer's any more; their zones are watched all the same."""
+        for part in parts:
+            self._idle.setdefault(part.copy.size, []).append(part)
 
     def keep(self, token: int, parts: list[_Part]) -> None:
         """These are the buffer's of that token now, which has not been published yet."""
@@ -91,8 +103,7 @@ class _Guard:
 
     def drop(self, token: int) -> None:
         """Give the copies of a buffer back."""
-        for part in self.parts.pop(token, ()):
-            part.copy.free()
+        self.put_back(self.parts.pop(token, ()))
 
     def drop_all(self) -> None:
         """Give all of them back: the device has been reset."""
@@ -102,9 +113,10 @@ class _Guard:
     def free(self) -> None:
         """Give the memory back; what stands in it can still be seen."""
         self._fresh.clear()
-        for parts in self.parts.values():
+        for parts in (*self.parts.values(), *self._idle.values()):
             for part in parts:
                 part.copy.free()
+        self._idle = {}
 
     def _tell(self, token: int, part: _Part, first: int, last: int) -> None:
         kind, recorder = "writable" if part.writable else "readable", self._recorder
@@ -154,8 +166,8 @@ class _Observed(_Queue):
         try:
             token: int = super().add(readable, writable)  # type: ignore[misc]  # of the queue in front of which this stands
         except BaseException:
-            for part in copies:
-                part.copy.free()
+            if guards is not None:
+                guards.put_back(copies)
             raise
         if guards is not None:
             guards.keep(token, copies)

@@ -18,6 +18,7 @@ from ...pci.command import change_command
 from ...pci.msix import VectorTable, table_place
 from ...spec.pci import CapabilityId, Command, Header, MsixControl
 from .. import Surroundings, Triggers
+from ..closing import close_all
 from ..locator import Locator
 from .bars import OpenBar, open_bar, port_region
 from .binding import take, undo
@@ -215,14 +216,7 @@ class UioFunction:
         The device has been reset before; a step that fails does not keep the others from being done, and the first
         error is raised at the end. Idempotent.
         """
-        first: BaseException | None = None
-        while self._closers:
-            try:
-                self._closers.pop()()
-            except BaseException as error:
-                first = first or error
-        if first is not None:
-            raise first
+        close_all(self._closers)
 
     def __enter__(self) -> UioFunction:
         return self

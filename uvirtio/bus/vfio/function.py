@@ -17,6 +17,7 @@ from ...pci.capabilities import walk
 from ...pci.command import change_command
 from ...spec.pci import Command
 from .. import Surroundings, Triggers
+from ..closing import close_all
 from ..eventfd import EventLine
 from ..uio.bars import OpenBar
 from ..uio.discovery import describe
@@ -225,14 +226,7 @@ class VfioFunction:
 
         A step that fails does not keep the others from being done, and the first error is raised at the end. Idempotent.
         """
-        first: BaseException | None = None
-        while self._closers:
-            try:
-                self._closers.pop()()
-            except BaseException as error:
-                first = first or error
-        if first is not None:
-            raise first
+        close_all(self._closers)
 
     def __enter__(self) -> VfioFunction:
         return self

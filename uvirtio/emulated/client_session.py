@@ -161,7 +161,7 @@ class Session:
     def _irq_info(self, message: Message) -> bytes:
         request = wire.IrqInfo(*fields(wire.IRQ_INFO, message, "GET_IRQ_INFO"))
         count = self._irq_count(request.kind)
-        flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.NORESIZE if count else 0
+        flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.NO_RESIZE if count else 0
         if request.kind == wire.INTX and count:
             flags = wire.IrqFlag.EVENTFD | wire.IrqFlag.MASKABLE | wire.IrqFlag.AUTOMASKED
         return wire.IRQ_INFO.pack(wire.IRQ_INFO.size, flags, request.kind, count)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import DeviceMisbehaved
 from ..foreign import parse_json
+from ..spec.vfio import DeviceFlag, DmaFlag, IrqFlag, IrqSet, RegionFlag
 
 __all__ = [
     "ACCESS",
@@ -85,53 +86,11 @@ class HeaderFlag:
     ERROR = 0x20
 
 
-class DmaFlag(IntFlag):
-    """Flags of DMA_MAP."""
-
-    READ = 1
-    WRITE = 2
-
-
 class UnmapFlag(IntFlag):
     """Flags of DMA_UNMAP."""
 
     DIRTY_BITMAP = 1
     ALL = 2
-
-
-class DeviceFlag(IntFlag):
-    """Flags of GET_INFO."""
-
-    RESET = 1
-    PCI = 2
-
-
-class RegionFlag(IntFlag):
-    """Flags of GET_REGION_INFO."""
-
-    READ = 1
-    WRITE = 2
-    MMAP = 4
-
-
-class IrqFlag(IntFlag):
-    """Flags of GET_IRQ_INFO."""
-
-    EVENTFD = 1
-    MASKABLE = 2
-    AUTOMASKED = 4
-    NORESIZE = 8
-
-
-class IrqSet(IntFlag):
-    """Flags of SET_IRQS: what the data is, and what is to be done."""
-
-    DATA_NONE = 1
-    DATA_BOOL = 2
-    DATA_EVENTFD = 4
-    MASK = 8
-    UNMASK = 16
-    TRIGGER = 32
 
 
 class Header(NamedTuple):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from enum import IntEnum, IntFlag
 
+from ...spec.vfio import DeviceFlag, DmaFlag, IrqFlag, IrqSet, RegionFlag
+
 __all__ = [
     "ATTACH_PT",
     "BIND_IOMMUFD",
@@ -96,22 +98,6 @@ class GroupFlag(IntFlag):
     CONTAINER_SET = 2
 
 
-class DeviceFlag(IntFlag):
-    """Flags of DEVICE_GET_INFO."""
-
-    RESET = 1
-    PCI = 2
-
-
-class RegionFlag(IntFlag):
-    """Flags of DEVICE_GET_REGION_INFO."""
-
-    READ = 1
-    WRITE = 2
-    MMAP = 4
-    CAPABILITIES = 8
-
-
 class RegionIndex:
     """Regions of a PCI device: 0 to 5 are its BARs."""
 
@@ -126,33 +112,6 @@ class IrqIndex(IntEnum):
     MSIX = 2
     ERROR = 3
     REQUEST = 4
-
-
-class IrqFlag(IntFlag):
-    """Flags of DEVICE_GET_IRQ_INFO."""
-
-    EVENTFD = 1
-    MASKABLE = 2
-    AUTOMASKED = 4
-    NO_RESIZE = 8
-
-
-class IrqSet(IntFlag):
-    """Flags of DEVICE_SET_IRQS: what kind of data follows, and what is to be done."""
-
-    DATA_NONE = 1
-    DATA_BOOL = 2
-    DATA_EVENTFD = 4
-    MASK = 8
-    UNMASK = 0x10
-    TRIGGER = 0x20
-
-
-class DmaFlag(IntFlag):
-    """Flags of IOMMU_MAP_DMA."""
-
-    READ = 1
-    WRITE = 2
 
 
 class IommuFlag(IntFlag):

@@ -177,9 +177,8 @@ class Judge:
         weigh(finding, statement, self._dialect, strict=self._strict, binding=binding)
         result = CheckResult(statement, finding)
         if seen is not None:
-            closely = finding.verdict in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
             result.seconds, result.deviations = seen.window.seconds, seen.window.deviations
-            result.accesses = condense(seen.window.events, KEPT_BAD if closely else KEPT_GOOD)
+            result.accesses = condense(seen.window.events, KEPT_BAD if finding.verdict.against else KEPT_GOOD)
         return result
 
     def _weakest(self, statement: Statement) -> tuple[_Seen | None, Finding]:

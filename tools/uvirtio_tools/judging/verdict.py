@@ -23,6 +23,11 @@ class Verdict(Enum):
     ERROR = "ERROR"
 
     @property
+    def against(self) -> bool:
+        """Whether it says something against the device, binding or not."""
+        return self in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
+
+    @property
     def bad(self) -> bool:
         """Whether it makes a run fail."""
         return self in (Verdict.FAIL, Verdict.ERROR)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from uvirtio.bus import Triggers
+from uvirtio.bus.locator import OF_THIS_MACHINE
 from uvirtio.device import Device
 from uvirtio.errors import (
     CannotRun,
@@ -33,15 +34,13 @@ from ..judging.judge import Judge, speaks_of_notifications
 from ..judging.parties import whose
 from ..judging.result import CheckResult, CheckRun
 from ..judging.stage import Stage
-from ..judging.verdict import Verdict, applies
+from ..judging.verdict import applies
 from ..statements import every_judgement, select
 from . import LAST, Scenario, scenarios_for
 from .identity import impossible_queues, portray
 
 __all__ = ["introduce", "perform", "run_checks"]
 
-#: The buses whose devices reach the memory of the machine that this runs on.
-REAL = ("uio", "vfio")
 #: Scenarios in a row that find the device unable to do ordinary work before the run stops.
 GIVE_UP = 2
 
@@ -88,16 +87,12 @@ def run_checks(
     if options.interrupts != AUTO:
         set_interrupts(bring_up)
     stage = Stage.of(bring_up, triggers)
-    stage.may_provoke = options.provoke or device.function.bus not in REAL
+    stage.may_provoke = options.provoke or device.function.bus not in OF_THIS_MACHINE
     judged = [id_ for id_ in ids if applies(STATEMENTS[id_], bring_up.dialect, device.identity.type)]
     if not judged:
         how = f"in the {bring_up.dialect.name} dialect" if bring_up.dialect else "without SUSPEND"
         run.remarks.append(f"none of {', '.join(ids)} is judged for a {device.identity.type_name} device {how}")
     _Run(run, stage, judged, progress).go()
-
-
-#: Verdicts that speak against a device.
-_AGAINST = (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
 
 
 class _Run:
@@ -264,7 +259,7 @@ class _Run:
         spent = f"the budget of {self._stage.options.budget:g} s was spent before" if self._cut else ""
         results = self._judge.results(ids, unheard=self._run.stopped or spent, interrupted=self._run.interrupted)
         for result in results:
-            if result.verdict in _AGAINST and (remark := whose(result.statement, self._surroundings)):
+            if result.verdict.against and (remark := whose(result.statement, self._surroundings)):
                 result.finding.remarks.append(remark)
         return results
 

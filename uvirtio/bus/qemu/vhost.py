@@ -67,7 +67,7 @@ class VhostUserFunction(QemuFunction):
     def __init__(self, locator: Locator, process: QemuProcess, recipe: Recipe, backend: Child | None) -> None:
         super().__init__(locator, process, recipe)
         self._backend = backend
-        self._path = os.path.abspath(os.path.expanduser(locator.target))
+        self._path = _path(locator)
         self.surroundings = replace(
             self.surroundings, frontend="QEMU", backend=f"the backend at {self._path}", death=self._death
         )
@@ -103,7 +103,7 @@ def open_vhost_user(locator: Locator) -> VhostUserFunction:
     _frontend(locator)
     locator.flag("legacy")
     binary = find_qemu(locator.parameters.get("qemu"))
-    path = os.path.abspath(os.path.expanduser(locator.target))
+    path = _path(locator)
     backend = _start(locator, path) if "backend" in locator.parameters else None
     try:
         if not _listening(path):
@@ -137,6 +137,10 @@ def _connected(locator: Locator, binary: str, backend: Child | None) -> VhostUse
         raise
 
 
+def _path(locator: Locator) -> str:
+    return os.path.abspath(os.path.expanduser(locator.target))
+
+
 def _frontend(locator: Locator) -> Frontend:
     kind = locator.parameters.get("type", "")
     if kind not in FRONTENDS:
@@ -156,7 +160,7 @@ def _add(recipe: Recipe, locator: Locator) -> None:
     """QEMU's words for the frontend and its connection."""
     frontend, queues = _frontend(locator), locator.parameters.get("queues")
     recipe.driver = frontend.device
-    path = os.path.abspath(os.path.expanduser(locator.target)).replace(",", ",,")
+    path = _path(locator).replace(",", ",,")
     recipe.arguments += ["-chardev", f"socket,id={CHARDEV_ID},path={path}"]
     properties = {"id": DEVICE_ID}
     if locator.parameters["type"] == "net":

@@ -169,7 +169,7 @@ class S3Address(Behaviour):
 
 
 class N5Asleep(Interrupts):
-    """Interrupt Status is 0 and the line low from ``withdrawn`` on, whatever ISR holds."""
+    """While it is suspended, Interrupt Status reads 0 and the line is low, whatever ISR holds."""
 
     withdrawn = False
 

@@ -26,7 +26,7 @@ from .ioctls import (
 )
 from .kernel import Kernel
 from .mapping import mapping_failed
-from .ways_in import Ranges
+from .ways_in import OpenFiles, Ranges
 
 __all__ = ["GroupWay", "open_error"]
 
@@ -45,16 +45,15 @@ def open_error(error: OSError, path: Path, bdf: str) -> CannotRun:
     return explain(error, f"opening {path}")
 
 
-class GroupWay:
+class GroupWay(OpenFiles):
     """A :class:`~.ways_in.WayIn` through ``/dev/vfio/vfio`` and the group's device file, ``node`` (``vfio/9``)."""
 
     def __init__(self, kernel: Kernel, sysfs: Sysfs, bdf: str, node: str) -> None:
         """Raises :class:`CannotRun` in its many forms; then everything is closed again."""
-        self._kernel = kernel
+        super().__init__(kernel)
         self._sysfs = sysfs
         self._bdf = bdf
         self._node = node
-        self._handles: list[int] = []
         self.physical = node.startswith("vfio/noiommu-")
         number = node.rpartition("/")[2].removeprefix("noiommu-")
         self.description = f"group {number}, {'no IOMMU' if self.physical else 'type 1'}"
@@ -170,17 +169,6 @@ class GroupWay:
         """See :class:`~.ways_in.WayIn`."""
         request = bytearray(DMA_UNMAP.pack(DMA_UNMAP.size, 0, bus_address, size))
         self._ask(self._container, Vfio.IOMMU_UNMAP_DMA, request, "memory back")
-
-    def close(self) -> None:
-        """See :class:`~.ways_in.WayIn`."""
-        if self._handles:
-            self.device.close()
-            self._close_handles()
-
-    def _close_handles(self) -> None:
-        # The group before its container: the kernel takes the IOMMU away with the last group.
-        while self._handles:
-            self._kernel.close(self._handles.pop())
 
 
 def _ranges(answer: bytearray, at: int) -> Ranges:

@@ -25,7 +25,7 @@ from .ioctls import (
 )
 from .kernel import Kernel
 from .mapping import mapping_failed
-from .ways_in import Ranges
+from .ways_in import OpenFiles, Ranges
 
 __all__ = ["IommufdWay"]
 
@@ -33,18 +33,17 @@ __all__ = ["IommufdWay"]
 _RANGES, _MOST_RANGES = 32, 1024
 
 
-class IommufdWay:
+class IommufdWay(OpenFiles):
     """A :class:`~.ways_in.WayIn` through ``/dev/iommu`` and the device's own file, ``node`` (``vfio/devices/vfio0``)."""
 
     physical = False
 
     def __init__(self, kernel: Kernel, sysfs: Sysfs, bdf: str, node: str) -> None:
         """Raises :class:`CannotRun` in its many forms; then everything is closed again."""
-        self._kernel = kernel
+        super().__init__(kernel)
         self._sysfs = sysfs
         self._bdf = bdf
         self.description = f"{node.rpartition('/')[2]}, iommufd"
-        self._handles: list[int] = []
         try:
             self._iommu = self._open(sysfs.dev / "iommu")
             handle = self._open(sysfs.dev / node)
@@ -133,13 +132,3 @@ class IommufdWay:
         """See :class:`~.ways_in.WayIn`."""
         request = bytearray(IOAS_UNMAP.pack(IOAS_UNMAP.size, self._space, bus_address, size))
         self._ask(self._iommu, Iommufd.IOAS_UNMAP, request, "memory back")
-
-    def close(self) -> None:
-        """See :class:`~.ways_in.WayIn`."""
-        if self._handles:
-            self.device.close()
-            self._close_handles()
-
-    def _close_handles(self) -> None:
-        while self._handles:
-            self._kernel.close(self._handles.pop())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from .descriptor import VfioDevice
+from .kernel import Kernel
 
-__all__ = ["Ranges", "WayIn"]
+__all__ = ["OpenFiles", "Ranges", "WayIn"]
 
 #: First and last bus address of each stretch that may be mapped.
 Ranges = tuple[tuple[int, int], ...]
@@ -32,3 +33,24 @@ class WayIn(Protocol):
 
     def close(self) -> None:
         """Close everything; idempotent."""
+
+
+class OpenFiles:
+    """The device and the files beside its own that a way in has open."""
+
+    device: VfioDevice
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._handles: list[int] = []
+
+    def close(self) -> None:
+        """See :class:`WayIn`."""
+        if self._handles:
+            self.device.close()
+            self._close_handles()
+
+    def _close_handles(self) -> None:
+        # The latest first: the kernel takes the IOMMU away with the last group, so a group goes before its container.
+        while self._handles:
+            self._kernel.close(self._handles.pop())

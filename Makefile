@@ -9,6 +9,9 @@
 #              kill who drives a device, 200 times, in a guest (needs the lab); SEED says at which moments
 # make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
 #              tests have to; SEED says which ones
+# make pyz     uvirtio.pyz, one file with all that is needed, which runs with nothing but python3: dist/uvirtio.pyz
+# make deb     a Debian package, for Debian 12, 13 and what is made of them: dist/uvirtio_VERSION_all.deb
+# make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -30,7 +33,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak mutation lab docs install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation lab docs pyz deb try-packages install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -65,6 +68,15 @@ mutation: $(READY)
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision
+
+pyz: $(READY)
+	@$(RUN) -m release.pyz dist/uvirtio.pyz
+
+deb: $(READY)
+	@$(RUN) -m release.deb dist
+
+try-packages: $(READY)
+	@$(RUN) -m tests.packages.roots
 
 docs: $(READY)
 	@$(RUN) -m docs.make.manual docs

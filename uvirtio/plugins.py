@@ -29,6 +29,8 @@ __all__ = ["import_registering", "plugin", "plugins"]
 
 #: Where an interpreter looks for its own library, packed: there are no distributions in it.
 _STANDARD = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+#: What this very package was imported from: where that is a file, it has nobody else's packages in it.
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 @cache
@@ -43,7 +45,9 @@ def _declared() -> bool:
                 if "[uvirtio." in file.read():
                     return True
     # What is no directory has its own finder.
-    return any(os.path.isfile(path) and not path.endswith(_STANDARD) for path in sys.path)
+    return any(
+        os.path.isfile(path) and not path.endswith(_STANDARD) and os.path.abspath(path) != _OURS for path in sys.path
+    )
 
 
 @cache

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.lab import distro_qemu, lab_folder, missing, speaks_vfio_user
 from tests.lab.apt import LabError, Source, open_room, own_sources, unpack
 
-__all__ = ["main"]
+__all__ = ["main", "own_mirrors"]
 
 _RECIPE = 2
 """Goes up when a step below changes what it makes, so that an older lab is made anew."""
@@ -52,7 +52,9 @@ def _codename() -> str:
     return codename
 
 
-def _own(codename: str) -> list[Source]:
+def own_mirrors() -> list[Source]:
+    """The machine's own entries for its own release of Debian, the release itself first. Raises LabError."""
+    codename = _codename()
     sources = own_sources(codename)
     if not sources or sources[0].suite != codename:
         raise LabError(f"apt's configuration has no entry for {codename} main, so no mirror is known")
@@ -61,7 +63,7 @@ def _own(codename: str) -> list[Source]:
 
 def _qemu(folder: Path) -> str:
     """trixie has QEMU 10.0, which lacks vfio-user; its backports have a newer one."""
-    mirror = _own(_codename())[0]
+    mirror = own_mirrors()[0]
     with open_room([mirror.at("trixie"), mirror.at("trixie-backports")]) as room:
         packages = ("qemu-system-x86", "seabios", "ipxe-qemu")
         unpack(room.download(*packages, release="trixie-backports"), folder / "root")
@@ -76,7 +78,7 @@ def _qemu(folder: Path) -> str:
 
 
 def _kernel(folder: Path) -> str:
-    with open_room(_own(_codename())) as room:
+    with open_room(own_mirrors()) as room:
         package = room.dependency("linux-image-amd64", "linux-image-")
         unpack([room.download_alone(package)], folder / "root")
     release = package.removeprefix("linux-image-")
@@ -89,7 +91,7 @@ def _kernel(folder: Path) -> str:
 
 def _udevadm(folder: Path) -> str:
     """udevadm verifies rules since systemd 254; Debian 12 has 252."""
-    mirror = _own(_codename())[0]
+    mirror = own_mirrors()[0]
     with open_room([mirror.at("trixie")]) as room:
         unpack(room.download("udev"), folder / "root")
     wrapper = lab_folder() / "bin" / "udevadm"

@@ -64,8 +64,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "completion": ("source <(uvirtio completion bash)", "uvirtio completion fish | source"),
 }
 
-#: module -> the package that brings it: what is imported only where it is used.
-PACKAGES = {"rich": "rich", "rich_argparse": "rich-argparse", "pyudev": "pyudev", "periphery": "python-periphery"}
+#: module -> the package that brings it: what is imported only where it is used. Debian's is python3-MODULE.
+PACKAGES = {"rich": "rich", "pyudev": "pyudev", "periphery": "python-periphery"}
 
 #: Commands that drive the device which their ``locator`` names.
 DRIVING = frozenset({"suspend", "check", "bench"})
@@ -201,9 +201,12 @@ def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argp
         try:
             return int(run(args))
         except ModuleNotFoundError as error:
-            if (package := PACKAGES.get((error.name or "").partition(".")[0])) is None:
+            module = (error.name or "").partition(".")[0]
+            if (package := PACKAGES.get(module)) is None:
                 raise
-            raise CannotRun(f"the Python package {package} is not installed: pip install {package}") from error
+            raise CannotRun(
+                f"the Python package {package} is not installed: pip install {package}, on Debian apt install python3-{module}"
+            ) from error
 
     return named
 

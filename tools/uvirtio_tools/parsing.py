@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import re
 import sys
@@ -56,8 +57,9 @@ class Parser(argparse.ArgumentParser):
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         if sys.stdout.isatty():
-            # Imported for a person who looks at it alone.
-            from rich_argparse import RawDescriptionRichHelpFormatter
+            # Imported for a person who looks at it alone; Debian 12 has none, and help without colours is help.
+            with contextlib.suppress(ModuleNotFoundError):
+                from rich_argparse import RawDescriptionRichHelpFormatter
 
-            return RawDescriptionRichHelpFormatter(prog=self.prog)
+                return RawDescriptionRichHelpFormatter(prog=self.prog)
         return argparse.RawDescriptionHelpFormatter(prog=self.prog)

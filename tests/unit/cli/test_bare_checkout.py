@@ -34,4 +34,6 @@ def test_a_package_that_is_missing_is_named_with_what_to_type(words: tuple[str, 
     (tmp_path / "rich.py").write_text(missing)
     done = run(*words, path=tmp_path)
     assert done.returncode == 3
-    assert done.stderr == "uvirtio: the Python package rich is not installed: pip install rich\n"
+    assert done.stderr == (
+        "uvirtio: the Python package rich is not installed: pip install rich, on Debian apt install python3-rich\n"
+    )

@@ -14,6 +14,9 @@ from .arguments import add_common, add_from, add_interrupts
 
 __all__ = ["add_arguments", "run"]
 
+#: The first major version of Textual that has what is used.
+_TEXTUAL = 6
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``tui``."""
@@ -23,15 +26,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
+def _require_textual() -> None:
+    if find_spec("textual") is None:
+        there = "is not installed"
+    else:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            installed = version("textual")
+        except PackageNotFoundError:
+            return  # packed with this program, by whoever knew which one
+        if int(installed.partition(".")[0]) >= _TEXTUAL:
+            return
+        there = f"{installed} is too old"
+    raise CannotRun(
+        f"textual {there}, and the interface needs {_TEXTUAL}.0 or newer, which Debian 12 and 13 do not have: "
+        "pip install 'uvirtio[tui]', or run uvirtio.pyz, which brings it; `uvirtio watch` shows devices live without it"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Show the interface until the user leaves; returns the exit status."""
     if args.json:
         raise UsageError("the interface has no JSON; `uvirtio list --json` and `uvirtio show --json` have")
-    if find_spec("textual") is None:
-        raise CannotRun(
-            "textual is not installed, and the interface needs it: pip install 'uvirtio[tui]'; "
-            "`uvirtio watch` shows devices live without it"
-        )
+    _require_textual()
     require_terminal("uvirtio tui", "`uvirtio list` and `uvirtio show` need none")
     from uvirtio.bus.locator import parse
 

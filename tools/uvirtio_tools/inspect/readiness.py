@@ -246,9 +246,9 @@ def _qemu(machine: Machine) -> list[Fact]:
 def _packages(machine: Machine) -> list[Fact]:
     facts = []
     for name, why, advice in (
-        ("rich", "output", "pip install rich"),
-        ("pyudev", "hotplug", "pip install pyudev"),
-        ("periphery", "mapping registers", "pip install python-periphery"),
+        ("rich", "output", "pip install rich, on Debian apt install python3-rich"),
+        ("pyudev", "hotplug", "pip install pyudev, on Debian apt install python3-pyudev"),
+        ("periphery", "mapping registers", "pip install python-periphery, on Debian apt install python3-periphery"),
     ):
         if find_spec(name) is None:
             facts.append(Fact("packages", "missing", f"{name} ({why}) is not installed", advice))

@@ -29,13 +29,19 @@ __all__ = ["Observed", "ObservedPackedQueue", "ObservedSplitQueue"]
 class _Part:
     """One part of a buffer as the device gets it: a copy between guard zones of the ``memory`` that the driver has."""
 
-    __slots__ = ("copy", "memory", "writable")
+    __slots__ = ("copy", "memory", "number", "queue", "writable")
 
     memory: memoryview
     writable: bool
+    number: int
 
-    def __init__(self, dma: GuardedMemory, size: int) -> None:
+    def __init__(self, dma: GuardedMemory, size: int, queue: int) -> None:
         self.copy = dma.allocate(size)
+        self.queue = queue
+        dma.name(self.copy, self)
+
+    def __str__(self) -> str:
+        return f"queue {self.queue}, {'writable' if self.writable else 'readable'} part {self.number}"
 
     def give(self) -> None:
         """Before the device gets it."""
@@ -46,7 +52,8 @@ class _Part:
         if self.writable:
             self.memory[:] = self.copy.memory
             return None
-        if self.copy.memory == self.memory:
+        # As bytes: views are compared element by element, at many times the cost.
+        if self.copy.memory.tobytes() == self.memory.tobytes():
             return None
         wrong = [at for at in range(len(self.memory)) if self.copy.memory[at] != self.memory[at]]
         return wrong[0], wrong[-1]
@@ -66,14 +73,12 @@ class _Guard:
 
     def copies(self, readable: Sequence[memoryview], writable: Sequence[memoryview]) -> list[_Part]:
         """Copies of a buffer's parts, in the order in which the device sees them."""
-        parts = []
+        parts, first_writable = [], len(readable)
         for number, memory in enumerate((*readable, *writable)):
             size = len(memory)
             idle = self._idle.get(size)
-            part = idle.pop() if idle else _Part(self._dma, size)
-            part.memory, part.writable = memory, number >= len(readable)
-            kind = "writable" if part.writable else "readable"
-            self._dma.name(part.copy, f"queue {self._index}, {kind} part {number}")
+            part = idle.pop() if idle else _Part(self._dma, size, self._index)
+            part.memory, part.writable, part.number = memory, number >= first_writable, number
             parts.append(part)
         return parts
 
@@ -157,12 +162,13 @@ class _Observed(_Queue):
         return {number: tuple(column[number] for column in views) for number in self._pool.tokens()}
 
     def add(self, readable: Sequence[Dma], writable: Sequence[Dma]) -> int:
-        guards = self.guards if not self.recorder.deviation else None
+        recorder = self.recorder
+        guards = self.guards if not recorder.deviation else None
         copies: list[_Part] = []
         if guards is not None:
             copies = guards.copies([part.memory for part in readable], [part.memory for part in writable])
-            readable = [part.copy for part in copies if not part.writable]
-            writable = [part.copy for part in copies if part.writable]
+            given = [part.copy for part in copies]
+            readable, writable = given[: len(readable)], given[len(readable) :]
         try:
             token: int = super().add(readable, writable)  # type: ignore[misc]  # of the queue in front of which this stands
         except BaseException:
@@ -171,14 +177,9 @@ class _Observed(_Queue):
             raise
         if guards is not None:
             guards.keep(token, copies)
-        self.parts[token] = (*(part.memory for part in readable), *(part.memory for part in writable))
-        recorder = self.recorder
-        recorder.add(
-            Added(
-                recorder.now(), self.index, token,
-                tuple(part.size for part in readable), tuple(part.size for part in writable),
-            )
-        )  # fmt: skip
+        self.parts[token] = tuple([part.memory for part in (*readable, *writable)])
+        sizes = tuple([part.size for part in readable]), tuple([part.size for part in writable])
+        recorder.add(Added(recorder.now(), self.index, token, *sizes))
         return token
 
     def completed(self) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -91,7 +91,8 @@ class Look:
 
 
 def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    """A checksum that shows any accidental change, at a quarter of the cost of a hash that withstands an attacker."""
+    return f"{zlib.crc32(data):08x}"
 
 
 def take_look(device: Device, queues: Mapping[int, Observed], *, status: bool = False, isr_first: bool = False) -> Look:

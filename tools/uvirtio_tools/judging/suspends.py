@@ -269,6 +269,14 @@ def suspends(window: Window, *allowed: str) -> list[Suspend]:
     return found
 
 
+def _with_duties(window: Window) -> list[tuple[HistoryEvent, str]]:
+    """The events of a window, each with the duty that it deviates from."""
+    found: list[tuple[HistoryEvent, str]] | None = window.answers.get("events with duties")
+    if found is None:
+        found = window.answers["events with duties"] = [(event, deviation_of(event)) for event in window.events]
+    return found
+
+
 class _Reader:
     """Goes through a window once."""
 
@@ -284,11 +292,12 @@ class _Reader:
         self._is_suspended = (window.setting.speaks or V1_4).is_suspended
 
     def read(self) -> list[Suspend]:
-        for event in self._window.events:
+        if not self._window.of(Transitioned):
+            return self._found
+        for event, duty in _with_duties(self._window):
             if type(event) is Access and event.name == _STATUS and event.kind == "write" and event.value == 0:
                 self._current, self._tainted, self._before, self._loaded = None, False, None, None
                 continue
-            duty = deviation_of(event)
             if duty and duty not in self._allowed:
                 self._tainted = True
             if not self._tainted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import NegotiationFailed
 from .spec.features import COMMON_DEPENDENCIES, Feature, Features
@@ -24,8 +24,7 @@ TRANSPORT_FEATURES = Features.of(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(NamedTuple):
     """The result: what the device offered, what was accepted, and remarks for a report."""
 
     offered: Features

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .access.wait import Polled
 from .device import Device
@@ -55,8 +55,7 @@ class Outcome(Enum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One suspend or resume as it was seen.
 
     ``seconds``: from the write to the end of the first read that showed the new state. ``after``: from the write to

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceError, DeviceMisbehaved, NotOffered, PastTheEnd, ReadOnly, Unaligned
@@ -29,8 +28,7 @@ DEPTH = 16
 _LARGEST_BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request to be made when its turn comes, so that memory is bounded by what is in flight."""
 
     kind: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uvirtio.access.dma import Dma, DmaMemory
 from uvirtio.device import Device
@@ -31,8 +31,7 @@ _WORDS: dict[int, str] = {
 _TO_DRIVER = frozenset({RequestType.IN, RequestType.GET_ID, RequestType.GET_LIFETIME})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one request may carry: at most ``segments`` pieces of data of at most ``segment`` bytes each.
 
     ``unit``: the logical block in bytes, a multiple of 512; whole ones go into each request. ``longest`` caps a request.

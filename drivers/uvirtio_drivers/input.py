@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved
@@ -25,8 +24,7 @@ DEPTH = 32
 _FIELDS = {field.name: field for field in spec.SPEC.fields}
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event, as the Linux input layer numbers it."""
 
     type: int
@@ -34,8 +32,7 @@ class Event:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceIds:
+class DeviceIds(NamedTuple):
     """Who made the device."""
 
     bus_type: int
@@ -44,8 +41,7 @@ class DeviceIds:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class AbsInfo:
+class AbsInfo(NamedTuple):
     """Range and resolution of an absolute axis."""
 
     minimum: int

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved
@@ -35,8 +35,7 @@ def pairs_there(device: Device) -> int:
     return pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What buffers look like: ``header`` before each frame, ``size`` bytes in all, ``depth`` of them in each direction.
 
     ``head``: so many bytes are a descriptor of their own. ``merged``: a frame may span several receive buffers.

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceMisbehaved, DeviceTimeout, RequestFailed, WorkloadFailed
@@ -101,8 +100,7 @@ class Workload(Protocol):
         """What a passed :meth:`verify` says here, in one sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class WritableField:
+class WritableField(NamedTuple):
     """A configuration field that a driver may write without harm, to see whether a write takes.
 
     ``values``: lawful ones, of which one differs from whatever the field holds. Writing the old value again restores it.

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["AccessLog", "Entry"]
 
@@ -17,8 +16,7 @@ class _Now(Protocol):
     def now(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the log.
 
     ``kind``: ``read``, ``write`` (a register: ``width`` bytes at ``offset`` of ``space``), ``fault`` (the driver did

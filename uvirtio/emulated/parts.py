@@ -7,7 +7,7 @@ inheritance, in front of the part that the device would have without them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 from .behaviour import Behaviour
 from .common import CommonConfig
@@ -23,8 +23,7 @@ from .ring_split import SplitRing
 __all__ = ["Parts"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """One class for each part: how it suspends, its type, and what is the same for every type."""
 
     model: type[DeviceModel]
@@ -42,11 +41,11 @@ class Parts:
         """The same with these faults. One of a type's model leaves devices of other types as they are."""
         changed = self
         for fault in faults:
-            name = next((field.name for field in fields(self) if self._changes(fault, field.name)), None)
+            name = next((name for name in self._fields if self._changes(fault, name)), None)
             if name is not None:
                 base: type = getattr(changed, name)
                 mixed = type(f"{fault.__name__}{base.__name__}", (fault, base), {"__module__": fault.__module__})
-                changed = replace(changed, **{name: mixed})
+                changed = changed._replace(**{name: mixed})
         return changed
 
     def _changes(self, fault: type, name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..access.view import Region
 from ..errors import NotVirtio
@@ -29,8 +30,7 @@ _MINIMUM = {
 _ALIGNMENT = {StructureType.COMMON: 4, StructureType.NOTIFY: 2, StructureType.DEVICE: 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """A virtio structure capability: type, BAR, id, offset and length in the BAR (bytes), and what its type adds."""
 
     type: int

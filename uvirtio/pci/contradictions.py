@@ -18,7 +18,6 @@ status of a device that the kernel drives    what the kernel reads; a PCI_CFG wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from ..spec.features import Features
 from ..spec.ids import TRANSITIONAL, DeviceType, is_type, type_name
@@ -90,7 +89,7 @@ def with_kernel(now: Identity, found: Identity) -> tuple[Identity, list[str]]:
             problems.append(
                 f"the {words} reads {reads:#06x} in configuration space; the kernel found the function by {kernel:#06x}, and that counts"
             )
-    return replace(now, **known), problems
+    return now._replace(**known), problems
 
 
 def in_bars(registers: list[Bar], placed: Mapping[int, int]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..access.view import Region
 from ..errors import DeviceGone, NotVirtio
@@ -12,8 +12,7 @@ from ..spec.pci import BarFlag, Header
 __all__ = ["Bar", "Identity", "decode_identity", "read_bars", "read_identity"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Who a function says it is (virtio 1.4, 4.1.2)."""
 
     vendor: int
@@ -45,8 +44,7 @@ class Identity:
         return is_transitional_id(self.device)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """A base address register: its number, whether it is I/O, 64 bits wide, prefetchable, and its address."""
 
     number: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..pci.capabilities import Capability, Structure
 from ..pci.header import Identity
@@ -20,8 +20,7 @@ _ALIGNED = (StructureType.COMMON, StructureType.DEVICE)
 _SUBSYSTEM_LEAST, _VECTORS = 0x40, range(2, 0x801)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """What configuration space shows.
 
     ``bars``: BAR number -> size in bytes, a sentence where it cannot be reached, None where there is none. ``offered`` and

@@ -11,15 +11,14 @@ chromium   42   SUSPEND=1 and DRIVER_OK=1           ``& ~SUSPEND``              
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .status import Status
 
 __all__ = ["AUTO", "CHROMIUM", "DIALECTS", "RFC", "V1_4", "Dialect"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     """One way to suspend a device.
 
     ``suspended`` and ``running`` are (mask, value) pairs on the status byte: the state is reached when

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..access.view import Region
 from ..errors import DeviceTimeout
@@ -40,8 +41,7 @@ class QueueRegisters:
     device: int
 
 
-@dataclass(frozen=True, slots=True)
-class Registers:
+class Registers(NamedTuple):
     """The common configuration at one moment. ``offered`` and ``accepted`` are None where the selector did not take.
 
     ``problems``: sentences about what could not be read.

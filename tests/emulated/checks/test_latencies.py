@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 from .judging import judge
@@ -11,8 +10,8 @@ from .judging import judge
 def test_suspend_and_resume_are_counted_and_timed_apart() -> None:
     run = judge("emulated:rng", only="V9")
     suspend = next(each for each in run.transitions if each.kind == "suspend")
-    resume = replace(suspend, kind="resume", seconds=0.25)
-    run.transitions[:] = [replace(suspend, seconds=0.5), replace(suspend, seconds=0.5), resume]
+    resume = suspend._replace(kind="resume", seconds=0.25)
+    run.transitions[:] = [suspend._replace(seconds=0.5), suspend._replace(seconds=0.5), resume]
     latency = cast("Any", run.to_json()["latency"])
     assert (latency["suspend"]["count"], latency["resume"]["count"]) == (2, 1)
     assert "0.5" in str(latency["suspend"])

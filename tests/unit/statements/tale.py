@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from uvirtio.access.clock import SimulatedClock
 from uvirtio.queue import QueueState
@@ -94,19 +93,19 @@ class Tale:
 
     def speaks(self, dialect: str) -> Tale:
         """Another dialect than that of virtio 1.4; returns itself."""
-        self.history.setting = replace(self.setting, dialect=dialect)
+        self.history.setting = self.setting._replace(dialect=dialect)
         return self
 
     def without_driver(self) -> Tale:
         """For a device that nobody knows how to move data with; returns itself."""
-        self.history.setting = replace(
-            self.setting, type_name="type 42", unmoved="no driver for device type type 42, so nothing can be moved"
+        self.history.setting = self.setting._replace(
+            type_name="type 42", unmoved="no driver for device type type 42, so nothing can be moved"
         )
         return self
 
     def without_configuration(self) -> Tale:
         """For a device that has none of its own; returns itself."""
-        self.history.setting = replace(self.setting, config_length=0)
+        self.history.setting = self.setting._replace(config_length=0)
         return self
 
     # -- scenarios -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uvirtio.device import Device
 from uvirtio.errors import DeviceTimeout, WorkloadFailed
@@ -29,8 +29,7 @@ _LOOK = 0.25
 _ALL = 1 << 62
 
 
-@dataclass(frozen=True)
-class Flow:
+class Flow(NamedTuple):
     """What a run moved: buffers, seconds on the device's clock, real nanoseconds.
 
     ``kicks``: how often the device slept over published buffers until it was notified although it had asked for nothing.
@@ -59,8 +58,7 @@ class Flow:
         }
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """How buffers are kept in flight, and for how long at least."""
 
     #: Buffers in flight at most.

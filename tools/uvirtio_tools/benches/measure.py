@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 __all__ = ["Runner", "Timing", "interleave"]
 
@@ -14,8 +14,7 @@ __all__ = ["Runner", "Timing", "interleave"]
 Run = Callable[[int], None]
 
 
-@dataclass(frozen=True)
-class Runner:
+class Runner(NamedTuple):
     """``run(times)``, and the part of it that is not to be counted (playing the device): ``overhead(times)``.
 
     ``units``: what one time moves, so that figures are per unit; ``times``: how often it runs per turn.

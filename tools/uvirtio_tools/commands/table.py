@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..cli import COMMANDS, build_parser
 
 __all__ = ["Command", "Option", "commands"]
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option of a command, or with no ``flags`` one of its arguments. ``repeats``: it may be given several times."""
 
     flags: tuple[str, ...]
@@ -29,8 +28,7 @@ class Option:
         return ", ".join(f"{flag} {self.value}".strip() for flag in self.flags)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command with what it takes."""
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from uvirtio.access.clock import Clock
 from uvirtio.access.guards import GuardedMemory
@@ -26,8 +26,7 @@ __all__ = ["History", "Setting", "Window"]
 E = TypeVar("E", bound=HistoryEvent)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What goes for a whole run: the device, the dialect (empty: none is offered), and how long things may take (s).
 
     ``unmoved``: why no data can be moved on it; empty where it can.

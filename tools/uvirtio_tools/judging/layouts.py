@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -49,7 +48,7 @@ def _written(
 ) -> str:
     return json.dumps(
         {
-            "identity": asdict(identity),
+            "identity": identity._asdict(),
             "capabilities": [[capability.at, capability.raw.hex()] for capability in capabilities],
             "bars": {number: bar_length(function, number) for number in range(Header.BARS)},
             "legacy": any(bar.number == 0 and bar.io for bar in read_bars(function.config)),

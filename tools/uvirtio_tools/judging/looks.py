@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uvirtio.device import Device
 from uvirtio.queue import QueueState
@@ -50,8 +50,7 @@ def _runs(number: int, offered: Features, length: int) -> list[tuple[int, int]]:
     return runs
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What was seen at one moment.
 
     ``isr``: the bits that this look's read of ISR showed, None where it read all-ones. ``queue_bits`` (bit 0 alone),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from uvirtio.bus import Triggers
 from uvirtio.device import Device
@@ -101,7 +101,7 @@ class Stage:
         device = self.device
         accepted = device.negotiated.accepted.mask if device.negotiated else 0
         sizes = {index: queue.size for index, queue in device.queues.items()}
-        self.history.setting = replace(self.history.setting, unmoved=self.bring_up.unmoved)
+        self.history.setting = self.history.setting._replace(unmoved=self.bring_up.unmoved)
         self.traffic.find_answering()
         self.announced = Announcements(device)
         self.history.add(Started(self.history.now(), accepted, sizes, self.bring_up.workload is not None))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from uvirtio.errors import UsageError
 from uvirtio.spec.statements import STATEMENTS
@@ -18,16 +17,14 @@ __all__ = ["Expected", "News", "against_baseline", "against_expected", "read_exp
 _RANK = {"PASS": 0, "INFO": 0, "SKIP": 0, "WARN": 1, "FAIL": 2, "ERROR": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What is not as it was known, in sentences: ``worse`` counts, ``better`` is told."""
 
     worse: tuple[str, ...]
     better: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """A verdict that a device is known to have, and why."""
 
     id: str

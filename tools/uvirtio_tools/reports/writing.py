@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..named_files import write_text
 from . import render
@@ -14,8 +14,7 @@ from .document import Document
 __all__ = ["Output", "emit", "show"]
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """A result in one format: into a file, or (None) to standard output."""
 
     format: str

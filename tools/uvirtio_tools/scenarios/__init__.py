@@ -7,8 +7,8 @@ entry-point group ``uvirtio.scenarios`` names modules of other packages that reg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from uvirtio.plugins import import_registering
 from uvirtio.spec.dialects import CHROMIUM, V1_4, Dialect
@@ -46,8 +46,7 @@ _MODULES = (
 _GROUP = "uvirtio.scenarios"
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(NamedTuple):
     """Something that is done to a device from a known state. ``shows``: the statements that it is for.
 
     ``also``: statements that it would do for, where nothing else has shown them. ``dialects``: where it makes sense, by

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from uvirtio.errors import DeviceError, DeviceGone, WorkloadFailed
 
@@ -33,8 +33,7 @@ MOMENTS = ("before the kick", "just after the kick", "long after the kick")
 FILLS = {"empty": 0.0, "some": 0.25, "half": 0.5, "full": 1.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One cycle: when the suspend falls, how full the queues are, whether the driver wants notifications, times (s)."""
 
     moment: str
@@ -61,8 +60,7 @@ def plans(count: int, seed: int, hold: float) -> list[Plan]:
     ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(NamedTuple):
     """Where a sequence of plans failed, counted from 0, and how."""
 
     at: int
@@ -114,7 +112,7 @@ def _run(stage: Stage, sequence: Sequence[Plan]) -> _Failure | None:
     for number, plan in enumerate(sequence):
         if number:
             stage.history.go_on()
-        stage.read(names.PLAN, json.dumps(asdict(plan)))
+        stage.read(names.PLAN, json.dumps(plan._asdict()))
         try:
             _cycle(stage, plan)
             if (now := bars(stage.device)) != placed:
@@ -205,4 +203,4 @@ def stress(stage: Stage) -> None:
     except (NotSuspended, NotResumed, Refused, Overdue, DeviceError):
         short = None
     stage.history.go_on(names.STRESS, ("S1",))
-    stage.read(names.SHORTEST, json.dumps([asdict(plan) for plan in short or ()]))
+    stage.read(names.SHORTEST, json.dumps([plan._asdict() for plan in short or ()]))

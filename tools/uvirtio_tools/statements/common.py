@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from uvirtio.spec.dialects import V1_4, Dialect
 from uvirtio.spec.status import GONE, describe
@@ -110,8 +110,7 @@ def came_back(suspend: Suspend) -> bool:
     return any(drained.doing == names.OUTSTANDING for drained in suspend.drained) and not suspend.troubles
 
 
-@dataclass(frozen=True, slots=True)
-class Touched:
+class Touched(NamedTuple):
     """What a device did to its queues while it said that it was suspended. ``at``: when that had happened (s)."""
 
     at: float

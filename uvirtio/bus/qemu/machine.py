@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...access.view import Region
 from ...errors import CannotRun
@@ -40,8 +40,7 @@ INTERRUPTS = frozenset({_ISA_INTERRUPT, *range(16, 24)})
 _PIT_COMMAND, _PIT_ONE_SHOT = 0x43, 0x30
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedBar:
+class PlacedBar(NamedTuple):
     """A base address register that was given an address: ``size`` bytes of I/O or memory space."""
 
     number: int

@@ -6,8 +6,8 @@ changed is in the journal first. Whoever calls :func:`take` or :func:`undo` hold
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import CannotRun, UvirtioError
 from .given_back import rebind, undo
@@ -19,8 +19,7 @@ from .taking import require, take
 __all__ = ["Bound", "Restored", "bind", "pending", "restore", "restore_all", "take", "undo"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """What :func:`bind` did: the function, its file below ``/dev``, the driver before; ``already``: it was there already."""
 
     bdf: str
@@ -30,8 +29,7 @@ class Bound:
     driver: str = UIO_DRIVER
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(NamedTuple):
     """What :func:`restore` did: the function, its driver now, and sentences about what did not work."""
 
     bdf: str

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...errors import CannotRun, LocatorError, NoSuchDevice
 from ...pci.header import Identity
@@ -66,8 +67,7 @@ _NO_DEVICES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BarResource:
+class BarResource(NamedTuple):
     """A BAR as the kernel placed it: number, address and size in bytes, and its kind."""
 
     number: int
@@ -78,8 +78,7 @@ class BarResource:
     prefetchable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KernelDevice:
+class KernelDevice(NamedTuple):
     """Something that a kernel driver made of a function: its class (``net``, ``block`` …) and name (``eth0``)."""
 
     kind: str
@@ -87,8 +86,7 @@ class KernelDevice:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class VirtioChild:
+class VirtioChild(NamedTuple):
     """A ``virtioN`` under a function: the driver on it, the *negotiated* features, the status, what became of it."""
 
     name: str

@@ -6,8 +6,8 @@ import os
 import re
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from .sysfs import Sysfs
 
@@ -17,8 +17,7 @@ __all__ = ["Mount", "Tables"]
 _PASSING = ("systemd-udevd", "udevd", "(udev-worker)")
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A line of mountinfo: device number, where, file system, source, the block device that the source names, options."""
 
     number: str
@@ -47,7 +46,7 @@ class Tables:
                 seen.add(namespace)
                 whose = f" of process {pid} ({self._command(pid)})"
                 more = (mount for mount in self._mounts(pid) if (mount.number, mount.source) not in here)
-                found += [replace(mount, where=mount.where + whose) for mount in more]
+                found += [mount._replace(where=mount.where + whose) for mount in more]
         return found
 
     def _mounts(self, pid: str) -> list[Mount]:

@@ -6,9 +6,9 @@ look things up in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from typing import NamedTuple
 
 from ...plugins import plugins
 from ..dialects import DIALECTS
@@ -87,8 +87,7 @@ _RESERVED: dict[int, str] = {
 _ADMIN = QueueName("adminq", 0, answered=True)
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureText:
+class FeatureText(NamedTuple):
     """A feature bit in words. ``origin`` is that of :class:`FeatureBit`, or ``unknown``; ``dialect``: a suspend dialect."""
 
     bit: int

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..features import Features
 
 __all__ = ["DeviceSpec", "FeatureBit", "Field", "QueueName"]
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureBit:
+class FeatureBit(NamedTuple):
     """One feature bit of a device type.
 
     ``name`` is the specification's without ``VIRTIO_``. ``requires`` must all be there too, of ``requires_any`` at
@@ -116,8 +116,7 @@ class QueueName:
         return not self.features or any(bit in features for bit in self.features)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSpec:
+class DeviceSpec(NamedTuple):
     """Everything that the specification fixes for one device type.
 
     ``title`` as in chapter 5, ``section`` its section there, empty where the type is only reserved.
@@ -144,7 +143,7 @@ class DeviceSpec:
             replace(field, count=read(by_name[field.counted_by])) if field.counted_by else field
             for field in self.fields
         )
-        return replace(self, fields=tuple(fields))
+        return self._replace(fields=tuple(fields))
 
     @property
     def dependencies(self) -> dict[int, tuple[int, ...]]:

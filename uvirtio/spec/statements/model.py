@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 __all__ = ["Level", "Need", "Side", "Statement", "Unjudged"]
 
@@ -51,8 +51,7 @@ class Need(Enum):
     MESSAGES = "messages of MSI-X that are seen"
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One row of the catalogue.
 
     ``dialects``: names of the suspend dialects in which it is judged; empty: every device is. ``implies``: ids that are broken too, or may be, by a device
@@ -77,8 +76,7 @@ class Statement:
     sentences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unjudged:
+class Unjudged(NamedTuple):
     """A normative sentence for which there is no statement. ``reason``: why a guest cannot see it, or why it is left out."""
 
     sentence: str

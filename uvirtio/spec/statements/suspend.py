@@ -7,8 +7,6 @@ show. V13 and V14 are demanded of every device.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..dialects import CHROMIUM, RFC, V1_4
 from .model import Level, Need, Side, Statement
 
@@ -161,4 +159,4 @@ _SENTENCES: dict[str, tuple[str, ...]] = {
     "V13": ("2.1.2#1",), "V14": ("2.1.2#3",), "V15": ("2.4.1#1", "2.4.1#2"), "V16": ("3.4.2#7",),
 }  # fmt: skip
 
-ROWS: tuple[Statement, ...] = tuple(replace(row, sentences=_SENTENCES.get(row.id, ())) for row in _ROWS)
+ROWS: tuple[Statement, ...] = tuple(row._replace(sentences=_SENTENCES.get(row.id, ())) for row in _ROWS)

@@ -100,7 +100,7 @@ def with_flags(id_: str, kind: object, said: str, flags: int | None, accepted: i
             assert isinstance(looked, Looked)
             shown = {} if flags is None else {"used.flags": flags}
             states = {0: replace(looked.look.states[0], flags=shown)}
-            tale.history.events[-1] = looked._replace(look=replace(looked.look, states=states))  # type: ignore[call-overload]
+            tale.history.events[-1] = looked._replace(look=looked.look._replace(states=states))  # type: ignore[call-overload]
 
     tell.__name__ = f"flags_{flags}_with_{accepted}"
     tells(id_, kind, said)(tell)  # type: ignore[arg-type]

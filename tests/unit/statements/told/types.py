@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from uvirtio.access.trace import Used
@@ -27,7 +26,7 @@ def of_type(
     """A history of a device of this type, in which these are read; ``then``: what happens after that."""
 
     def tell(tale: Tale) -> None:
-        tale.history.setting = replace(tale.setting, device_type=kind, type_name=kind.name.lower())
+        tale.history.setting = tale.setting._replace(device_type=kind, type_name=kind.name.lower())
         with tale.scenario("what is read", id_):
             for name, value in reads:
                 tale.reads(name, written(value))

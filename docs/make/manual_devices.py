@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uvirtio.emulated.faults import FAULTS
 from uvirtio.emulated.options import COMMON_PARAMETERS
 from uvirtio.emulated.profiles import PROFILES
-from uvirtio.emulated.types import DESCRIBED, MODELLED
+from uvirtio.emulated.types import DESCRIBED, MODELLED, find_model
 
 __all__ = ["emulated_devices"]
 
@@ -29,8 +29,10 @@ def _names(parameters: Iterable[str]) -> str:
 def emulated_devices() -> str:
     """The parameters of ``emulated:`` and ``serve``, the profiles and the faults, as Markdown."""
     parameters = [(f"`{name}`", meaning) for name, meaning in COMMON_PARAMETERS.items()]
-    for type_name, model in sorted(MODELLED.items()):
-        parameters += [(f"`{name}` ({type_name})", meaning) for name, meaning in model.PARAMETERS.items()]
+    for type_name in sorted(MODELLED):
+        parameters += [
+            (f"`{name}` ({type_name})", meaning) for name, meaning in find_model(type_name).PARAMETERS.items()
+        ]
     profiles = ((f"`{name}`", _first_line(profile)) for name, profile in PROFILES.items())
     faults = ((f"`{name}`", _first_line(fault[0])) for name, fault in FAULTS.items())
     lines = _table(("parameter", "meaning"), parameters)
@@ -41,7 +43,7 @@ def emulated_devices() -> str:
         "that are not given have values that can be recognised, and what a driver believes in promises little.",
         "",
     ]
-    described = ((f"`{name}`", _names(model.PARAMETERS)) for name, model in sorted(DESCRIBED.items()))
+    described = ((f"`{name}`", _names(find_model(name).PARAMETERS)) for name in sorted(DESCRIBED))
     lines += _table(("described only", "configuration fields"), described)
     lines += _table(("profile", "how it behaves"), profiles)
     return "\n".join(lines + _table(("fault", "what it does wrong"), faults)).rstrip() + "\n"

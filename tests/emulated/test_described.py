@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from uvirtio.emulated.types import DESCRIBED, MODELLED
+from uvirtio.emulated.types import DESCRIBED, MODELLED, find_model
 from uvirtio.errors import LocatorError
 from uvirtio.spec.features import Feature
 from uvirtio_tools.cli import main
@@ -36,7 +36,7 @@ def _json(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
 def _chosen(type_name: str) -> dict[str, int | str]:
     """A value for each field of a type that no default and no other field has."""
     values: dict[str, int | str] = {}
-    for number, field in enumerate(DESCRIBED[type_name].spec().fields):
+    for number, field in enumerate(find_model(type_name).spec().fields):
         if field.kind == "text":
             values[field.name] = f"chosen {number}"
         elif field.name in ("num_request_queues", "max_dataqueues", "num_queues"):
@@ -66,7 +66,7 @@ def test_every_bit_queue_and_field_is_shown_by_name_and_as_it_was_set(
     assert len(shown["queues"]) == QUEUES[type_name]
     assert all(queue["name"] for queue in shown["queues"])
     offered = {row["name"] for row in shown["features"] if row["offered"]}
-    own = [bit for bit in DESCRIBED[type_name].spec().features if bit.origin == "spec"]
+    own = [bit for bit in find_model(type_name).spec().features if bit.origin == "spec"]
     # The two ways in which an IOMMU says that it lets everything through are not offered together (5.13.3).
     assert offered >= {bit.name for bit in own} - {"IOMMU_F_BYPASS"}
     assert all(row["origin"] != "unknown" for row in shown["features"])

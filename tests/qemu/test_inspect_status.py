@@ -12,7 +12,7 @@ from tests.qemu.conftest import Served
 from tests.qemu.judge import Judge, compare_status, feature_names
 from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
-from uvirtio.emulated.types import DESCRIBED
+from uvirtio.emulated.types import DESCRIBED, find_model
 from uvirtio.errors import QemuDied
 from uvirtio.spec.features import Feature, Features
 from uvirtio_tools.inspect.model import Description
@@ -145,7 +145,7 @@ def test_a_type_that_is_described_only_is_a_device_of_qemu_with_its_id_bits_and_
     with open_function(f"qemu:vfio-user-pci?socket={socket}&qemu={recent_qemu}") as function:
         device = describe_open(function)
         ids = [row["id"] for bus in _qmp(function, "query-pci") for row in bus["devices"] if row["qdev_id"]]
-    assert [(row["vendor"], row["device"]) for row in ids] == [(0x1AF4, 0x1040 + DESCRIBED[name].TYPE)]
+    assert [(row["vendor"], row["device"]) for row in ids] == [(0x1AF4, 0x1040 + find_model(name).TYPE)]
     assert (device.type_name, device.problems) == (name, ())
     assert (device.features, device.config) == (alone.features, alone.config)
     assert [(queue.name, queue.num) for queue in device.queues] == [(queue.name, 256) for queue in alone.queues]

@@ -40,8 +40,11 @@ atexit.register(_set, _signal.SIG_IGN)
 
 def main() -> int:
     """The command line: returns the exit status."""
+    import gc
     import os
 
+    # What a run records lives until it is judged: to look through all of it for cycles time and again finds nothing.
+    gc.set_threshold(20_000, 20, 50)
     from .cli import main as run
     from .telling import tell_crash
 

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from typing import TextIO, cast
 
@@ -121,6 +120,8 @@ def _refuse_dangling(option: str, path: str) -> None:
 @contextlib.contextmanager
 def _beside(path: str) -> Iterator[tuple[int, str]]:
     """A new file in the directory of another: its descriptor and its name. What is still there in the end is removed."""
+    import tempfile  # its imports are many, and most runs write no file
+
     descriptor, name = tempfile.mkstemp(prefix=".uvirtio-", dir=os.path.dirname(path) or ".")
     try:
         yield descriptor, name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,8 @@ _QUOTED = re.compile(r"'([^']*)'")
 
 def near(word: str, known: Iterable[str]) -> str:
     """The sentence that asks whether a known word was meant; empty where none is near."""
+    import difflib  # for who mistypes alone
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else ""
 

@@ -17,7 +17,7 @@ from uvirtio.device import Device
 from uvirtio.emulated.model import DeviceModel
 from uvirtio.emulated.queue import DeviceQueue
 from uvirtio.emulated.ring import Chain
-from uvirtio.emulated.types import TYPES
+from uvirtio.emulated.types import MODELS
 from uvirtio.spec.dialects import V1_4
 from uvirtio.spec.features import Features
 from uvirtio.spec.ids import DeviceType
@@ -93,7 +93,7 @@ def stand_in(
     features: tuple[int, ...] = (),
     config: Mapping[str, int] | None = None,
 ) -> type[Stand]:
-    """A class for :data:`uvirtio.emulated.types.TYPES`; ``config`` sets fields by the specification's names."""
+    """A class for :data:`uvirtio.emulated.types.MODELS`; ``config`` sets fields by the specification's names."""
 
     class Type(Stand):
         TYPE = device_type
@@ -122,7 +122,7 @@ def running(
 ) -> Iterator[tuple[Any, Device, EmulatedBus]]:
     """A driver started on an emulated device: (driver, device, bus). ``known``: what its bus knows besides."""
     if not isinstance(locator, str):
-        TYPES["stand-in"], locator = locator, "emulated:stand-in" + parameters
+        MODELS["stand-in"], locator = locator, "emulated:stand-in" + parameters
     bus = open_emulated(parse(locator))
     bus.surroundings = replace(bus.surroundings, **known)
     with Device(bus, timeout=timeout, recorder=History(bus.clock) if recorded else None) as device:
@@ -134,7 +134,7 @@ def running(
         driver = driver_class(device)
         driver.start()
         yield driver, device, bus
-    TYPES.pop("stand-in", None)
+    MODELS.pop("stand-in", None)
 
 
 def drive(device: Device, workload: Workload, rounds: int = 4) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from uvirtio.bus.qemu.command import TYPES as QEMU_TYPES
 from uvirtio.emulated.faults import FAULTS
 from uvirtio.emulated.profiles import PROFILES
-from uvirtio.emulated.types import MODELLED, TYPES
+from uvirtio.emulated.types import DESCRIBED, MODELLED
 from uvirtio.spec.features import Feature
 from uvirtio.spec.ids import VENDOR
 from uvirtio.spec.statements import STATEMENTS
@@ -20,7 +20,7 @@ __all__ = ["SHELLS", "bash_completion", "fish_completion", "zsh_completion"]
 
 #: What may stand for a value, by the name that the help gives it, where the parser itself does not choose.
 _WORDS = {
-    "TYPE": tuple(TYPES),
+    "TYPE": (*MODELLED, *DESCRIBED),
     "P": tuple(PROFILES),
     "F": tuple(FAULTS),
     "IDS": tuple(STATEMENTS),

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def test_where_no_file_can_be_made_beside_it_a_file_is_written_over(
     def refused(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(named_files.tempfile, "mkstemp", refused)  # type: ignore[attr-defined]
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
     write_text("--output", str(path), "after")
     assert path.read_text() == "after"
 

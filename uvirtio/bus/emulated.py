@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
@@ -20,6 +21,7 @@ from ..emulated.layout import BARS
 from ..emulated.log import AccessLog
 from ..emulated.memory import MappedMemory
 from ..emulated.options import parse_options
+from ..emulated.saved import from_text, load, save, to_text
 from ..emulated.triggers import fire, names
 from ..errors import CannotRun, DeviceMisbehaved
 from ..pci.command import change_command
@@ -72,10 +74,14 @@ class SimulatedLine:
 
     def __init__(self, clock: SimulatedClock, function: EmulatedFunction) -> None:
         self._clock = clock
-        self._function = function
-        self._asserted = False
         self._delivered = 0
         self._seen = 0
+        self.attach(function)
+
+    def attach(self, function: EmulatedFunction) -> None:
+        """From now on it is the line of this function."""
+        self._function = function
+        self._asserted = False
         function.interrupts.on_level = self._level
         function.pci.on_command = self._deliver
 
@@ -116,18 +122,24 @@ class SimulatedLine:
 
 
 class EmulatedTriggers:
-    """Triggers as direct calls."""
+    """Triggers as direct calls; and ``restore``, which saves the device and puts it into a fresh one ``seconds`` later."""
 
-    def __init__(self, function: EmulatedFunction) -> None:
-        self._function = function
+    def __init__(self, bus: EmulatedBus) -> None:
+        self._bus = bus
 
     def available(self) -> frozenset[str]:
         """See :class:`Triggers`."""
-        return names(self._function)
+        return names(self._bus.function) | {"restore"}
 
     def fire(self, name: str, **arguments: object) -> None:
         """See :class:`Triggers`."""
-        fire(self._function, name, arguments)
+        if name != "restore":
+            fire(self._bus.function, name, arguments)
+            return
+        away = arguments.pop("seconds", 0.0)
+        if arguments or isinstance(away, bool) or not isinstance(away, int | float) or not 0 <= away <= 3600:
+            raise CannotRun("restore takes seconds, from 0 to 3600, and nothing else")
+        self._bus.restore(away)
 
 
 class EmulatedBus:
@@ -143,6 +155,7 @@ class EmulatedBus:
         memory = MappedMemory()
         self.function = EmulatedFunction(options, self.clock, memory, self.log)
         self.dma = _EmulatedArena(memory)
+        self._memory = memory
         self._options = options
         image = locator.parameters.get("image")
         self.surroundings = Surroundings(
@@ -158,9 +171,13 @@ class EmulatedBus:
         self.notes: tuple[str, ...] = ()
         # The kernel has enabled memory decoding by the time a driver sees a function.
         self.function.pci.set_command(Command.MEMORY, True)
-        self.config = Region.calls(self.function.config_read, self.function.config_write, Header.SIZE)
+        self.config = Region.calls(
+            lambda offset, width: self.function.config_read(offset, width),
+            lambda offset, width, value: self.function.config_write(offset, width, value),
+            Header.SIZE,
+        )
         self.line = SimulatedLine(self.clock, self.function) if options.intx else NoLine(self.clock, "no interrupt pin")
-        self.triggers = EmulatedTriggers(self.function)
+        self.triggers = EmulatedTriggers(self)
         self._bars: dict[int, Region] = {}
         self._closed = False
 
@@ -173,16 +190,35 @@ class EmulatedBus:
         return self._bars[number]
 
     def _accessors(self, bar: int) -> tuple[Callable[[int, int], int], Callable[[int, int, int], None]]:
-        function = self.function
-
         def read(offset: int, width: int) -> int:
+            function = self.function
             return function.bar_read(bar, offset, width) if function.pci.memory else (1 << 8 * width) - 1
 
         def write(offset: int, width: int, value: int) -> None:
+            function = self.function
             if function.pci.memory:
                 function.bar_write(bar, offset, width, value)
 
         return read, write
+
+    def restore(self, away: float = 0.0) -> None:
+        """Save the device to a file, and go on with a fresh one that was restored from it ``away`` seconds later.
+
+        Raises :class:`CannotRun` where the file cannot be written.
+        """
+        try:
+            with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+                file.write(to_text(save(self.function)))
+                self.function.abandon()
+                self.clock.sleep(away)
+                file.seek(0)
+                state = from_text(file.read())
+        except OSError as error:
+            raise CannotRun(f"the device cannot be saved: {error.strerror}") from error
+        self.function = EmulatedFunction(self._options, self.clock, self._memory, self.log)
+        if isinstance(self.line, SimulatedLine):
+            self.line.attach(self.function)
+        load(self.function, state)
 
     def enable_bus_mastering(self) -> None:
         """See :class:`Function`."""

@@ -16,6 +16,8 @@ class Backlog:
     From half of that on it is ``crowded``: a source that can wait does so. What comes beyond it is refused.
     """
 
+    STATE = ("_bytes", "_items")
+
     def __init__(self, most: int) -> None:
         self._most = most
         self._bytes = 0

@@ -26,6 +26,7 @@ class Balloon(DeviceModel):
     """Keeps the set of page numbers that it was given, up to a limit; memory itself it leaves alone."""
 
     TYPE = DeviceType.BALLOON
+    STATE = ("config", "pages", "followed", "statistics", "_held")
     PARAMETERS: ClassVar[Mapping[str, str]] = {"pages": "pages that the host wants at first (default 0)"}
     queue_count = 3
     waiting = frozenset({_STATISTICS})

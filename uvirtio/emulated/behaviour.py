@@ -217,6 +217,20 @@ class Behaviour:
         self.device.log.event("resume finished", describe(self.device.status))
         self.device.catch_up()
 
+    @property
+    def left(self) -> float:
+        """Seconds that a suspend or a resume which is under way takes at least from now on."""
+        return max(0.0, self._due - self.device.clock.now())
+
+    def restore(self, phase: Phase, left: float) -> None:
+        """Go on where a device was that has been saved; see :attr:`left`."""
+        self.phase = phase
+        self._due = self.device.clock.now() + left
+        if phase in (Phase.SUSPENDING, Phase.RESUMING):
+            self._event = self.device.clock.call_at(self._due, self.progress)
+        elif phase is Phase.SUSPENDED and self.restless:
+            self._tick()
+
     def fail(self, why: str) -> None:
         """The error state: DEVICE_NEEDS_RESET, then a configuration change notification (2.1.2)."""
         device = self.device

@@ -32,6 +32,8 @@ _MESSAGES = 1 << 18
 class _Port:
     """One port: what waits to be received by the driver, and whether both ends are open."""
 
+    STATE = ("incoming", "received", "guest_open")
+
     def __init__(self, number: int, name: str) -> None:
         self.number = number
         self.name = name
@@ -53,6 +55,7 @@ class Console(DeviceModel):
 
     TYPE = DeviceType.CONSOLE
     CLASS = 0x078000
+    STATE = ("config", "ports", "_messages", "_held_back")
     PARAMETERS: ClassVar[Mapping[str, str]] = {
         "ports": "number of ports (default 2)",
         "peer": "echo (default), sink, or stream:PATH for port 0, a UNIX socket to connect to",

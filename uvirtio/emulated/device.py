@@ -80,6 +80,12 @@ class DeviceOptions(Protocol):
 class VirtioDevice:
     """A device of one type."""
 
+    #: What is saved of it, beside its queues, its type and how far it is suspended.
+    STATE = (
+        "status", "accepted", "config_vector", "device_feature_select", "driver_feature_select", "queue_select", "generation",
+        "_changed", "_deferred", "_pending_config", "_held", "latency",
+    )  # fmt: skip
+
     def __init__(
         self,
         model: DeviceModel,

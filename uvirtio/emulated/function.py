@@ -56,6 +56,16 @@ class EmulatedFunction:
         self.table.reset()
         self.pci.reset()
 
+    def abandon(self) -> None:
+        """Stop without a trace: a device that was saved goes on elsewhere, and nobody sees anything of this one any more."""
+        self.interrupts.on_level = lambda asserted: None
+        self.interrupts.on_message = lambda vector: None
+        self.pci.on_command = lambda: None
+        for queue in self.device.queues:
+            queue.drop()
+        self.device.behaviour.reset()
+        self.device.model.close()
+
     def close(self) -> None:
         """Stop everything and release what the type holds."""
         self.device.reset()

@@ -35,6 +35,7 @@ class Input(DeviceModel):
     """An event queue whose buffers wait for keys, and a status queue for the lights."""
 
     TYPE = DeviceType.INPUT
+    STATE = ("config", "backlog")
     CLASS = 0x090000
     PARAMETERS: ClassVar[Mapping[str, str]] = {}
     queue_count = 2

@@ -19,6 +19,8 @@ class Interrupts:
     QEMU does. ``on_forget(vector)`` tells that no event is mapped to a vector any more, ``on_reset()`` that none is to any.
     """
 
+    STATE = ("isr",)
+
     def __init__(self, log: AccessLog, *, both: bool = False) -> None:
         self.isr = 0
         self.msix = False

@@ -22,6 +22,8 @@ class MsixTable:
     table and masks itself. Any other message is a write of its data to its address, unless it is masked: it is pending then.
     """
 
+    STATE = ("enabled", "function_mask", "pending", "_entries")
+
     def __init__(self, vectors: int, memory: GuestMemory, log: AccessLog) -> None:
         self.vectors = vectors
         self.receiver: Callable[[int], bool] = lambda vector: False

@@ -51,6 +51,8 @@ class DeviceModel:
     PARAMETERS: ClassVar[Mapping[str, str]] = {}
     #: What a reader of results has to know about the type, for a description in words.
     NOTE: ClassVar[str] = ""
+    #: What is saved of it: attributes whose values are plain, or name their own state.
+    STATE: tuple[str, ...] = ("config",)
     #: Numbers of the feature bits of the type that are offered.
     features: tuple[int, ...] = ()
     #: How many queues there are; those in ``waiting`` hold buffers until data comes in.

@@ -41,6 +41,7 @@ class Net(DeviceModel):
 
     TYPE = DeviceType.NET
     CLASS = 0x020000
+    STATE = ("config", "backlog", "_held_back", "_granted", "_live", "_several", "_steering")
     #: Before each received frame: one buffer, no offloads (5.1.9.4.1).
     HEAD: ClassVar[bytes] = HEADER.pack(0, 0, 0, 0, 0, 0, 1)
     PARAMETERS: ClassVar[Mapping[str, str]] = {

@@ -19,6 +19,9 @@ _PORTS = frozenset({6, 17, 132})
 class Steering:
     """Chooses the receive queue, by pair, counted from 0, of which the first so many are in use."""
 
+    #: The flows are learned anew.
+    STATE = ("_used", "_turn")
+
     def __init__(self) -> None:
         self._used = 1
         self._flows: dict[Hashable, int] = {}

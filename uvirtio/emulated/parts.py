@@ -17,6 +17,7 @@ from .messages import MsixTable
 from .model import DeviceModel
 from .pci import ConfigSpace
 from .queue import DeviceQueue
+from .restoring import Restorer
 from .ring_packed import PackedRing
 from .ring_split import SplitRing
 
@@ -36,6 +37,7 @@ class Parts(NamedTuple):
     table: type[MsixTable] = MsixTable
     common: type[CommonConfig] = CommonConfig
     space: type[ConfigSpace] = ConfigSpace
+    restorer: type[Restorer] = Restorer
 
     def breaking(self, faults: Iterable[type]) -> Parts:
         """The same with these faults. One of a type's model leaves devices of other types as they are."""
@@ -58,4 +60,5 @@ class Parts(NamedTuple):
 _BASES: dict[str, type] = {
     "behaviour": Behaviour, "device": VirtioDevice, "queue": DeviceQueue, "split_ring": SplitRing,
     "packed_ring": PackedRing, "interrupts": Interrupts, "table": MsixTable, "common": CommonConfig, "space": ConfigSpace,
+    "restorer": Restorer,
 }  # fmt: skip

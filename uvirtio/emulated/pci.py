@@ -38,6 +38,8 @@ class ConfigSpace:
     ``bar_read(bar, offset, width)`` and ``bar_write(bar, offset, width, value)`` serve the PCI_CFG window.
     """
 
+    STATE = ("_data",)
+
     def __init__(
         self,
         model: DeviceModel,
@@ -161,6 +163,10 @@ class ConfigSpace:
         """As after a function reset: nothing enabled."""
         for offset in range(Header.SIZE):
             self._data[offset] &= ~self._mask[offset]
+        self._changed()
+
+    def restored(self) -> None:
+        """Its bytes were put back: tell what depends on them."""
         self._changed()
 
     # Accesses

@@ -96,6 +96,9 @@ class QueueDevice(DeviceAround, Protocol):
 class DeviceQueue:
     """Queue ``index`` with at most ``maximum`` descriptors; ``waits`` says that its buffers wait for data."""
 
+    #: What is saved of it, beside its ring and what is in process.
+    STATE = ("size", "vector", "addresses", "enabled", "waits")
+
     def __init__(self, device: QueueDevice, index: int, maximum: int, *, waits: bool) -> None:
         self.device = device
         self.index = index
@@ -104,7 +107,7 @@ class DeviceQueue:
         self.in_process: list[Request] = []
         self.ring: Ring | None = None
         #: A buffer that was taken and not needed.
-        self._kept: Chain | None = None
+        self.kept: Chain | None = None
         self._again: _Event | None = None
         self._clear()
 
@@ -126,7 +129,7 @@ class DeviceQueue:
             if request.event is not None:
                 request.event.cancel()
         self.in_process.clear()
-        self._kept = None
+        self.kept = None
         if self._again is not None:
             self._again.cancel()
             self._again = None
@@ -147,19 +150,38 @@ class DeviceQueue:
     def enable(self) -> None:
         """Start using the ring at the addresses that the driver gave."""
         device = self.device
-        event_idx = device.negotiated(Feature.EVENT_IDX)
-        indirect = device.negotiated(Feature.INDIRECT_DESC)
-        ring = device.packed_ring if device.negotiated(Feature.RING_PACKED) else device.split_ring
-        self.ring = ring(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
+        self.ring = self.make_ring()
         self.enabled = True
         device.log.event("queue enabled", f"queue {self.index}, {self.size} entries")
         device.behaviour.queue_enabled(self)
 
+    def make_ring(self) -> Ring:
+        """A ring that was never used, at these addresses and in the format that was negotiated."""
+        device = self.device
+        event_idx = device.negotiated(Feature.EVENT_IDX)
+        indirect = device.negotiated(Feature.INDIRECT_DESC)
+        ring = device.packed_ring if device.negotiated(Feature.RING_PACKED) else device.split_ring
+        return ring(device.memory, self.size, *self.addresses, event_idx=event_idx, indirect=indirect)
+
+    def resume(self, chain: Chain, left: float, *, ready: bool) -> None:
+        """A buffer that was consumed before the device was saved: it is in process for ``left`` more seconds."""
+        request = Request(chain)
+        request.ready = ready
+        request.due = self.device.clock.now() + left
+        if not ready:
+            request.event = self.device.clock.call_at(request.due, self._due)
+        self.in_process.append(request)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether :meth:`later` was called, and later has not come."""
+        return self._again is not None
+
     def _pop(self) -> Chain | None:
         if not self.enabled or self.ring is None or not self.device.behaviour.may_consume():
             return None
-        if self._kept is not None:
-            kept, self._kept = self._kept, None
+        if self.kept is not None:
+            kept, self.kept = self.kept, None
             return kept
         chain = self.ring.pop()
         if chain is not None:
@@ -254,7 +276,7 @@ class DeviceQueue:
 
     def keep(self, chain: Chain) -> None:
         """A buffer that was just taken holds nothing: it is the one that is taken next."""
-        self._kept = chain
+        self.kept = chain
 
     def finish(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """Give a buffer back, with those ``skipped`` before it, and tell the driver, if it wants to be told."""

@@ -22,6 +22,7 @@ class _Cursor:
     """A place in the ring and the wrap counter that goes with it."""
 
     __slots__ = ("position", "wrap")
+    STATE = ("position", "wrap")
 
     def __init__(self) -> None:
         self.position = 0
@@ -36,6 +37,8 @@ class _Cursor:
 
 class PackedRing(Areas):
     """The descriptor ring, the driver's and the device's event suppression structures."""
+
+    STATE = ("_next", "_used", "_told", "_last_count")
 
     def __init__(
         self, memory: GuestMemory, size: int, descriptors: int, driver_events: int, device_events: int, *, event_idx: bool,

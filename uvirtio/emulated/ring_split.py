@@ -17,6 +17,8 @@ _USED = struct.Struct("<II")
 class SplitRing(Areas):
     """Descriptor table, available ring (the driver's area) and used ring (the device's)."""
 
+    STATE = ("next_available", "next_used", "_told", "_moved")
+
     def __init__(
         self,
         memory: GuestMemory,

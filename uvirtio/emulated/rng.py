@@ -22,6 +22,7 @@ class Rng(DeviceModel):
     """One queue of device-writable buffers; each is filled with random bytes."""
 
     TYPE = DeviceType.RNG
+    STATE = ("config", "_random")
     PARAMETERS: ClassVar[Mapping[str, str]] = {"seed": "start of the random sequence (default 0)"}
 
     def __init__(self, seed: int = 0) -> None:

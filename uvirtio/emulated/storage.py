@@ -39,6 +39,8 @@ class Storage(Protocol):
 class MemoryStorage:
     """Gone when the device is. It grows to 1 GiB, or stays as large as it was made."""
 
+    STATE = ("size", "_bytes")
+
     def __init__(self, size: int) -> None:
         self.size = size
         self._most = max(size, _LARGEST)
@@ -70,6 +72,9 @@ class MemoryStorage:
 
 class FileStorage:
     """A raw image file, whose length is rounded down to whole sectors. Raises :class:`CannotRun`."""
+
+    #: Its contents stay where they are.
+    STATE = ("size",)
 
     def __init__(self, path: str, *, writable: bool, sector: int) -> None:
         try:

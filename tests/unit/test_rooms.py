@@ -85,6 +85,7 @@ NAMESAKES = {
     "split": "the format in the specification, and the queue in it",
     "status": "the device status in the specification, and the driver's hand on it",
     "suspend": "how a driver does it, and the scenarios of it",
+    "survive": "a chapter of the catalogue: its rows, what is done to a device, what is said of it",
     "transitions": "suspends and resumes: how fast they are, and what is said of them",
     "triggers": "what the host side can be asked for: of QEMU, of an emulated device, by a command",
     "unspecified": "what the specification leaves open: what is done to a device, what is said of it",

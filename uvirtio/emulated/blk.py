@@ -44,7 +44,7 @@ class Blk(DeviceModel):
 
     TYPE = DeviceType.BLK
     CLASS = 0x010000
-    STATE = ("config", "storage")
+    STATE: tuple[str, ...] = ("config", "storage")
     PARAMETERS: ClassVar[Mapping[str, str]] = {
         "size": "bytes of the disk in memory, like 16M (default)",
         "image": "a raw image file instead; an empty one is written to",

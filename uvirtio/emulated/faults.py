@@ -21,6 +21,7 @@ from . import (
     faults_queues,
     faults_rng,
     faults_robustness,
+    faults_survive,
     faults_suspend,
 )
 from .behaviour import RESTLESS_PERIOD, Behaviour, Phase
@@ -278,6 +279,7 @@ for _chapter in (
     faults_balloon,
     faults_input,
     faults_robustness,
+    faults_survive,
 ):
     FAULTS |= _chapter.FAULTS
 

@@ -48,7 +48,7 @@ class EmulatedFunction:
             self.pci.add_vendor_data()
         self.pci.on_control = self.table.control
         self.device = parts.device(model, options, clock, gated, log, self.interrupts)
-        self._common = parts.common(self.device, self.vectors)
+        self.common = parts.common(self.device, self.vectors)
 
     def reset(self) -> None:
         """A function-level reset: the device, and configuration space."""
@@ -95,7 +95,7 @@ class EmulatedFunction:
             return self._table_read(offset, width)
         kind, inside = _structure(offset)
         if kind is StructureType.COMMON:
-            return self._common.read(inside, width)
+            return self.common.read(inside, width)
         if kind is StructureType.ISR:
             return self._isr_read(inside, width)
         if kind is StructureType.DEVICE:
@@ -113,7 +113,7 @@ class EmulatedFunction:
             return
         kind, inside = _structure(offset)
         if kind is StructureType.COMMON:
-            self._common.write(inside, width, value)
+            self.common.write(inside, width, value)
         elif kind is StructureType.NOTIFY:
             self._notify(inside, width, value)
         elif kind is StructureType.DEVICE:

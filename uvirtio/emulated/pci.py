@@ -169,6 +169,11 @@ class ConfigSpace:
         """Its bytes were put back: tell what depends on them."""
         self._changed()
 
+    def forget_subsystem(self) -> None:
+        """Subsystem ids of 0, as of a function that nobody has set up."""
+        self._put(Header.SUBSYSTEM_VENDOR, 2, 0)
+        self._put(Header.SUBSYSTEM, 2, 0)
+
     # Accesses
 
     def read(self, offset: int, width: int) -> int:

@@ -9,6 +9,7 @@ from collections import deque
 from typing import Any, Protocol
 
 from .behaviour import Behaviour, Phase
+from .common import CommonConfig
 from .device import VirtioDevice
 from .interrupts import Interrupts
 from .messages import MsixTable
@@ -28,6 +29,7 @@ class RestoredFunction(Protocol):
     table: MsixTable
     interrupts: Interrupts
     pci: ConfigSpace
+    common: CommonConfig
 
 
 class Restorer:

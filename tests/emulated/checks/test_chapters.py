@@ -15,9 +15,10 @@ OF_CHAPTERS = [chapter for chapter in CHAPTERS if chapter != "suspend"]
 def _wrong(fault: str) -> str:
     """What is wrong with the proof by one fault, empty where nothing is."""
     id_ = statement_of(fault)
-    if (conforming := proof.shown(proof.WHERE[fault]).get(id_)) != "PASS":
+    chapter = proof.chapter_of(id_)
+    if (conforming := proof.shown(proof.WHERE[fault], chapter=chapter).get(id_)) != "PASS":
         return f"{id_} is {conforming} where nothing is broken"
-    failed = proof.broken(proof.shown(proof.WHERE[fault], fault))
+    failed = proof.broken(proof.shown(proof.WHERE[fault], fault, chapter))
     if id_ not in failed:
         return f"not seen; seen: {sorted(failed)}"
     more = failed - {id_} - set(STATEMENTS[id_].implies)

@@ -29,6 +29,7 @@ from uvirtio_tools.statements import (
     pci,
     queues,
     rng,
+    survive,
     transitions,
     unspecified,
     whole,
@@ -39,7 +40,7 @@ from .told import CASES
 
 CHAPTERS = (
     asleep, basic, blk, configuration, console, drafts, draining, driver, endings, initial, input, net, notifications, pci,
-    queues, rng, transitions, unspecified, whole,
+    queues, rng, survive, transitions, unspecified, whole,
 )  # fmt: skip
 #: What a statement speaks with.
 SPEAKING = ("kept", "broken", "moot", "noted", "told")

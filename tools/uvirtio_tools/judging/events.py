@@ -14,8 +14,8 @@ from uvirtio.suspend import Transition
 from .looks import Look
 
 __all__ = [
-    "KINDS", "Drained", "Ended", "Fired", "HistoryEvent", "Listened", "Loaded", "Looked", "Portrayed", "Prodded", "Read",
-    "Reaped", "Started", "Traffic", "Transitioned", "Trouble",
+    "KINDS", "Drained", "Ended", "Fired", "Happened", "HistoryEvent", "Left", "Listened", "Loaded", "Looked", "Portrayed", "Prodded", "Read",
+    "Reaped", "Started", "Stood", "Traffic", "Transitioned", "Trouble",
 ]  # fmt: skip
 
 
@@ -167,9 +167,54 @@ class Ended(NamedTuple):
     blames: str = ""
 
 
+class Happened(NamedTuple):
+    """Something befell the machine, or its host did it. ``announced``: it was asked for; else it was only noticed, and how.
+
+    ``seconds``: how long it took, or how much time is missing. ``trouble``: why it could not be had, empty when it was.
+    """
+
+    time: float
+    name: str
+    announced: bool
+    seconds: float
+    trouble: str = ""
+    noticed: str = ""
+
+
+class Stood(NamedTuple):
+    """Where queues stood at a moment, and what the status read. ``owed``: a notification that nobody had looked for was due."""
+
+    time: float
+    when: str
+    status: int
+    states: dict[int, QueueState]
+    owed: bool = False
+
+
+class Left(NamedTuple):
+    """Buffers that were still out at a moment after an event: of those notified before it, of those not, of fresh ones.
+
+    ``overtaken``: how many of the first two are out although one that was made available later in the same queue is back.
+    ``returned``: how many of all came back since the moment before.
+    """
+
+    time: float
+    when: str
+    notified: int
+    waiting: int
+    fresh: int
+    overtaken: int
+    returned: int
+
+    @property
+    def out(self) -> int:
+        """All of them."""
+        return self.notified + self.waiting + self.fresh
+
+
 HistoryEvent = (
     Event | Started | Traffic | Loaded | Looked | Transitioned | Reaped | Listened | Drained | Trouble | Fired | Prodded | Read
-    | Portrayed | Ended
+    | Portrayed | Ended | Happened | Stood | Left
 )  # fmt: skip
 
 #: name in a file -> class.
@@ -177,6 +222,6 @@ KINDS: dict[str, type[HistoryEvent]] = {
     kind.__name__.lower(): kind
     for kind in (
         Access, Added, Asked, Published, Used, Wrong, Strayed, Message, Mark, Started, Traffic, Loaded, Looked, Transitioned, Reaped, Listened,
-        Drained, Trouble, Fired, Prodded, Read, Portrayed, Ended,
+        Drained, Trouble, Fired, Prodded, Read, Portrayed, Ended, Happened, Stood, Left,
     )
 }  # fmt: skip

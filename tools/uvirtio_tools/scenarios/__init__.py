@@ -42,6 +42,7 @@ _MODULES = (
     "balloon",
     "input",
     "robustness",
+    "survive",
 )
 _GROUP = "uvirtio.scenarios"
 

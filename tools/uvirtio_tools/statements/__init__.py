@@ -11,7 +11,7 @@ from functools import cache
 
 from uvirtio.errors import UsageError
 from uvirtio.plugins import import_registering
-from uvirtio.spec.statements import CHAPTERS, CORE, STATEMENTS
+from uvirtio.spec.statements import APART, CHAPTERS, CORE, STATEMENTS
 
 from ..judging.history import Window
 from ..judging.judge import Judgement
@@ -43,6 +43,7 @@ _MODULES = (
     "balloon",
     "input",
     "robustness",
+    "survive",
 )
 _GROUP = "uvirtio.statements"
 
@@ -84,15 +85,19 @@ def every_judgement() -> dict[str, Callable[[], Judgement]]:
 
 
 def select(only: Iterable[str], skip: Iterable[str] = ()) -> list[str]:
-    """The ids that were asked for, less those to skip, in the catalogue's order; nothing asked for is everything.
+    """The ids that were asked for, less those to skip, in the catalogue's order; nothing asked for is everything but :data:`APART`.
 
     A word is an id, the letters of a family (``V``), or the name of a chapter (``pci``) or of several (``core``).
     Raises :class:`UsageError` for a word that is none of these.
     """
     _load()
-    wanted = {id_ for word in only for id_ in _meant(word)} or set(STATEMENTS)
+    wanted = {id_ for word in only for id_ in _meant(word)} or _usual()
     wanted -= {id_ for word in skip for id_ in _meant(word)}
     return [id_ for id_ in STATEMENTS if id_ in wanted]
+
+
+def _usual() -> set[str]:
+    return set(STATEMENTS) - {id_ for chapter in APART for id_ in CHAPTERS[chapter]}
 
 
 def _meant(word: str) -> list[str]:

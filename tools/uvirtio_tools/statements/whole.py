@@ -126,6 +126,8 @@ class SameDevice:
         self._slept |= any(event.transition.done for event in window.of(Transitioned))
         self._notice(window)
         for portrait in window.of(Portrayed):
+            if portrait.which in (names.BEFORE_EVENT, names.AFTER_EVENT):
+                continue  # of a device that runs
             if self._first is None:
                 self._first = portrait
             else:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, suspend
+from . import balloon, basic, blk, console, input, net, notifications, pci, queues, rng, robustness, survive, suspend
 from .model import Level, Need, Side, Statement, Unjudged
 
 __all__ = [
-    "BLAMED", "CHAPTERS", "CORE", "STATEMENTS", "UNJUDGED", "Level", "Need", "Side", "Statement", "Unjudged", "register",
+    "APART", "BLAMED", "CHAPTERS", "CORE", "STATEMENTS", "UNJUDGED", "Level", "Need", "Side", "Statement", "Unjudged", "register",
 ]  # fmt: skip
 
 #: id -> statement, in the order of reports.
@@ -26,6 +26,8 @@ UNJUDGED: dict[str, Unjudged] = {}
 BLAMED: dict[str, str] = {}
 #: The chapters that are about every device.
 CORE = ("basic", "queues", "notifications", "pci")
+#: Chapters that are judged where they are asked for by name alone: something has to happen to the whole machine.
+APART = ("survive",)
 
 
 def register(chapter: str, *rows: Statement, unjudged: Iterable[Unjudged] = ()) -> None:
@@ -52,3 +54,4 @@ register("console", *console.ROWS, unjudged=console.UNJUDGED)
 register("balloon", *balloon.ROWS, unjudged=balloon.UNJUDGED)
 register("input", *input.ROWS, unjudged=input.UNJUDGED)
 register("robustness", *robustness.ROWS, unjudged=robustness.UNJUDGED)
+register("survive", *survive.ROWS, unjudged=survive.UNJUDGED)

@@ -10,6 +10,6 @@ __all__ = ["CASES"]
 
 for _name in (
     "asleep", "basic", "configuration", "drafts", "draining", "driver", "endings", "initial", "messages", "notifications", "pci", "queues",
-    "transitions", "types", "unspecified", "whole",
+    "survive", "transitions", "types", "unspecified", "whole",
 ):  # fmt: skip
     import_module(f".{_name}", __name__)

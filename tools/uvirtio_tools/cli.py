@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "restore": "give devices back to their drivers",
     "suspend": "suspend and resume a device under load, and prove that nothing was lost",
     "check": "the conformance checks: a verdict per statement",
+    "survive": "devices under load while the machine is paused, saved or moved: what do they lose",
     "explain": "what a statement demands, how it is judged, and what breaks it",
     "judge": "judge what check or suspend has recorded, without the device",
     "report": "render results again, compare several",
@@ -54,6 +55,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "uvirtio check qemu:virtio-net-pci --only pci,net --strict",
         "uvirtio check 'vhost-user:/run/b.sock?type=blk'",
     ),
+    "survive": (
+        "uvirtio survive emulated:blk emulated:net --events 50",
+        "uvirtio survive qemu:rng qemu:blk --event migrate --seed 7 --picture moved.svg",
+        "uvirtio survive 00:05.0 00:06.0",
+    ),
     "explain": ("uvirtio explain V8", "uvirtio explain 2.1.2#1"),
     "judge": ("uvirtio judge run.history",),
     "report": ("uvirtio report result.json -o result.html", "uvirtio report a.json b.json"),
@@ -68,7 +74,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 PACKAGES = {"rich": "rich", "pyudev": "pyudev", "periphery": "python-periphery"}
 
 #: Commands that drive the device which their ``locator`` names.
-DRIVING = frozenset({"suspend", "check", "bench"})
+DRIVING = frozenset({"suspend", "check", "survive", "bench"})
 
 
 def _wanted(argv: Sequence[str]) -> str | None:

@@ -8,10 +8,26 @@ import subprocess
 
 from uvirtio.errors import CannotRun, UsageError
 
-__all__ = ["CommandTriggers"]
+__all__ = ["CommandTriggers", "run_shell"]
 
 #: What is assumed to be there when the command does not tell.
 _USUAL = frozenset({"change_config"})
+
+
+def run_shell(line: str, timeout: float) -> str:
+    """What a line of the shell prints. Raises :class:`CannotRun` when it fails, or does not end in time."""
+    try:
+        done = subprocess.run(
+            line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotRun(f"the trigger command did not end within {timeout:g} s: {line}") from error
+    except OSError as error:
+        raise CannotRun(f"the trigger command could not be run: {error}: {line}") from error
+    if done.returncode:
+        said = done.stderr.strip() or done.stdout.strip() or "it said nothing"
+        raise CannotRun(f"the trigger command ended with status {done.returncode}: {line}: {said}")
+    return done.stdout
 
 
 class CommandTriggers:
@@ -31,18 +47,7 @@ class CommandTriggers:
 
     def _run(self, name: str, arguments: dict[str, object]) -> str:
         line = f"{self._command} {shlex.quote(name)} {shlex.quote(json.dumps(arguments))}"
-        try:
-            done = subprocess.run(
-                line, shell=True, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=self._timeout
-            )
-        except subprocess.TimeoutExpired as error:
-            raise CannotRun(f"the trigger command did not end within {self._timeout:g} s: {line}") from error
-        except OSError as error:
-            raise CannotRun(f"the trigger command could not be run: {error}: {line}") from error
-        if done.returncode:
-            said = done.stderr.strip() or done.stdout.strip() or "it said nothing"
-            raise CannotRun(f"the trigger command ended with status {done.returncode}: {line}: {said}")
-        return done.stdout
+        return run_shell(line, self._timeout)
 
     def available(self) -> frozenset[str]:
         """What the command says that it knows; ``change_config`` when it does not say."""

@@ -182,12 +182,16 @@ class Happened(NamedTuple):
 
 
 class Stood(NamedTuple):
-    """Where queues stood at a moment, and what the status read. ``owed``: a notification that nobody had looked for was due."""
+    """Where queues stood at a moment, and what the status read. ``owed``: a notification that nobody had looked for was due.
+
+    ``told``: the driver's index of each queue when the device was last notified of it.
+    """
 
     time: float
     when: str
     status: int
     states: dict[int, QueueState]
+    told: dict[int, int]
     owed: bool = False
 
 

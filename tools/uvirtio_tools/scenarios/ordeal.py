@@ -108,7 +108,8 @@ class Ordeal:
         self._book = Book(answering)
         self._bits = self._config = 0
         self._name = "an event of the host"
-        self._before = Stood(0.0, "", 0, {})
+        self._before = Stood(0.0, "", 0, {}, {})
+        self._told: dict[int, int] = {}
 
     # -- before ------------------------------------------------------------------------------------------------
 
@@ -140,6 +141,9 @@ class Ordeal:
             return
         self._request(part)
         book.enter(notified=True)
+        self._told = {
+            index: state.driver_index for index, state in self._states().items() if index in stage.traffic.answering
+        }
         if wait:
             stage.device.clock.sleep(wait)
         workload.submit(max(1, min(part, workload.room - _FRESH)))
@@ -169,7 +173,7 @@ class Ordeal:
             if index in stage.traffic.answering
         )
         status = stage.device.status.read()
-        stood = Stood(stage.history.now(), when, status, states, owed and not self._asleep)
+        stood = Stood(stage.history.now(), when, status, states, self._told, owed and not self._asleep)
         stage.history.add(stood)
         return stood
 

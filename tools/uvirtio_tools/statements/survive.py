@@ -90,6 +90,18 @@ def _dead(final: Left) -> bool:
 # -- buffers -----------------------------------------------------------------------------------------------------------
 
 
+def _in_process(window: Window) -> list[int]:
+    """Queues of which the device had been notified, and which it had not done with."""
+    stood = _stood(window, names.BEFORE_EVENT)
+    if stood is None:
+        return []
+    return [
+        index
+        for index, told in stood.told.items()
+        if index in stood.states and stood.states[index].device_index != told
+    ]
+
+
 @judges("U1")
 @_after
 def in_process(window: Window, event: Happened) -> Iterator[Observation]:
@@ -103,10 +115,10 @@ def in_process(window: Window, event: Happened) -> Iterator[Observation]:
             f"{final.overtaken} buffers are still out, while later ones of the same queue came back",
             out=final.out, overtaken=final.overtaken,
         )  # fmt: skip
-    elif not start.notified:
+    elif not (busy := _in_process(window)):
         yield moot("nothing was in process at the event")
     elif final.out == 0:
-        yield kept(f"{start.notified} buffers that were notified before {event.name} came back")
+        yield kept(f"what {len(busy)} queues had in process came back, with all of {start.out} buffers that were out")
     else:
         yield moot(f"{final.out} buffers are out, and it does not show that any of them was in process")
 

@@ -24,10 +24,10 @@ def left(tale: Tale, when: str, notified: int = 0, waiting: int = 0, fresh: int 
     tale.history.add(Left(tale.clock.now(), when, notified, waiting, fresh, **more))
 
 
-def stands(tale: Tale, when: str, status: int = 0x0F, owed: bool = True, **more: object) -> None:
-    """Where the queue is."""
+def stands(tale: Tale, when: str, status: int = 0x0F, owed: bool = True, told: int | None = 99, **more: object) -> None:
+    """Where the queue is; ``told``: its index when the device was last notified."""
     state: QueueState = replace(tale.state(), **more)  # type: ignore[arg-type]
-    tale.history.add(Stood(tale.clock.now(), when, status, {0: state}, owed))
+    tale.history.add(Stood(tale.clock.now(), when, status, {0: state}, {} if told is None else {0: told}, owed))
 
 
 def settles(tale: Tale) -> None:
@@ -174,7 +174,7 @@ def a_packed_ring_is_dead(tale: Tale) -> None:
 @tells("U6", MOOT, "EVENT_IDX was not negotiated")
 def an_idle_device_is_moved(tale: Tale) -> None:
     event(
-        tale, before={"owed": False}, out=(0, 0), pending=nothing,
+        tale, before={"owed": False, "told": None}, out=(0, 0), pending=nothing,
         settled=lambda t: [left(t, when, returned=n) for n, when in enumerate((names.UNTOLD, names.FRESHLY))] and None,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@
 #              kill who drives a device, 200 times, in a guest (needs the lab); SEED says at which moments
 # make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
 #              tests have to; SEED says which ones
+# make image   a kernel and an initramfs with uvirtio in it, for `uvirtio boot`: uvirtio/image/ARCH in the user's cache; ARCH
 # make pyz     uvirtio.pyz, one file with all that is needed, which runs with nothing but python3: dist/uvirtio.pyz
 # make deb     a Debian package, for Debian 12, 13 and what is made of them: dist/uvirtio_VERSION_all.deb
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
@@ -33,7 +34,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak mutation lab docs pyz deb try-packages install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation lab docs image pyz deb try-packages install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -68,6 +69,9 @@ mutation: $(READY)
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision
+
+image: $(READY)
+	@$(VENV)/bin/uvirtio image build $(if $(ARCH),--arch $(ARCH))
 
 pyz: $(READY)
 	@$(RUN) -m release.pyz dist/uvirtio.pyz

@@ -30,11 +30,11 @@ _uvirtio() {
     fi
     for word in "${typed[@]:1:${#typed[@]}-2}"; do
         case "$word" in
-            list|show|dump|diff|watch|tui|bind|restore|suspend|check|survive|explain|judge|report|serve|bench|doctor|completion) command="$word"; break ;;
+            list|show|dump|diff|watch|tui|bind|restore|suspend|check|survive|explain|judge|report|serve|image|boot|bench|doctor|completion) command="$word"; break ;;
         esac
     done
     case "$command:$prev" in
-        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check survive explain judge report serve bench doctor completion --help --version" ;;
+        :*) _uvirtio_words "list show dump diff watch tui bind restore suspend check survive explain judge report serve image boot bench doctor completion --help --version" ;;
         list:--from) _uvirtio_files ;;
         show:--from) _uvirtio_files ;;
         dump:-o|dump:--output) _uvirtio_files ;;
@@ -113,6 +113,30 @@ _uvirtio() {
         serve:--set) : ;;
         serve:--control) _uvirtio_files ;;
         serve:--log) _uvirtio_files ;;
+        image:--arch) : ;;
+        image:--flavour) _uvirtio_words "cloud generic" ;;
+        image:--suite) : ;;
+        image:--output|image:-o) : ;;
+        boot:--vmm) _uvirtio_words "qemu qemu-pc qemu-q35 qemu-microvm qemu-virt cloud-hypervisor firecracker crosvm openvmm bhyve" ;;
+        boot:--command) : ;;
+        boot:--binary) _uvirtio_files ;;
+        boot:--arch) : ;;
+        boot:--image) : ;;
+        boot:--kernel) _uvirtio_files ;;
+        boot:--initrd) _uvirtio_files ;;
+        boot:--run) : ;;
+        boot:--jobs) : ;;
+        boot:--timeout) : ;;
+        boot:--ready) : ;;
+        boot:--memory) : ;;
+        boot:--cpus) : ;;
+        boot:--accel) _uvirtio_words "auto kvm tcg" ;;
+        boot:--append) : ;;
+        boot:--config) _uvirtio_files ;;
+        boot:--event) : ;;
+        boot:--keep) : ;;
+        boot:--format) _uvirtio_words "rich json junit tap markdown html" ;;
+        boot:--output|boot:-o) _uvirtio_files ;;
         bench:--via) _uvirtio_words "uio vfio" ;;
         bench:--without) _uvirtio_words "NOTIFY_ON_EMPTY ANY_LAYOUT INDIRECT_DESC EVENT_IDX UNUSED VERSION_1 ACCESS_PLATFORM RING_PACKED IN_ORDER ORDER_PLATFORM SR_IOV NOTIFICATION_DATA NOTIF_CONFIG_DATA RING_RESET ADMIN_VQ SUSPEND" ;;
         bench:--interrupts) _uvirtio_words "auto intx msix none" ;;
@@ -160,6 +184,10 @@ _uvirtio_arguments() {
         report:*) _uvirtio_files ;;
         serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
         serve:*) _uvirtio_words "rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media" ;;
+        image:-*) _uvirtio_words "--arch --flavour --suite --no-tui --output -o --json --help" ;;
+        image:*) _uvirtio_words "build show" ;;
+        boot:-*) _uvirtio_words "--vmm --command --binary --arch --image --kernel --initrd --run --jobs --timeout --ready --memory --cpus --accel --append --config --event --keep --format --output -o --json --help" ;;
+        boot:*) : ;;
         bench:-*) _uvirtio_words "--force --via --without --interrupts --seconds --turns --buffers --judge --baseline --json --help" ;;
         bench:*) _uvirtio_words "ring queue poll net blk rng suspend interrupts"; _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         doctor:-*) _uvirtio_words "--json --help" ;;

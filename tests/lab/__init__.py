@@ -19,6 +19,7 @@ __all__ = [
     "NEEDS",
     "distro_qemu",
     "guest_kernel",
+    "image_parts",
     "lab_folder",
     "missing",
     "modern_qemu",
@@ -92,6 +93,12 @@ def guest_kernel() -> Path | None:
     return next(iter(sorted((lab_folder() / "kernel" / "root" / "boot").glob("vmlinuz-*"))), None)
 
 
+def image_parts() -> Path | None:
+    """The folder with what an image is put together from: ``kernel``, ``system``, and ``release`` with the kernel's."""
+    folder = lab_folder() / "image"
+    return folder if (folder / "stamp.json").exists() else None
+
+
 def virtme_ng() -> Path | None:
     """The ``vng`` command: the lab's own, else one from PATH."""
     own = lab_folder() / "virtme-ng" / "bin" / "vng"
@@ -134,6 +141,12 @@ def _needs_guest() -> str | None:
     return _needs_modern_qemu()
 
 
+def _needs_image() -> str | None:
+    if image_parts() is None:
+        return f"nothing to make an image from: {_PROVISION}"
+    return None if shutil.which("zstd") else "no zstd: apt-get install zstd"
+
+
 def _needs_apt() -> str | None:
     return None if shutil.which("apt-get") else "no apt-get: the lab is made on Debian 12 or newer"
 
@@ -144,6 +157,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "qemu": _needs_qemu,
     "modern-qemu": _needs_modern_qemu,
     "guest": _needs_guest,
+    "image": _needs_image,
     "udevadm": _needs_udevadm,
 }
 """What a test can ask for by name. Each function says in one sentence what is missing and how to get it, or None."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import platform
 import shutil
 import subprocess
 import sys
@@ -17,9 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab import distro_qemu, lab_folder, missing, speaks_vfio_user
-from tests.lab.apt import LabError, Source, open_room, own_sources, unpack
+from uvirtio.errors import CannotRun
+from uvirtio_tools.image.apt import open_room, own_mirrors, unpack
+from uvirtio_tools.image.building import Recipe, fetch
 
-__all__ = ["main", "own_mirrors"]
+__all__ = ["main"]
 
 _RECIPE = 2
 """Goes up when a step below changes what it makes, so that an older lab is made anew."""
@@ -44,23 +45,6 @@ exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 udevadm \\
 """
 
 
-def _codename() -> str:
-    release = platform.freedesktop_os_release()
-    codename = release.get("VERSION_CODENAME", "")
-    if release.get("ID") != "debian" or not codename:
-        raise LabError(f"this is {release.get('PRETTY_NAME', 'an unknown system')}, and the lab is made from Debian's")
-    return codename
-
-
-def own_mirrors() -> list[Source]:
-    """The machine's own entries for its own release of Debian, the release itself first. Raises LabError."""
-    codename = _codename()
-    sources = own_sources(codename)
-    if not sources or sources[0].suite != codename:
-        raise LabError(f"apt's configuration has no entry for {codename} main, so no mirror is known")
-    return [source.at(source.suite) for source in sources]
-
-
 def _qemu(folder: Path) -> str:
     """trixie has QEMU 10.0, which lacks vfio-user; its backports have a newer one."""
     mirror = own_mirrors()[0]
@@ -72,7 +56,7 @@ def _qemu(folder: Path) -> str:
     wrapper.write_text(_WRAPPER.format(root=folder / "root"), encoding="utf-8")
     wrapper.chmod(0o755)
     if not speaks_vfio_user(wrapper):
-        raise LabError("the QEMU of trixie-backports does not start, or has no vfio-user-pci")
+        raise CannotRun("the QEMU of trixie-backports does not start, or has no vfio-user-pci")
     shown = subprocess.run([wrapper, "--version"], capture_output=True, text=True, check=True).stdout
     return shown.splitlines()[0]
 
@@ -84,9 +68,16 @@ def _kernel(folder: Path) -> str:
     release = package.removeprefix("linux-image-")
     depmod = shutil.which("depmod", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if depmod is None:
-        raise LabError("no depmod: apt-get install kmod")
+        raise CannotRun("no depmod: apt-get install kmod")
     subprocess.run([depmod, "-b", folder / "root", release], check=True)
     return f"Linux {release}"
+
+
+def _image(folder: Path) -> str:
+    """What an image is put together from, less uvirtio."""
+    release = fetch(Recipe("x86_64"), folder)
+    (folder / "release").write_text(release, encoding="utf-8")
+    return f"Linux {release}, to boot from memory"
 
 
 def _udevadm(folder: Path) -> str:
@@ -114,7 +105,7 @@ def _virtme_ng(folder: Path) -> str:
     ]
     done = subprocess.run([*install, "virtme-ng>=1.36,<2"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LabError(f"pip could not install virtme-ng:\n{done.stderr.strip()}")
+        raise CannotRun(f"pip could not install virtme-ng:\n{done.stderr.strip()}")
     shown = subprocess.run([folder / "bin" / "vng", "--version"], capture_output=True, text=True, check=True)
     return shown.stdout.strip()
 
@@ -152,7 +143,8 @@ def main() -> int:
             _step("kernel", "kernel", _kernel)
             _step("virtme-ng", "virtme-ng", _virtme_ng)
             _step("udevadm", "udevadm", _udevadm)
-        except (LabError, subprocess.CalledProcessError, OSError) as error:
+            _step("image", "image", _image)
+        except (CannotRun, subprocess.CalledProcessError, OSError) as error:
             print(f"lab: {error}", file=sys.stderr)
             return 1
     for sentence in missing():

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from release import deb, pyz
-from tests.lab.provision import own_mirrors
 from tests.packages.oldest import MAPS_REGISTERS
+from uvirtio_tools.image.apt import own_mirrors
 
 __all__ = ["main", "try_in"]
 

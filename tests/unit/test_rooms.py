@@ -27,6 +27,7 @@ ROOMS = (
     ("uvirtio_tools.commands", "uvirtio_tools.pytest_plugin"),
     ("uvirtio_tools.facade",),
     ("uvirtio_tools.tui",),
+    ("uvirtio_tools.boot",),
     ("uvirtio_tools.image",),
     ("uvirtio_tools.reports",),
     ("uvirtio_tools.scenarios",),

@@ -37,6 +37,8 @@ COMMANDS: dict[str, str] = {
     "judge": "judge what check or suspend has recorded, without the device",
     "report": "render results again, compare several",
     "serve": "an emulated device for QEMU, over vfio-user",
+    "image": "a guest with uvirtio in it that boots from memory, for any VMM",
+    "boot": "start a VM with such a guest, and give its verdicts",
     "bench": "measured speed",
     "doctor": "is this machine ready, and if not, what to type",
     "completion": "the completions of a shell, to be sourced",
@@ -67,6 +69,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "bench": ("uvirtio bench ring", "uvirtio bench blk emulated:blk"),
     "bind": ("uvirtio bind 00:05.0", "uvirtio bind 00:05.0 --via vfio"),
     "restore": ("uvirtio restore --all",),
+    "image": ("uvirtio image build", "uvirtio image build --arch aarch64 --flavour generic -o DIRECTORY"),
+    "boot": (
+        "uvirtio boot --vmm qemu -- -device virtio-rng-pci",
+        "uvirtio boot --vmm qemu-q35 --run 'check --only core' --run 'suspend --cycles 20' --jobs 2 -- -device virtio-rng-pci",
+        "uvirtio boot --command 'my-vmm --kernel {kernel} --initrd {initrd} --append {cmdline}'",
+    ),
     "completion": ("source <(uvirtio completion bash)", "uvirtio completion fish | source"),
 }
 

@@ -31,6 +31,9 @@ class Parser(argparse.ArgumentParser):
     Its errors quote the words, and a shell makes words of the names of others' files.
     """
 
+    #: What the words after ``--`` are called among the options, where a command passes them on; empty where it does not.
+    rest = ""
+
     def __init__(self, *args: object, examples: Sequence[str] = (), **more: object) -> None:
         if examples:
             more["epilog"] = "\n".join(["examples:", *(f"  {line}" for line in examples)])
@@ -39,6 +42,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_words(self, words: list[str], into: argparse.Namespace) -> argparse.Namespace:
         """All of them. What is not known ends the process, with the usage of this command."""
+        if self.rest:
+            end = words.index("--") if "--" in words else len(words)
+            words, passed_on = words[:end], words[end + 1 :]
+            setattr(into, self.rest, passed_on)
         try:
             args, extra = self.parse_known_intermixed_args(words, into)
         except TypeError:  # what it has cannot be intermixed

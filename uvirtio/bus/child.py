@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,12 +51,15 @@ def _leashed(command: Sequence[str]) -> list[str]:
 class Child:
     """A running program, an absolute path with its arguments. ``descriptors`` are open in it under the same numbers.
 
-    ``typed``: its standard input is that of a terminal where nobody types, and not at its end.
+    ``typed``: its standard input is that of a terminal where nobody types, and not at its end. ``console``: a descriptor that
+    is its standard input and output instead.
 
     Raises :class:`CannotRun` where it cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], descriptors: Sequence[int] = (), *, typed: bool = False) -> None:
+    def __init__(
+        self, command: Sequence[str], descriptors: Sequence[int] = (), *, typed: bool = False, console: int = -1
+    ) -> None:
         self._words = memory_file("uvirtio-child-stderr")
         self._process: subprocess.Popen[bytes] | None = None
         started = threading.Event()
@@ -66,8 +70,9 @@ class Child:
             try:
                 # A session of its own: Ctrl-C must reach us first, who reset the device and then end the child.
                 self._process = subprocess.Popen(
-                    _leashed(command), stdin=subprocess.PIPE if typed else subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL, stderr=self._words,
+                    _leashed(command),
+                    stdin=console if console >= 0 else subprocess.PIPE if typed else subprocess.DEVNULL,
+                    stdout=console if console >= 0 else subprocess.DEVNULL, stderr=self._words,
                     pass_fds=tuple(descriptors), start_new_session=True,
                 )  # fmt: skip
             except OSError as error:
@@ -122,6 +127,13 @@ class Child:
         """End it now."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
+            self._process.wait()
+
+    def end_all(self) -> None:
+        """End it and all that it has started, in its session, now."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _signal(self, number: int) -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..judging.result import CheckResult
-from ..telling import console
+from ..telling import console, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -16,10 +16,14 @@ __all__ = ["CheckProgress"]
 
 
 class CheckProgress:
-    """One line on a terminal's stderr that says what is being judged; nothing elsewhere."""
+    """One line on a terminal's stderr that says what is being judged; nothing elsewhere.
+
+    A line for each verdict where the environment says so (``UVIRTIO_PROGRESS=lines``): on the console of a machine that may die.
+    """
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
+        self._lines = os.environ.get("UVIRTIO_PROGRESS") == "lines"
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,6 +37,8 @@ class CheckProgress:
 
     def result(self, result: CheckResult) -> None:
         """One more verdict."""
+        if self._lines:
+            tell(f"{result.statement.id} {result.verdict.value}")
         if self._bar:
             self._bar.update(self._task, description=f"{result.statement.id} {result.verdict.value}")
 

@@ -6,6 +6,7 @@ certificates and keys apply as they stand in its configuration, nothing is insta
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 import tempfile
@@ -14,15 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-__all__ = ["LabError", "PackageRoom", "Source", "open_room", "own_sources", "unpack"]
+from uvirtio.errors import CannotRun
+from uvirtio.programs import environment, find
+
+__all__ = ["PackageRoom", "Source", "open_room", "own_mirrors", "own_sources", "unpack"]
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _FIELDS = ("REPO_URI", "RELEASE", "COMPONENT", "SOURCESENTRY")
 _SIGNED_BY = re.compile(r"signed-by\s*[:=]\s*(/[^\s\]]+)", re.IGNORECASE)
-
-
-class LabError(Exception):
-    """A step failed; the message says which, and holds the end of what the tool said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,42 @@ class Source:
         return " ".join(["deb", *options, self.uri, self.suite, "main"])
 
 
-def _run(*command: str | Path) -> str:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def _run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Raises :class:`CannotRun` with the end of what the tool said."""
+    name = str(command[0])
+    program = find(name, system=True)
+    if program is None:
+        raise CannotRun(
+            f"there is no {name} here; this is done from Debian's packages, on Debian or what is made of it"
+        )
+    done = subprocess.run(
+        [program, *command[1:]], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd=cwd,
+        env=environment(LC_ALL="C.UTF-8"),
+    )  # fmt: skip
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        raise LabError(f"{Path(command[0]).name} failed:\n{said}")
+        raise CannotRun(f"{name} failed:\n{said}")
     return done.stdout
+
+
+def own_mirrors() -> list[Source]:
+    """The machine's own entries for its own release of Debian, the release itself first.
+
+    Raises :class:`CannotRun` where this is no Debian, or apt is not set up for it.
+    """
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        release = {}
+    codename = release.get("VERSION_CODENAME", "")
+    if release.get("ID") != "debian" or not codename:
+        raise CannotRun(
+            f"this is {release.get('PRETTY_NAME', 'an unknown system')}, and this is made from Debian's packages"
+        )
+    sources = own_sources(codename)
+    if not sources or sources[0].suite != codename:
+        raise CannotRun(f"apt's configuration has no entry for {codename} main, so no mirror is known")
+    return [source.at(source.suite) for source in sources]
 
 
 def own_sources(codename: str) -> list[Source]:
@@ -72,7 +102,7 @@ def own_sources(codename: str) -> list[Source]:
 class PackageRoom:
     """A package database of its own over the given sources; made by `open_room`."""
 
-    def __init__(self, folder: Path, sources: Sequence[Source]) -> None:
+    def __init__(self, folder: Path, sources: Sequence[Source], architecture: str = "") -> None:
         self._folder = folder
         for name in ("state/lists/partial", "cache/archives/partial", "etc"):
             (folder / name).mkdir(parents=True)
@@ -93,10 +123,12 @@ class PackageRoom:
             "Acquire::Languages": "none",
             "Debug::NoLocking": "true",
         }
+        if architecture:
+            settings |= {"APT::Architecture": architecture, "APT::Architectures": architecture}
         self._settings = [f"-o{name}={value}" for name, value in settings.items()]
 
     def update(self) -> None:
-        """Fetches the package lists; raises LabError, also when one of the sources could not be had."""
+        """Fetches the package lists; raises CannotRun, also when one of the sources could not be had."""
         _run("apt-get", *self._settings, "-oAPT::Update::Error-Mode=any", "update", "-q")
 
     def download(self, *packages: str, release: str = "") -> list[Path]:
@@ -105,30 +137,30 @@ class PackageRoom:
         _run("apt-get", *self._settings, "install", "-qy", "--download-only", *target, *packages)
         return sorted((self._folder / "cache/archives").glob("*.deb"))
 
-    def dependency(self, package: str, prefix: str) -> str:
-        """The one direct dependency of `package` whose name begins with `prefix` (a metapackage's real one)."""
-        listing = _run("apt-cache", *self._settings, "depends", package)
+    def dependency(self, package: str, prefix: str, *, release: str = "") -> str:
+        """The direct dependency of `package`, from `release` where it has it, whose name begins with `prefix` (a metapackage's real
+        one)."""
+        listing = _run(
+            "apt-cache",
+            *self._settings,
+            "depends",
+            "--important",
+            *([f"{package}/{release}"] if release else [package]),
+        )
         for line in listing.splitlines():
             relation, _, name = line.strip().partition(": ")
             if relation == "Depends" and name.startswith(prefix):
                 return name
-        raise LabError(f"{package} depends on no {prefix}*")
+        raise CannotRun(f"{package} depends on no {prefix}*")
 
     def download_alone(self, package: str) -> Path:
         """One package without its dependencies."""
         into = self._folder / "alone"
         into.mkdir(exist_ok=True)
-        done = subprocess.run(
-            ["apt-get", *self._settings, "download", "-q", package],
-            cwd=into,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        _run("apt-get", *self._settings, "download", "-q", package, cwd=into)
         archive = next(into.glob(f"{package}_*.deb"), None)
-        if done.returncode or archive is None:
-            raise LabError(f"apt-get download {package} failed:\n{done.stderr.strip()}")
+        if archive is None:
+            raise CannotRun(f"apt-get download {package} brought nothing")
         return archive
 
 
@@ -140,9 +172,9 @@ def unpack(archives: Sequence[Path], root: Path) -> None:
 
 
 @contextmanager
-def open_room(sources: Sequence[Source]) -> Iterator[PackageRoom]:
-    """A `PackageRoom` that is gone afterwards, with its lists fetched."""
+def open_room(sources: Sequence[Source], architecture: str = "") -> Iterator[PackageRoom]:
+    """A `PackageRoom` that is gone afterwards, with its lists fetched; of another than this machine's architecture if named."""
     with tempfile.TemporaryDirectory(prefix="uvirtio-apt-") as folder:
-        room = PackageRoom(Path(folder), sources)
+        room = PackageRoom(Path(folder), sources, architecture)
         room.update()
         yield room

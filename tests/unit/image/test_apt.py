@@ -1,4 +1,4 @@
-"""The mirrors that the lab is made from are those that the machine's own apt is set up with."""
+"""The mirrors that the lab and images are made from are those that the machine's own apt is set up with."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.apt import Source, own_sources
+from uvirtio_tools.image.apt import Source, own_sources
 
 pytestmark = pytest.mark.needs("apt")
 

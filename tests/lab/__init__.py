@@ -17,6 +17,7 @@ from pathlib import Path
 __all__ = [
     "IN_GUEST",
     "NEEDS",
+    "browser",
     "distro_qemu",
     "guest_kernel",
     "image_parts",
@@ -114,6 +115,20 @@ def udevadm() -> Path | None:
     return own if own.exists() else None
 
 
+def browser() -> Path | None:
+    """A Chromium without a screen, from PATH."""
+    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    return Path(found) if found else None
+
+
+def _needs_browser() -> str | None:
+    return None if browser() else "no Chromium: apt-get install chromium-headless-shell"
+
+
+def _needs_tmux() -> str | None:
+    return None if shutil.which("tmux") else "no tmux: apt-get install tmux"
+
+
 def _needs_udevadm() -> str | None:
     return None if udevadm() else f"no udevadm that verifies rules: {_PROVISION}"
 
@@ -153,11 +168,13 @@ def _needs_apt() -> str | None:
 
 NEEDS: dict[str, Callable[[], str | None]] = {
     "apt": _needs_apt,
+    "browser": _needs_browser,
     "fish": _needs_fish,
     "qemu": _needs_qemu,
     "modern-qemu": _needs_modern_qemu,
     "guest": _needs_guest,
     "image": _needs_image,
+    "tmux": _needs_tmux,
     "udevadm": _needs_udevadm,
 }
 """What a test can ask for by name. Each function says in one sentence what is missing and how to get it, or None."""

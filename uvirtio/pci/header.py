@@ -23,6 +23,13 @@ class Identity(NamedTuple):
     subsystem: int
     interrupt_pin: int
 
+    def __str__(self) -> str:
+        """Its registers as lspci writes them."""
+        return (
+            f"{self.vendor:04x}:{self.device:04x} revision {self.revision:02x}, class {self.class_code:06x}, "
+            f"subsystem {self.subsystem_vendor:04x}:{self.subsystem:04x}, interrupt pin {self.interrupt_pin}"
+        )
+
     @property
     def type(self) -> int:
         """The virtio device id, e.g. 4 for an entropy source; see :mod:`.contradictions` for which of the ids says it."""

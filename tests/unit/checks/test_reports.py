@@ -22,6 +22,7 @@ from uvirtio.suspend import Outcome, Transition
 from uvirtio_tools.judging.result import CheckResult, CheckRun
 from uvirtio_tools.judging.verdict import Finding, Verdict
 from uvirtio_tools.reports import FORMATS, load, render
+from uvirtio_tools.reports.dress import POLICY, SCRIPT
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "schemas" / "check.schema.json"
 NASTY = "a <b>&amp; | `c` # d \x00 [x](y) \u2028 *e* ]]>"
@@ -74,9 +75,11 @@ def test_the_schema_refuses_a_result_without_a_verdict(document: dict[str, Any])
 def test_junit_is_read_by_junitparser(document: dict[str, Any]) -> None:
     (suite,) = JUnitXml.fromstring(render([document], "junit").encode())
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (6, 1, 1, 1)
-    kinds = {case.name: [type(result) for result in case.result] for case in suite}
+    kinds = {case.name.partition(":")[0]: [type(result) for result in case.result] for case in suite}
     assert kinds == {"V1": [], "V2": [], "V3": [Skipped], "V4": [Failure], "V5": [Error], "I1": []}
-    failing = next(case for case in suite if case.name == "V4")
+    failing = next(case for case in suite if case.name.startswith("V4"))
+    assert failing.name == f"V4: {STATEMENTS['V4'].text}"
+    assert failing.classname.endswith(".suspend")
     assert failing.result[0].message.startswith("FAIL a <b>&amp; |")
     assert "seen" in failing.result[0].text
 
@@ -105,7 +108,9 @@ def test_ktap_is_read_by_a_parser_of_its_grammar(document: dict[str, Any]) -> No
     ]  # fmt: skip
     nested = render([document, document], "tap")
     assert [ok for ok, *_ in parse_ktap(nested)] == [False, False]
-    assert parse_ktap("\n".join(line[2:] for line in nested.splitlines() if line.startswith("  ")).split("\nKTAP")[0])
+    inner = "\n".join(line[2:] for line in nested.splitlines() if line.startswith("  ")).split("\nKTAP")[0]
+    assert re.search(r"^# Subtest: emulated:rng", inner, re.MULTILINE)
+    assert parse_ktap(inner.replace(inner.splitlines()[1] + "\n", ""))
 
 
 def test_markdown_is_read_by_a_markdown_parser(document: dict[str, Any]) -> None:
@@ -124,22 +129,35 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.outside: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.scripts: list[str] = []
         self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("meta", "rect", "br"):
+        if tag not in ("meta", "br", "input"):
             self.open.append(tag)
-        self.outside += [name for name, _ in attrs if name in ("src", "href", "onclick", "onload")]
-        self.outside += [tag] * (tag in ("script", "link", "iframe", "img", "b") and tag != "b")
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.links += [value[1:] for name, value in attrs if name == "href" and value and value.startswith("#")]
+        self.outside += [
+            name
+            for name, value in attrs
+            if name in ("src", "href", "srcset", "action", "style") or name.startswith("on")
+            if not (name == "href" and (value or "").startswith("#"))
+        ]
+        self.outside += [tag] * (tag in ("link", "iframe", "img", "object", "base"))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag in ("rect", "meta", "br")
+        assert tag in ("rect", "path", "line")
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        else:
+            self.text += data
 
 
 def test_html_is_one_whole_page_that_needs_nothing_else(document: dict[str, Any]) -> None:
@@ -150,7 +168,10 @@ def test_html_is_one_whole_page_that_needs_nothing_else(document: dict[str, Any]
         assert page.open == []
         assert page.outside == []
         assert printable(NASTY) in page.text
-        assert "Matrix" in page.text
+        assert page.scripts == [SCRIPT]
+        assert POLICY.count("sha256-") == 1
+        assert len(page.ids) == len(set(page.ids))
+        assert set(page.links) <= set(page.ids)
 
 
 def test_the_terminal_report_says_what_failed_and_fits_80_columns(document: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,10 @@ __all__ = [
 
 
 #: How the file of a result ends, and the format that this asks for.
-_ENDINGS = {".json": "json", ".xml": "junit", ".tap": "tap", ".ktap": "tap", ".md": "markdown", ".html": "html"}
+_ENDINGS = {
+    ".json": "json", ".xml": "junit", ".tap": "tap", ".ktap": "tap", ".md": "markdown", ".markdown": "markdown",
+    ".html": "html", ".htm": "html", ".txt": "rich", ".log": "rich",
+}  # fmt: skip
 
 
 def positive_integer(text: str) -> int:
@@ -332,7 +336,7 @@ def outputs_of(args: argparse.Namespace) -> list[Output]:
     if doubled := [path for path in dict.fromkeys(paths) if paths.count(path) > 1]:
         raise UsageError(f"--output {doubled[0]} is given more than once")
     if len(formats) != len(paths):
-        formats = [_by_ending(path, formats[0] if formats else "rich") for path in paths]
+        formats = [_by_ending(path, formats[0] if formats else "") for path in paths]
     for path in paths:
         if path != STANDARD_OUTPUT:
             check_writable("--output", path)
@@ -342,4 +346,12 @@ def outputs_of(args: argparse.Namespace) -> list[Output]:
 
 
 def _by_ending(path: str, otherwise: str) -> str:
-    return next((name for ending, name in _ENDINGS.items() if path.endswith(ending)), otherwise)
+    """The format that the ending of a file asks for. Raises :class:`UsageError` for one that asks for another than there is."""
+    ending = os.path.splitext(path)[1].lower()
+    if ending in _ENDINGS:
+        return _ENDINGS[ending]
+    if otherwise or not ending or path.startswith("/dev/"):
+        return otherwise or "rich"
+    raise UsageError(
+        f"--output {path}: {ending} says no format; end it in one of {', '.join(_ENDINGS)}, or say --format"
+    )

@@ -11,6 +11,7 @@ from uvirtio.spec.statements.model import Need
 
 from .events import Ended, Trouble
 from .history import Setting, Window
+from .moments import moments, until
 from .observation import Kind, Observation, broken
 from .result import KEPT_BAD, KEPT_GOOD, CheckResult, condense
 from .verdict import Finding, Verdict, applies, skipped, weigh
@@ -178,7 +179,11 @@ class Judge:
         result = CheckResult(statement, finding)
         if seen is not None:
             result.seconds, result.deviations = seen.window.seconds, seen.window.deviations
-            result.accesses = condense(seen.window.events, KEPT_BAD if finding.verdict.against else KEPT_GOOD)
+            events = seen.window.events
+            if finding.verdict.against:
+                events = until(seen.window, finding.evidence)
+                result.timeline = moments(events)
+            result.accesses = condense(events, KEPT_BAD if finding.verdict.against else KEPT_GOOD)
         return result
 
     def _weakest(self, statement: Statement) -> tuple[_Seen | None, Finding]:

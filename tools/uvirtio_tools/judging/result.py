@@ -51,6 +51,8 @@ class CheckResult:
     seconds: float = 0.0
     accesses: list[dict[str, object]] = field(default_factory=list)
     deviations: list[str] = field(default_factory=list)
+    #: See :mod:`.moments`; of a verdict against the device alone.
+    timeline: list[dict[str, object]] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
@@ -75,6 +77,7 @@ class CheckResult:
             "seconds": self.seconds,
             "evidence": finding.evidence,
             "accesses": self.accesses,
+            **({"timeline": self.timeline} if self.timeline else {}),
         }
 
 

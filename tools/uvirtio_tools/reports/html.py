@@ -1,73 +1,91 @@
-"""One self-contained HTML page: the matrix, the verdicts with their evidence, histograms, traces. No script, no links."""
+"""One self-contained HTML page: the verdict, the stories of what is not as it should be, the matrix, the run."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from html import escape
 
-from .document import Document, cut_off, ids_of, labels, result_of, verdict_of
+from uvirtio.spec.statements import CHAPTERS
+
+from ..judging.verdict import VERDICTS
+from .document import Document, ids_of, labels, result_of, results_of, verdict_of
+from .dress import POLICY, SCRIPT, STYLE
+from .story import anchor, badge, story
+from .words import about, device_of, facts, seconds, sentence
 
 __all__ = ["render"]
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:76em;padding:0 1em;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}
-th{background:#f4f4f4}pre{background:#f8f8f8;padding:.6em;overflow-x:auto;font-size:12px}
-.v{font-weight:bold;white-space:nowrap}.PASS{background:#dff3df}.FAIL{background:#f7c6c6}.ERROR{background:#eac6f7}
-.WARN{background:#fbeeb8}.SKIP{background:#eee;color:#555}.INFO{background:#dcecf8}summary{cursor:pointer}
-"""
+#: Verdicts that have a story, from what says most against the device.
+_TOLD = ("FAIL", "ERROR", "WARN")
+_CHAPTER = {id_: name for name, ids in CHAPTERS.items() for id_ in ids}
 
 
-def _cell(word: str) -> str:
-    return f'<td class="v {escape(word)}">{escape(word) or "-"}</td>'
-
-
-def _facts(document: Document) -> str:
-    device = document["device"]
-    facts = {
-        "verdict": document["verdict"],
-        "dialect": document.get("dialect") or "none",
-        **document["machine"],
-        **device,
-    }
-    facts["features"] = (
-        f"offered {document['features'].get('offered')}, accepted {document['features'].get('accepted')}"
-    )
-    facts["started"] = document.get("started", "")
-    facts["simulated time"] = "yes" if document.get("simulated_time") else "no"
-    for name, why in (("stopped", cut_off(document)), ("not offered", document.get("not_offered"))):
-        if why:
-            facts[name] = why
-    rows = "".join(
-        f"<tr><th>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items()
-    )
-    notes = "".join(f"<li>{escape(str(remark))}</li>" for remark in document["remarks"])
-    return f"<table>{rows}</table>" + (f"<ul>{notes}</ul>" if notes else "")
-
-
-def _access(access: Document) -> str:
-    sign = "->" if access.get("kind") == "read" else "<-"
-    times = f"  x{access['repeated']}" if access.get("repeated") else ""
-    why = f"  [{access['deviation']}]" if access.get("deviation") else ""
-    return f"{access.get('time', 0):>14.6f}  {access.get('space', '')}.{access.get('register', '')} {sign} {access.get('value')}{times}{why}"
-
-
-def _result(result: Document) -> str:
-    details = "".join(
-        f"<p><b>{name}:</b> {escape(result[name])}</p>" for name in ("expected", "observed") if result[name]
-    )
-    details += "".join(f"<p>{escape(str(remark))}</p>" for remark in result["remarks"])
-    details += "".join(f"<p>The driver deviated on purpose: {escape(str(text))}</p>" for text in result["deviations"])
-    trace = "\n".join(_access(access) for access in result["accesses"])
-    evidence = json.dumps(result["evidence"], indent=1) if result["evidence"] else ""
-    details += f"<pre>{escape(evidence)}</pre>" if evidence else ""
-    details += f"<pre>{escape(trace)}</pre>" if trace else ""
-    opened = " open" if result["verdict"] in ("FAIL", "ERROR") else ""
+def _banner(document: Document, name: str, *, several: bool) -> str:
+    word, tag = escape(document["verdict"]), "h2" if several else "h1"
+    title = f"<{tag}>{escape(name if several else document['locator'])}</{tag}>"
     return (
-        f"<tr><td>{escape(result['id'])}</td>{_cell(result['verdict'])}<td>{escape(result['level'])}</td>"
-        f"<td>{escape(result['text'])} <small>({escape(result['section'])})</small>"
-        f"<details{opened}><summary>{escape(result['summary'])}</summary>{details}</details></td></tr>"
+        f'<section class="verdict {word}">{title}<div class="word">{word}</div><p>{escape(sentence(document))}</p>'
+        f'<p class="small">{escape(about(document))}. {escape(device_of(document))}, {escape(str(document.get("started") or ""))}</p></section>'
+    )
+
+
+def _stories(document: Document, number: int, name: str) -> str:
+    told = [each for word in _TOLD for each in results_of(document) if each["verdict"] == word]
+    if not told:
+        return ""
+    head = "What is not as it should be" if not name else f"What is not as it should be: {name}"
+    return f"<h2>{escape(head)}</h2>" + "".join(story(each, number) for each in told)
+
+
+def _target(document: Document, id_: str, number: int) -> str:
+    return anchor(id_, number) if verdict_of(document, id_) in _TOLD else ""
+
+
+def _row(id_: str, documents: Sequence[Document]) -> str:
+    found = [result_of(document, id_) for document in documents]
+    first = next(result for result in found if result is not None)
+    words = [verdict_of(document, id_) for document in documents]
+    worst = next((word for word in (*_TOLD, "PASS", "INFO", "SKIP") if word in words), "SKIP")
+    same = " same" if len(set(words)) == 1 else ""
+    cells = "".join(
+        f"<td>{badge(word, _target(document, id_, number))}</td>"
+        for number, (word, document) in enumerate(zip(words, documents, strict=True), 1)
+    )
+    text = f"{escape(first['text'])} <small>{escape(first['section'])}</small>"
+    if len(documents) == 1:
+        text += f'<br><span class="small">{escape(first["summary"])}</span>'
+        notes = [*first["remarks"], *first["deviations"]] if worst not in _TOLD else []
+        if notes:
+            items = "".join(f"<li>{escape(str(note))}</li>" for note in notes)
+            text += f"<details><summary>remarks</summary><ul>{items}</ul></details>"
+    return (
+        f'<tr id="{escape(id_)}" class="{worst}{same}"><td><a href="#{escape(id_)}">{escape(id_)}</a></td>{cells}'
+        f'<td class="text">{text}</td></tr>'
+    )
+
+
+def _filters(words: set[str], *, several: bool) -> str:
+    boxes = "".join(
+        f'<label><input type="checkbox" id="f-{word}" checked> {word}</label>' for word in VERDICTS if word in words
+    )
+    if several:
+        boxes += '<label><input type="checkbox" id="f-same"> differences only</label>'
+    return f'<form class="filters">{boxes}<input type="search" id="find" placeholder="find (press /)" aria-label="find"></form>'
+
+
+def _matrix(documents: Sequence[Document], names: Sequence[str]) -> str:
+    ids = ids_of(documents)
+    words = {verdict_of(document, id_) for document in documents for id_ in ids} - {""}
+    several = len(documents) > 1
+    columns = "".join(f"<th>{escape(name)}</th>" for name in names) if several else "<th>verdict</th>"
+    what = "statement" if several else "statement, and what was seen"
+    bodies, span = [], len(documents) + 2
+    for chapter in dict.fromkeys(_CHAPTER.get(id_, "the run") for id_ in ids):
+        rows = "".join(_row(id_, documents) for id_ in ids if _CHAPTER.get(id_, "the run") == chapter)
+        bodies.append(f'<tbody><tr><th colspan="{span}">{escape(chapter)}</th></tr>{rows}</tbody>')
+    return (
+        f'<h2>Every statement</h2>{_filters(words, several=several)}<div class="wide"><table id="matrix" class="{"many" if several else "one"}">'
+        f"<thead><tr><th>id</th>{columns}<th>{what}</th></tr></thead>{''.join(bodies)}</table></div>"
     )
 
 
@@ -78,42 +96,41 @@ def _histogram(kind: str, latency: Document) -> str:
     most, height = max(entry["count"] for entry in bins) or 1, 18
     bars = []
     for row, entry in enumerate(bins):
-        y, width = row * height, 400 * entry["count"] / most
-        text = f"{entry['from'] * 1e3:.3f} .. {entry['to'] * 1e3:.3f} ms: {entry['count']}"
+        y, width = row * height, 300 * entry["count"] / most
+        text = f"{seconds(entry['from'])} to {seconds(entry['to'])}: {entry['count']}"
         bars.append(
-            f'<rect x="230" y="{y + 2}" width="{width:.1f}" height="{height - 4}" fill="#69c"/>'
-            f'<text x="0" y="{y + 13}" font-size="12">{escape(text)}</text>'
+            f'<rect x="190" y="{y + 2}" width="{width:.1f}" height="{height - 4}"/><text x="0" y="{y + 13}">{escape(text)}</text>'
         )
-    words = ", ".join(f"{name} {latency[name] * 1e3:.3f} ms" for name in ("minimum", "median", "p90", "p99", "maximum"))
+    words = ", ".join(f"{name} {seconds(latency[name])}" for name in ("minimum", "median", "p90", "p99", "maximum"))
     return (
-        f"<h3>{escape(kind)}: {latency['count']} times</h3><p>{words}</p>"
-        f'<svg width="660" height="{height * len(bins)}" role="img">{"".join(bars)}</svg>'
+        f"<h3>{escape(kind)}: {latency['count']} times</h3><p>{escape(words)}</p><figure>"
+        f'<svg class="bars" width="500" height="{height * len(bins)}" role="img" aria-label="{escape(words)}">{"".join(bars)}</svg></figure>'
     )
 
 
-def _section(name: str, document: Document) -> str:
-    rows = "".join(_result(result) for result in document["results"])
-    head = "<tr><th>id</th><th>verdict</th><th>level</th><th>statement, and what was seen</th></tr>"
+def _run(document: Document, name: str) -> str:
+    rows = "".join(f"<dt>{escape(key)}</dt><dd>{escape(words)}</dd>" for key, words in facts(document).items())
+    notes = "".join(f"<li>{escape(str(remark))}</li>" for remark in document["remarks"])
     graphs = "".join(_histogram(kind, latency) for kind, latency in document["latency"].items())
-    return f"<h2>{escape(name)}</h2>{_facts(document)}<table>{head}{rows}</table>{graphs}"
-
-
-def _matrix(documents: Sequence[Document], names: Sequence[str]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    rows = []
-    for id_ in ids_of(documents):
-        text = next((found["text"] for document in documents if (found := result_of(document, id_))), "")
-        cells = "".join(_cell(verdict_of(document, id_)) for document in documents)
-        rows.append(f"<tr><td>{escape(id_)}</td><td>{escape(text)}</td>{cells}</tr>")
-    return f"<h2>Matrix</h2><table><tr><th>id</th><th>statement</th>{head}</tr>{''.join(rows)}</table>"
+    head = "The run" if not name else f"The run: {name}"
+    return f"<h2>{escape(head)}</h2><dl>{rows}</dl>" + (f"<ul>{notes}</ul>" if notes else "") + graphs
 
 
 def render(documents: Sequence[Document]) -> str:
     """The page."""
-    names = labels(documents)
-    title = f"Device suspend: {names[0]}" if len(names) == 1 else f"Device suspend: {len(names)} devices compared"
-    sections = "".join(_section(name, document) for name, document in zip(names, documents, strict=True))
+    names, several = labels(documents), len(documents) > 1
+    title = f"{documents[0]['verdict']}: {names[0]}" if not several else f"{len(names)} devices compared"
+    banners = "".join(_banner(document, name, several=several) for document, name in zip(documents, names, strict=True))
+    if several:
+        banners = f'<h1>{escape(title)}</h1><div class="cards">{banners}</div>'
+    shown = [name if several else "" for name in names]
+    stories = "".join(
+        _stories(document, number, name)
+        for number, (document, name) in enumerate(zip(documents, shown, strict=True), 1)
+    )
+    runs = "".join(_run(document, name) for document, name in zip(documents, shown, strict=True))
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{_matrix(documents, names)}{sections}</body></html>\n"
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}"><title>{escape(title)}</title><style>{STYLE}</style></head>'
+        f"<body>{banners}{stories}{_matrix(documents, names)}{runs}<script>{SCRIPT}</script></body></html>\n"
     )

@@ -1,4 +1,4 @@
-"""KTAP version 1, as the kernel's test runners and CI systems read it; several results become subtests."""
+"""KTAP version 1, as `kunit.py parse` and CI systems read it: an id is the name of a test; several results become subtests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def render(documents: Sequence[Document]) -> str:
         return "\n".join(_lines(documents[0])) + "\n"
     lines = ["KTAP version 1", f"1..{len(documents)}"]
     for number, (name, document) in enumerate(zip(labels(documents), documents, strict=True), 1):
-        lines += [f"  {line}" for line in _lines(document)]
+        head, *rest = _lines(document)
+        lines += [f"  {line}" for line in (head, f"# Subtest: {_plain(name)}", *rest)]
         good = all(VERDICTS[result["verdict"]][0] for result in results_of(document))
         lines.append(f"{'ok' if good else 'not ok'} {number} {_plain(name)}")
     return "\n".join(lines) + "\n"

@@ -1,12 +1,17 @@
-"""Markdown: the table of verdicts, and what is behind those that are not good; several results as a matrix."""
+"""Markdown: the verdict, the story of each statement that is not as it should be, then the table; several results as a matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .document import Document, cut_off, ids_of, labels, result_of, verdict_of
+from .document import Document, ids_of, labels, result_of, results_of, verdict_of
+from .story import accesses
+from .words import about, evidence, facts, seconds, sentence
 
 __all__ = ["render", "table"]
+
+#: Accesses in a story: the newest.
+_ACCESSES = 20
 
 
 def cell(text: object) -> str:
@@ -26,40 +31,22 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def render(documents: Sequence[Document]) -> str:
     """The report."""
-    return _one(documents[0]) if len(documents) == 1 else _matrix(documents)
+    return _one(documents[0]) if len(documents) == 1 else _several(documents)
 
 
 def _one(document: Document) -> str:
-    device = document["device"]
-    parts = [f"# {cell(document['locator'])}: {document['verdict']}\n"]
-    facts = [
-        ("device", f"virtio {device.get('type', '?')} ({device.get('id', '?')})"),
-        ("dialect", document.get("dialect") or "none"),
-    ]
-    # What the bus knows is nearer to the device than what the machine says of itself.
-    known = {**document["machine"], **device}
-    facts += [(name, value) for name, value in known.items() if name not in ("type", "id", "device", "time")]
-    facts.append(
-        ("features", f"offered {document['features'].get('offered')}, accepted {document['features'].get('accepted')}")
-    )
-    facts.append(("time", f"{document.get('started', '')}{', simulated' if document.get('simulated_time') else ''}"))
-    parts.append(table(("", ""), facts))
-    for why in (cut_off(document), document.get("not_offered")):
-        if why:
-            parts.append(f"**{cell(why)}**\n")
+    parts = [f"# {document['verdict']}: {cell(document['locator'])}\n", f"{cell(sentence(document))}\n"]
+    parts.append(f"{cell(about(document))}.\n")
+    parts += _stories(document, "##")
+    rows = [(r["id"], r["verdict"], r["level"], r["text"], r["summary"]) for r in document["results"]]
+    parts.append("## Every statement\n")
+    parts.append(table(("id", "verdict", "level", "statement", "what was seen"), rows))
+    parts.append("## The run\n")
+    parts.append(table(("", ""), list(facts(document).items())))
     if document["remarks"]:
         parts.append("\n".join(f"- {cell(remark)}" for remark in document["remarks"]) + "\n")
-    rows = [(r["id"], r["verdict"], r["level"], r["text"], r["summary"]) for r in document["results"]]
-    parts.append(table(("id", "verdict", "level", "statement", "what was seen"), rows))
-    for result in document["results"]:
-        if result["verdict"] in ("FAIL", "WARN", "ERROR"):
-            parts.append(_details(result))
     latency = [
-        (
-            kind,
-            data["count"],
-            *(f"{data[name] * 1e3:.3f} ms" for name in ("minimum", "median", "p90", "p99", "maximum")),
-        )
+        (kind, data["count"], *(seconds(data[name]) for name in ("minimum", "median", "p90", "p99", "maximum")))
         for kind, data in document["latency"].items()
         if data["count"]
     ]
@@ -68,17 +55,40 @@ def _one(document: Document) -> str:
     return "\n".join(parts)
 
 
-def _details(result: Document) -> str:
-    lines = [f"## {result['id']}: {result['verdict']}\n", f"{cell(result['text'])} ({cell(result['section'])})\n"]
-    lines += [f"- expected: {cell(result['expected'])}", f"- observed: {cell(result['observed'])}"]
+def _stories(document: Document, mark: str) -> list[str]:
+    return [
+        _story(result, mark)
+        for word in ("FAIL", "ERROR", "WARN")
+        for result in results_of(document)
+        if result["verdict"] == word
+    ]
+
+
+def _story(result: Document, mark: str) -> str:
+    lines = [f"{mark} {cell(result['id'])}: {result['verdict']}: {cell(result['summary'])}\n"]
+    lines.append(f"{cell(result['text'])} ({cell(result['level'])}, {cell(result['section'])})\n")
+    lines += [f"- {name}: {cell(result[name])}" for name in ("expected", "observed") if result[name]]
     lines += [f"- {cell(remark)}" for remark in result["remarks"]]
-    lines += [f"- deviation: {cell(deviation)}" for deviation in result["deviations"]]
+    lines += [f"- the driver deviated on purpose: {cell(deviation)}" for deviation in result["deviations"]]
+    for name, pairs in evidence(result["evidence"]):
+        lines.append(f"- {cell(name) or 'seen'}: {cell('; '.join(f'{key}: {words}' for key, words in pairs))}")
+    if newest := accesses({**result, "accesses": result["accesses"][-_ACCESSES:]}):
+        # Indented code: nothing in it can end it.
+        lines += ["", "The accesses before:", "", *(f"    {line}" for line in newest.splitlines())]
     return "\n".join(lines) + "\n"
 
 
-def _matrix(documents: Sequence[Document]) -> str:
-    rows = []
+def _several(documents: Sequence[Document]) -> str:
+    names = labels(documents)
+    parts = ["# Comparison\n"]
+    rows = [(name, document["verdict"], sentence(document)) for name, document in zip(names, documents, strict=True)]
+    parts.append(table(("device", "verdict", ""), rows))
+    for name, document in zip(names, documents, strict=True):
+        if stories := _stories(document, "###"):
+            parts += [f"## {cell(name)}\n", *stories]
+    matrix = []
     for id_ in ids_of(documents):
         text = next((found["text"] for document in documents if (found := result_of(document, id_))), "")
-        rows.append((id_, text, *(verdict_of(document, id_) or "-" for document in documents)))
-    return "# Comparison\n\n" + table(("id", "statement", *labels(documents)), rows)
+        matrix.append((id_, text, *(verdict_of(document, id_) or "-" for document in documents)))
+    parts += ["## Every statement\n", table(("id", "statement", *names), matrix)]
+    return "\n".join(parts)

@@ -10,6 +10,7 @@ from uvirtio.errors import SnapshotError
 from uvirtio.spec.statements import STATEMENTS
 
 from ..codec import decode
+from ..judging.moments import LANES
 from ..judging.verdict import VERDICTS
 
 __all__ = ["check"]
@@ -32,6 +33,18 @@ class _Access:
 
 
 @dataclass(frozen=True, slots=True)
+class _Moment:
+    time: float
+    lane: str
+    kind: str
+    text: str
+    value: int = 0
+    status: int = 0
+    until: float = 0.0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Result:
     id: str
     verdict: str
@@ -47,6 +60,7 @@ class _Result:
     seconds: float
     evidence: dict[str, Any]
     accesses: list[_Access]
+    timeline: list[_Moment] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +115,17 @@ def check(document: dict[str, Any], where: str) -> None:
         _number(result.seconds, f"{place}.seconds")
         for access in result.accesses:
             _number(access.repeated, f"{place}.accesses")
+        for moment in result.timeline:
+            _moment(moment, f"{place}.timeline")
     for kind, latency in found.latency.items():
         _latency(latency, document["latency"][kind], f"{where}.latency[{kind}]")
+
+
+def _moment(moment: _Moment, where: str) -> None:
+    if moment.lane not in LANES:
+        raise SnapshotError(f"{where}: there is no lane {moment.lane[:40]!r}; the file is damaged")
+    for value in (moment.time, moment.until, moment.value, moment.status, moment.count):
+        _number(value, where)
 
 
 def _latency(latency: _Latency, data: dict[str, Any], where: str) -> None:

@@ -1,7 +1,7 @@
 """Pictures for the documentation, made by driving the real thing: ``python -m docs.make.pictures DIRECTORY``.
 
-The interface on emulated devices through Textual's pilot, and two commands as they print, without the lines about the
-machine that happened to draw them.
+The interface on emulated devices through Textual's pilot, two commands as they print, without the lines about the
+machine that happened to draw them, and HTML reports in a browser.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import argparse
 import asyncio
 import io
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +37,12 @@ _DEVICES = (
 _COMMANDS = {
     "suspend": ("suspend", "emulated:rng", "--cycles", "5"),
     "check": ("check", "emulated:blk?fault=V4", "--only", "V"),
+}
+#: A report, and the devices that it is about.
+FIRST = "one"
+_REPORTS = {
+    FIRST: ("emulated:blk?fault=V4",),
+    "several": ("emulated:rng", "emulated:blk?fault=V4", "emulated:rng?profile=stuck"),
 }
 _MACHINE = re.compile(r"\s*(?:kernel|python|hypervisor)\s+(?!none)")
 #: Longest time for one step, in seconds.
@@ -103,6 +111,29 @@ def _printed(directory: Path) -> None:
         screen.save_svg(str(directory / f"{name}.svg"), title=f"uvirtio {words[0]}")
 
 
+def _reports(directory: Path) -> None:
+    """The HTML report in a browser: on a screen, on a phone by night, and three devices beside each other."""
+    browser = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+    if browser is None:
+        raise SystemExit("the reports are drawn by a browser: apt-get install chromium-headless-shell")
+    with tempfile.TemporaryDirectory() as folder:
+        pages = Path(folder)
+        for name, locators in _REPORTS.items():
+            words = ("check", *locators, "-o", str(pages / f"{name}.html"))
+            subprocess.run(python_module("uvirtio", *words), env=environment(), capture_output=True, check=False)
+        for name, page, size, night in (
+            ("report-wide", FIRST, "1200,1240", 1),
+            ("report-phone", FIRST, "390,844", 0),
+            ("report-several", "several", "1200,1240", 1),
+        ):
+            command = [
+                browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile",
+                f"--blink-settings=preferredColorScheme={night}", f"--window-size={size}", f"--screenshot={directory / name}.png",
+                (pages / f"{page}.html").as_uri(),
+            ]  # fmt: skip
+            subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=_PATIENCE)
+
+
 def main() -> int:
     """Draw them all."""
     parser = argparse.ArgumentParser(
@@ -113,6 +144,7 @@ def main() -> int:
     directory.mkdir(parents=True, exist_ok=True)
     asyncio.run(_interface(directory))
     _printed(directory)
+    _reports(directory.resolve())
     return 0
 
 

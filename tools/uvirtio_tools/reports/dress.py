@@ -45,7 +45,7 @@ body:has(#f-same:checked) tr.same{display:none}
 .available{fill:var(--in)}.used,.moved{fill:var(--out)}.transition,.host{fill:var(--info)}.delivered,.message{fill:var(--warn)}
 path.wrong{stroke:var(--fail);stroke-width:3;fill:none}.label{font-weight:600!important}.label.wrong{fill:var(--fail)!important}
 .state{fill:var(--reset)}.state.running{fill:var(--run)}.state.suspended{fill:var(--asleep)}.state.suspending{fill:var(--going)}.state.needs-reset{fill:var(--bad)}
-@media (max-width:40rem){body{padding:.7rem}.both{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.35rem}
+@media (max-width:40rem){figure{direction:rtl}figure>*{direction:ltr}body{padding:.7rem}.both{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.35rem}
 .one thead{display:none}.one tr{display:grid;grid-template-columns:auto auto 1fr;border-bottom:1px solid var(--line);padding:.3rem 0}
 .one td{border:0;padding:.15rem .4rem}.one td.text{grid-column:1/-1}.verdict .word{font-size:2rem}}
 @media print{.filters{display:none}details{break-inside:avoid}}

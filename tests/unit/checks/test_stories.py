@@ -14,7 +14,7 @@ import pytest
 from uvirtio_tools.cli import main
 from uvirtio_tools.reports import load, render
 from uvirtio_tools.reports.drawing import draw, stretches
-from uvirtio_tools.reports.words import seconds
+from uvirtio_tools.reports.phrases import seconds
 
 from .jenkins import faults
 

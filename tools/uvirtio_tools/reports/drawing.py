@@ -11,7 +11,7 @@ from uvirtio.spec.status import Status, describe
 
 from ..judging.moments import INTERRUPTS, LANES, REGISTERS, RING
 from .document import Document
-from .words import seconds
+from .phrases import seconds
 
 __all__ = ["draw", "stretches"]
 

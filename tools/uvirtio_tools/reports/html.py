@@ -10,8 +10,8 @@ from uvirtio.spec.statements import CHAPTERS
 from ..judging.verdict import VERDICTS
 from .document import Document, ids_of, labels, result_of, results_of, verdict_of
 from .dress import POLICY, SCRIPT, STYLE
+from .phrases import about, device_of, facts, seconds, sentence
 from .story import anchor, badge, story
-from .words import about, device_of, facts, seconds, sentence
 
 __all__ = ["render"]
 

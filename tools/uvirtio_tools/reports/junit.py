@@ -13,7 +13,7 @@ from uvirtio.spec.statements import CHAPTERS
 
 from ..judging.verdict import VERDICTS
 from .document import Document, labels, results_of
-from .words import facts
+from .phrases import facts
 
 __all__ = ["render"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from .document import Document, ids_of, labels, result_of, results_of, verdict_of
+from .phrases import about, evidence, facts, seconds, sentence
 from .story import accesses
-from .words import about, evidence, facts, seconds, sentence
 
 __all__ = ["render", "table"]
 
@@ -73,8 +74,9 @@ def _story(result: Document, mark: str) -> str:
     for name, pairs in evidence(result["evidence"]):
         lines.append(f"- {cell(name) or 'seen'}: {cell('; '.join(f'{key}: {words}' for key, words in pairs))}")
     if newest := accesses({**result, "accesses": result["accesses"][-_ACCESSES:]}):
-        # Indented code: nothing in it can end it.
-        lines += ["", "The accesses before:", "", *(f"    {line}" for line in newest.splitlines())]
+        # Indented code: nothing in it can end it, and not every reader knows what it is.
+        plain = re.sub(r"[<>&`]", "?", newest)
+        lines += ["", "The accesses before:", "", *(f"    {line}" for line in plain.splitlines())]
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@ from html import escape
 
 from .document import Document
 from .drawing import draw
-from .words import evidence, moments_of
+from .phrases import evidence, moments_of
 
 __all__ = ["accesses", "anchor", "badge", "story"]
 
@@ -27,10 +27,12 @@ def badge(word: str, target: str = "") -> str:
 
 def _access(access: Document) -> str:
     sign = "→" if access.get("kind") == "read" else "←"
-    times = f"  ×{access['repeated']}" if access.get("repeated") else ""
-    why = f"  [{access['deviation']}]" if access.get("deviation") else ""
+    times = f" ×{access['repeated']}" if access.get("repeated") else ""
+    why = f" [{access['deviation']}]" if access.get("deviation") else ""
     place = f"{access.get('space', '')}.{access.get('register', '')}"
-    return f"{access.get('time', 0):>14.6f}  {place} {sign} {access.get('value', '')}{times}{why}"
+    # A line each, whatever a file says.
+    line = f"{place} {sign} {access.get('value', '')}{times}{why}"
+    return f"{access.get('time', 0):>14.6f}  {' '.join(line.split())}"
 
 
 def accesses(result: Document) -> str:

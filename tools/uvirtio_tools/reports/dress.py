@@ -24,7 +24,7 @@ a{color:var(--link)}h1{font-size:1.15rem;margin:0}h2{font-size:1.2rem;margin:2re
 .badge{display:inline-block;color:var(--c);border:1px solid var(--c);border-radius:.4rem;padding:0 .4rem;font-weight:700;font-size:.8rem;white-space:nowrap}
 a.badge{text-decoration:none}.story{border:1px solid var(--line);border-top:3px solid var(--c);border-radius:.5rem;padding:1rem;margin:0 0 1.2rem}
 .story header{display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap}.both{display:grid;grid-template-columns:1fr 1fr;gap:.8rem;margin:.8rem 0}
-.both div{background:var(--card);border-radius:.4rem;padding:.5rem .8rem}.both b{display:block;font-size:.8rem;color:var(--soft)}
+.both div{background:var(--card);border-radius:.4rem;padding:.5rem .8rem}.what{display:block;font-size:.8rem;color:var(--soft)}
 .observed{border-left:3px solid var(--c)}figure{margin:.8rem 0;overflow-x:auto}figcaption{color:var(--soft);font-size:.8rem}
 summary{cursor:pointer;color:var(--link)}details{margin:.3rem 0}pre{overflow-x:auto;background:var(--card);padding:.6rem;border-radius:.4rem;margin:.3rem 0}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.3rem 0;font-size:.9rem}dt{color:var(--soft)}dd{margin:0;min-width:0}

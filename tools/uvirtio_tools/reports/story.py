@@ -53,7 +53,7 @@ def story(result: Document, number: int) -> str:
     told.append('<div class="both">')
     for name in ("expected", "observed"):
         if result[name]:
-            told.append(f'<div class="{name}"><b>{name}</b>{escape(result[name])}</div>')
+            told.append(f'<div class="{name}"><span class="what">{name}</span>{escape(result[name])}</div>')
     told.append("</div>")
     if figure := draw(moments_of(result)):
         told.append(

@@ -12,7 +12,7 @@ from uvirtio.bus.emulated import EmulatedBus
 from uvirtio_tools.benches.baseline import SCHEMA, compare
 from uvirtio_tools.benches.measure import Runner, interleave
 from uvirtio_tools.benches.queue import QUEUES, SIZES, measure_endurance
-from uvirtio_tools.benches.ring import BATCHES, FORMATS
+from uvirtio_tools.benches.ring import BATCHES, FORMATS, VARIANTS
 from uvirtio_tools.cli import main
 from uvirtio_tools.commands.bench import BENCHES
 
@@ -31,10 +31,10 @@ def test_ring_gives_a_row_for_each_format_and_batch_as_the_baseline_has_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rows = document(capsys, "ring", "--turns", "1")["rows"]
-    wanted = [(format_, batch) for format_ in FORMATS for batch in BATCHES]
-    assert [(row["format"], row["batch"]) for row in rows] == wanted
+    wanted = [(format_, batch) for format_ in (*FORMATS, *VARIANTS) for batch in BATCHES]
+    assert [(f"{row['format']} {row['feature']}".strip(), row["batch"]) for row in rows] == wanted
     kept = json.loads(BASELINE.read_text())["rows"]
-    assert [(row["format"], row["batch"]) for row in kept] == wanted
+    assert [(f"{row['format']} {row['feature']}".strip(), row["batch"]) for row in kept] == wanted
     assert [list(row) for row in rows] == [list(row) for row in kept]
     for row in rows:
         assert all(row[name] > 0 for name in ("ns_per_buffer", "ns_single", "ns_naive", "ns_raw"))

@@ -85,6 +85,9 @@ class Raised(Handled):
     ) -> None:
         super().__exit__(kind, error, trace)
         sys.unraisablehook = self._hook
+        if kind is None and self.number is not None and not self._raised:
+            # It got lost so late that the block has ended before it could come again.
+            self._raise(self.number)
 
     def _raise(self, number: int) -> None:
         if not self._raised:
@@ -100,7 +103,8 @@ class Raised(Handled):
 
         def again() -> None:
             time.sleep(_AGAIN)
-            signal.pthread_kill(thread, number)  # this thread itself: it may be waiting for something
+            if not self._raised:
+                signal.pthread_kill(thread, number)  # this thread itself: it may be waiting for something
 
         # Not now: it would be lost in this hook.
         _thread.start_new_thread(again, ())

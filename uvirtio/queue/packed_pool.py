@@ -92,13 +92,19 @@ class PackedPool(Pool):
     def _supply(self, count: int) -> None:
         """Write the descriptors of all of them, and the flags of the first one last (2.8.21.1)."""
         queue, each = self.queue, self._each
-        first, prepared = queue.next_avail, self._prepared[queue.avail_wrap]
+        first, prepared, descriptors = queue.next_avail, self._prepared[queue.avail_wrap], count * each
         start = 2 * self._ids[self._next] * each
         queue.descriptors[2 * first] = prepared[start]
-        queue.advance(1)
-        if count * each > 1:
+        if descriptors == 1:
+            queue.advance(1)
+        elif self._natural and first + descriptors <= queue.size and self._next + count <= self.count:
+            at, end = 2 * first + 2, 2 * (first + descriptors)
+            queue.descriptors[at:end] = prepared[start + 2 : start + 2 * descriptors]
+            queue.advance(descriptors)
+        else:
+            queue.advance(1)
             self._copy_rest(count)
-        queue.make_available(first, prepared[start + 1], count * each, count)
+        queue.make_available(first, prepared[start + 1], descriptors, count)
 
     def _copy_rest(self, count: int) -> None:
         """Copy all descriptors but the first into the ring, in as many pieces as ring and circle wrap."""
@@ -137,14 +143,15 @@ class PackedPool(Pool):
     def _waiting(self) -> int:
         """Search for the end of what is used; the ring has no index that would tell."""
         queue = self.queue
-        if not queue.outstanding:
-            return 0
-        if not self._used(0):
-            word = queue.descriptors[2 * queue.next_used + 1]
-            if word >> FLAGS_SHIFT & USED_MASK != USED[queue.used_wrap]:
-                queue.check_untouched(word, self._available[queue.used_wrap])
-            return 0
         used, unused = 1, queue.outstanding
+        if not unused:
+            return 0
+        word = queue.descriptors[2 * queue.next_used + 1]
+        if word >> FLAGS_SHIFT & USED_MASK != USED[queue.used_wrap]:
+            queue.check_untouched(word, self._available[queue.used_wrap])
+            return 0
+        if queue.in_order and word >> ID_SHIFT & 0xFFFF != self._ids[self._oldest]:
+            return 1  # and stands for more
         if unused == 1 or self._used(unused - 1):
             return unused
         while used < unused - 1:
@@ -155,19 +162,21 @@ class PackedPool(Pool):
                 unused = middle
         return used
 
-    def _stretch(self) -> int:
-        queue = self.queue
-        return (queue.size - queue.next_used - 1) // self._each + 1
-
-    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
+    def _copy_used(self, at: int, oldest: int, most: int) -> int:
         queue = self.queue
         first, expected = 2 * queue.next_used + 1, self._expected[queue.used_wrap]
-        if count == 1:
+        if most == 1:
             word = self._found[at] = queue.descriptors[first]
-            return word == expected[oldest]
+            return 1 if word == expected[oldest] else -1
+        count = self.count - oldest
+        if most < count:
+            count = most
+        stretch = (queue.size - queue.next_used - 1) // self._each + 1
+        if stretch < count:
+            count = stretch
         found, step = self._found[at : at + count], 2 * self._each
         found[:] = queue.descriptors[first : first + step * (count - 1) + 1 : step]
-        return found == expected[oldest : oldest + count]
+        return count if found == expected[oldest : oldest + count] else -count
 
     def _in_flight(self, at: int, oldest: int, count: int) -> bool:
         queue = self.queue

@@ -40,6 +40,8 @@ class Pool:
     lengths: memoryview
     #: The circle as the device is expected to write it (le64 each; a packed ring has one per wrap counter), and its numbers.
     _expected: tuple[memoryview, ...]
+    #: Copies of used entries, in the same form; ``numbers`` and ``lengths`` are parts of these words.
+    _found: memoryview
     _ids: memoryview
 
     def __init__(
@@ -112,7 +114,8 @@ class Pool:
                 f"{queue.name}: {count} buffers are to be published and {self.free} of {self.count} are free"
             )
         self._supply(count)
-        self._next = (self._next + count) % self.count
+        following = self._next + count
+        self._next = following if following < self.count else following - self.count
         return notify and queue.notify()
 
     def _supply(self, count: int) -> None:
@@ -151,21 +154,24 @@ class Pool:
     def _take(self, at: int, most: int) -> int:
         """Take a stretch of at most ``most`` used buffers into ``numbers`` and ``lengths`` from ``at`` on; how many."""
         oldest = self._oldest
-        count = most if most == 1 else min(most, self.count - oldest, self._stretch())
-        if not self._as_expected(at, oldest, count) and not self._in_flight(at, oldest, count):
-            count = self._sort_out(at, count)
-        if oldest + count >= self.count:
+        count = self._copy_used(at, oldest, most)
+        if count < 0:
+            count = -count
+            if not self._in_flight(at, oldest, count):
+                count = self._sort_out(at, count)
+        following = oldest + count
+        if following >= self.count:
             self._unverified = True
-        self._oldest = (oldest + count) % self.count
+            following -= self.count
+        self._oldest = following
         self.queue.consume(count, count * self._each)
         return count
 
-    def _stretch(self) -> int:
-        """How many buffers the used entries up to the end of the ring stand for."""
-        raise NotImplementedError
+    def _copy_used(self, at: int, oldest: int, most: int) -> int:
+        """Copy used entries out of the ring, once: what is checked is what is used. ``most``: how many, at most.
 
-    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
-        """Copy used entries out of the ring, once: what is checked is what is used. Whether they are as the circle has them."""
+        How many were copied, up to the end of the ring or of the circle; negative where they are not as the circle has them.
+        """
         raise NotImplementedError
 
     def _in_flight(self, at: int, oldest: int, count: int) -> bool:
@@ -174,6 +180,8 @@ class Pool:
         In any order: the front of the circle only has to hold the same ones. Those that came from further back change places
         with those that stay.
         """
+        if self.queue.in_order and self.numbers[at] != self._ids[oldest]:
+            return False  # it stands for those before it, too
         if max(self.lengths[at : at + count].tolist()) > self.capacity:
             return False
         numbers, front = self.numbers[at : at + count].tolist(), self._ids[oldest : oldest + count].tolist()
@@ -212,9 +220,12 @@ class Pool:
         batch = (self._position[number] - self._oldest) % self.count + 1
         if batch > most:
             raise self.queue.out_of_order(number, self.tokens())
-        for step in range(batch - 1):
-            self.numbers[at + step] = self._ids[(self._oldest + step) % self.count]
-            self.lengths[at + step] = self.capacity
+        # What a device would have written for each of those before: the circle has the words.
+        circle, oldest = self._expected[0], self._oldest
+        before = min(batch - 1, self.count - oldest)
+        self._found[at : at + before] = circle[oldest : oldest + before]
+        if before < batch - 1:
+            self._found[at + before : at + batch - 1] = circle[: batch - 1 - before]
         self.numbers[at + batch - 1], self.lengths[at + batch - 1] = number, min(length, self.capacity)
         return batch
 

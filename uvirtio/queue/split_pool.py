@@ -37,8 +37,8 @@ class SplitPool(Pool):
         self.numbers, self.lengths = halves[::2], halves[1::2]
         self._expected = (memoryview(bytearray(spec.USED_ELEMENT_SIZE * count)).cast("Q"),)
         self._ids = self._expected[0].cast("B").cast("I")[::2]
-        # The ids once more, as the available ring holds them: the lowest quarters.
-        self._heads = self._expected[0].cast("B").cast("H")[::4]
+        # The ids once more, side by side as the available ring holds them: out of the words they would be copied one by one.
+        self._heads = memoryview(bytearray(2 * count)).cast("H")
         super().__init__(queue, dma, count, readable, writable, queue.next_heads(count))
         self._make_tables()
         self._ring = queue.avail[RING : RING + queue.size]
@@ -47,6 +47,15 @@ class SplitPool(Pool):
 
     def _words(self, number: int) -> tuple[int, ...]:
         return (number | self.capacity << 32,)
+
+    def _arrange(self, order: Sequence[int]) -> None:
+        super()._arrange(order)
+        for position, number in enumerate(order):
+            self._heads[position] = number
+
+    def _exchange(self, one: int, other: int) -> None:
+        super()._exchange(one, other)
+        self._heads[one], self._heads[other] = self._heads[other], self._heads[one]
 
     def _describe(self) -> None:
         """Write all descriptors, and remember them to :meth:`verify`."""
@@ -94,7 +103,9 @@ class SplitPool(Pool):
         queue, start = self.queue, self._next
         slot = queue.avail_idx & queue.mask
         if count == 1:
-            self._ring[slot] = self._ids[start]
+            self._ring[slot] = self._heads[start]
+        elif slot + count <= queue.size and start + count <= self.count:
+            self._ring[slot : slot + count] = self._heads[start : start + count]
         else:
             self._copy(slot, start, count)
         queue.make_available(count)
@@ -111,18 +122,20 @@ class SplitPool(Pool):
     def _waiting(self) -> int:
         return self.queue.pending()
 
-    def _stretch(self) -> int:
+    def _copy_used(self, at: int, oldest: int, most: int) -> int:
         queue = self.queue
-        return queue.size - (queue.last_used_idx & queue.mask)
-
-    def _as_expected(self, at: int, oldest: int, count: int) -> bool:
-        slot = self.queue.last_used_idx & self.queue.mask
-        if count == 1:
+        slot = queue.last_used_idx & queue.mask
+        if most == 1 or (queue.in_order and self._elements[slot] != self._expected[0][oldest]):
             element = self._found[at] = self._elements[slot]
-            return element == self._expected[0][oldest]
+            return 1 if element == self._expected[0][oldest] else -1
+        count = self.count - oldest
+        if most < count:
+            count = most
+        if queue.size - slot < count:
+            count = queue.size - slot
         found = self._found[at : at + count]
         found[:] = self._elements[slot : slot + count]
-        return found == self._expected[0][oldest : oldest + count]
+        return count if found == self._expected[0][oldest : oldest + count] else -count
 
     def _sort_out(self, at: int, count: int) -> int:
         if self.queue.in_order:

@@ -154,6 +154,19 @@ def test_an_interrupt_that_a_finaliser_swallows_comes_again(capsys: pytest.Captu
     assert capsys.readouterr().err == ""
 
 
+def test_an_interrupt_that_gets_lost_right_before_the_end_is_raised_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as interrupted, Raised():
+        Dying()
+    assert interrupted.value.number == signal.SIGTERM
+    assert capsys.readouterr().err == ""
+
+
 def test_a_second_signal_does_not_disturb_the_cleaning_up() -> None:
     cleaned = False
     with pytest.raises(KeyboardInterrupt), Raised() as signals:  # noqa: PT012  # as above

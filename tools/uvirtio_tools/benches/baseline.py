@@ -12,7 +12,7 @@ __all__ = ["SCHEMA", "VERSION", "Row", "compare", "load"]
 SCHEMA = "uvirtio/bench"
 VERSION = 1
 #: What tells rows apart; what of a row is compared with a baseline, and how much worse it may be.
-_KEYS = ("bench", "format", "batch", "size")
+_KEYS = ("bench", "format", "feature", "batch", "size")
 _RATIOS = ("ratio_to_raw", "ratio_to_split", "ratio_to_bare")
 _TOLERANCE = 1.5
 

@@ -14,19 +14,22 @@ from uvirtio.access.dma import Arena, Dma
 from uvirtio.queue.packed import PackedQueue
 from uvirtio.queue.split import SplitQueue
 from uvirtio.spec import packed, split
+from uvirtio.spec.features import Feature, Features
 
 from .measure import Runner, interleave
 from .naive import NaivePacked, NaiveSplit
 
-__all__ = ["BATCHES", "FORMATS", "Heap", "measure_ring", "overhead", "pool_runner", "queue_runner"]
+__all__ = ["BATCHES", "FORMATS", "VARIANTS", "Heap", "measure_ring", "overhead", "pool_runner", "queue_runner"]
 
 FORMATS = ("split", "packed")
+#: The formats with a feature that changes what either side does for a batch.
+VARIANTS = tuple(f"{format_} {feature}" for format_ in FORMATS for feature in ("IN_ORDER", "EVENT_IDX"))
 BATCHES = (1, 8, 32, 64, 256)
 SIZE = 256
 #: Bytes of a buffer, and what the device says it wrote.
 LENGTH = 64
-#: Buffers per turn and way.
-PER_TURN = 2048
+#: Buffers per turn and way: enough batches of the largest kind that the caches are its own after the first few.
+PER_TURN = 16384
 
 Run = Callable[[int], None]
 
@@ -53,13 +56,16 @@ class Heap(Arena):
         """Nothing to give back."""
 
 
-def _split_device(used_memory: memoryview, size: int, batch: int) -> Run:
-    """Uses the next batch in order. The entries are there already: in order, they are the same on every lap."""
+def _split_device(used_memory: memoryview, size: int, batch: int, *, in_order: bool = False) -> Run:
+    """Uses the next batch in order. The entries are there already: in order, they are the same on every lap.
+
+    With IN_ORDER only the first entry of a batch is written, and names the last buffer (2.7.9).
+    """
     used = used_memory.cast("H")
     used[split.USED_FLAGS // 2] = split.USED_F_NO_NOTIFY
     elements = used_memory[split.USED_RING : split.USED_RING + split.USED_ELEMENT_SIZE * size].cast("Q")
-    for slot in range(size):
-        elements[slot] = slot | LENGTH << 32
+    for slot in range(0, size, batch if in_order else 1):
+        elements[slot] = (slot + batch - 1 if in_order else slot) | LENGTH << 32
     indices = cycle([at & 0xFFFF for at in range(batch, 65536 + batch, batch)])
 
     def use(times: int) -> None:
@@ -69,21 +75,23 @@ def _split_device(used_memory: memoryview, size: int, batch: int) -> Run:
     return use
 
 
-def _packed_device(ring_memory: memoryview, event_memory: memoryview, size: int, batch: int) -> Run:
-    """Uses the next batch in order: one slice copy of prepared used descriptors."""
+def _packed_device(
+    ring_memory: memoryview, event_memory: memoryview, size: int, batch: int, *, in_order: bool = False
+) -> Run:
+    """Uses the next batch in order: one slice copy of prepared used descriptors, or the first of them alone (2.8.8)."""
     event_memory.cast("H")[1] = packed.RING_EVENT_DISABLE
     seconds = ring_memory.cast("Q")[1::2]
     flags = (packed.DESC_F_WRITE, packed.DESC_F_WRITE | packed.DESC_F_AVAIL | packed.DESC_F_USED)
     used = [memoryview(bytearray(8 * size)).cast("Q") for _ in flags]
     for words, flag in zip(used, flags, strict=True):
         for slot in range(size):
-            words[slot] = LENGTH | slot << 32 | flag << 48
+            words[slot] = LENGTH | (slot + (batch - 1 if in_order else 0)) << 32 | flag << 48
     places = cycle([(words, slice(at, at + batch), at) for words in reversed(used) for at in range(0, size, batch)])
 
     def use(times: int) -> None:
         for _ in range(times):
             words, where, at = next(places)
-            if batch == 1:
+            if batch == 1 or in_order:
                 seconds[at] = words[at]
             else:
                 seconds[where] = words[where]
@@ -92,16 +100,20 @@ def _packed_device(ring_memory: memoryview, event_memory: memoryview, size: int,
 
 
 def _queue(format_: str, batch: int, size: int, heap: Heap) -> tuple[SplitQueue | PackedQueue, Callable[[], Run]]:
-    """A queue, and a function that makes one more device for it."""
-    queue = SplitQueue(0, size, heap) if format_ == "split" else PackedQueue(0, size, heap)
+    """A queue, and a function that makes one more device for it. A format of :data:`VARIANTS` has its feature accepted."""
+    format_, _, feature = format_.partition(" ")
+    accepted = Features.of(Feature[feature]) if feature else Features()
+    queue = (SplitQueue if format_ == "split" else PackedQueue)(0, size, heap, accepted)
+    queue.notifier = lambda _following: None
     queue.interrupts(False)
+    in_order = feature == "IN_ORDER"
     device_memory = heap.areas[queue.device_address].memory
     ring_memory = heap.areas[queue.descriptor_address].memory
 
     def device() -> Run:
         if format_ == "split":
-            return _split_device(device_memory, size, batch)
-        return _packed_device(ring_memory, device_memory, size, batch)
+            return _split_device(device_memory, size, batch, in_order=in_order)
+        return _packed_device(ring_memory, device_memory, size, batch, in_order=in_order)
 
     return queue, device
 
@@ -237,21 +249,26 @@ def measure_ring(turns: int = 15) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     ways = {"pool": pool_runner, "queue": queue_runner, "naive": naive_runner, "raw": raw_runner}
     for batch in BATCHES:
-        timing = interleave({f"{f} {name}": make(f, batch) for f in FORMATS for name, make in ways.items()}, turns)
-        for format_ in FORMATS:
+        runners = {f"{format_} {name}": make(format_, batch) for format_ in FORMATS for name, make in ways.items()}
+        runners |= {f"{f} {name}": ways[name](f, batch) for f in VARIANTS for name in ("pool", "queue")}
+        timing = interleave(runners, turns)
+        for format_ in (*FORMATS, *VARIANTS):
+            plain, _, feature = format_.partition(" ")
             rows.append(
                 {
                     "bench": "ring",
-                    "format": format_,
+                    "format": plain,
+                    "feature": feature,
                     "batch": batch,
-                    "ratio_to_raw": round(timing.ratio(f"{format_} pool", f"{format_} raw"), 3),
-                    "ratio_to_split": round(timing.ratio(f"{format_} pool", "split pool"), 3),
-                    "naive_ratio": round(timing.ratio(f"{format_} naive", f"{format_} pool"), 2),
+                    "ratio_to_raw": round(timing.ratio(f"{format_} pool", f"{plain} raw"), 2),
+                    "ratio_to_split": round(timing.ratio(f"{format_} pool", "split pool"), 2),
+                    "naive_ratio": round(timing.ratio(f"{plain} naive", f"{format_} pool"), 2),
                     "ns_per_buffer": round(timing.nanoseconds(f"{format_} pool"), 1),
-                    "ns_single": round(timing.nanoseconds(f"{format_} queue"), 1),
-                    "ns_naive": round(timing.nanoseconds(f"{format_} naive"), 1),
-                    "ns_raw": round(timing.nanoseconds(f"{format_} raw"), 1),
+                    "ns_single": round(timing.nanoseconds(f"{format_} queue")),
+                    "ns_naive": round(timing.nanoseconds(f"{plain} naive")),
+                    "ns_raw": round(timing.nanoseconds(f"{plain} raw")),
                 }
             )
-    rows.sort(key=lambda row: row["format"] != "split")
+    order = (*FORMATS, *VARIANTS)
+    rows.sort(key=lambda row: order.index(f"{row['format']} {row['feature']}".strip()))
     return rows

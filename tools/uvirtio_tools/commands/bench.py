@@ -25,6 +25,8 @@ __all__ = ["BENCHES", "add_arguments", "run"]
 
 #: What can be measured; those of the second kind need a device, and ``poll`` does with plain memory too.
 ALONE = ("ring", "queue")
+#: Columns of words; the others are figures.
+_WORDS = frozenset({"format", "feature", "frames", "order", "way"})
 WITH_DEVICE = ("poll", "net", "blk", "rng", "suspend", "interrupts")
 BENCHES = (*ALONE, *WITH_DEVICE)
 
@@ -189,13 +191,14 @@ def _show(bench: str, rows: list[Row]) -> None:
     screen = console()
     for columns, alike in kinds.items():
         hidden = _hidden(alike)
-        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+        table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
         for column in columns:
             if column not in hidden:
-                justify: Literal["left", "right"] = (
-                    "left" if column in ("format", "frames", "order", "way") else "right"
-                )
-                table.add_column(column.replace("_", " "), overflow="fold", justify=justify)
+                words = column in _WORDS
+                justify: Literal["left", "right"] = "left" if words else "right"
+                # A header may take several lines; what stands under it is read across.
+                widest = max(len(word) for word in [*column.split("_"), *(str(row[column]) for row in alike)])
+                table.add_column(column.replace("_", " "), justify=justify, min_width=widest, no_wrap=words)
         for row in alike:
             table.add_row(*(str(row[column]) for column in columns if column not in hidden))
         screen.print(table)

@@ -8,6 +8,9 @@ from uvirtio.errors import UsageError
 from uvirtio.spec.dialects import CHROMIUM, DIALECTS, V1_4
 from uvirtio.spec.ids import DeviceType
 from uvirtio.spec.statements import CHAPTERS, STATEMENTS, Level
+from uvirtio_tools.judging.history import Setting, Window
+from uvirtio_tools.judging.judge import Judge
+from uvirtio_tools.judging.observation import kept, told
 from uvirtio_tools.judging.verdict import VERDICTS, Finding, Verdict, applies, skipped, weigh
 from uvirtio_tools.scenarios import DANGEROUS, every_scenario, scenarios_for
 from uvirtio_tools.statements import every_judgement, select
@@ -39,6 +42,16 @@ def test_virtio_1_4_is_information_for_a_device_of_the_chromium_draft() -> None:
     assert finding.summary == "differs from 1.4: queues run on"
     assert weighed("V4", Finding(Verdict.PASS, ""), chromium=True) is Verdict.INFO
     assert weighed("C2", failed(), chromium=True) is Verdict.FAIL
+
+
+def test_what_was_kept_once_is_a_pass_whatever_else_is_worth_knowing() -> None:
+    setting = Setting(4, "rng", "1.4", 1.0, 0.1)
+    seen = iter(([told("something")], [kept("it held")], [told("something else")]))
+    judge = Judge({"V4": lambda: lambda window: next(seen)}, setting, strict=False)
+    for run in (1, 2, 3):
+        judge.hear(Window("a scenario", ("V4",), setting, run))
+    (result,) = judge.results(["V4"])
+    assert (result.verdict, result.finding.summary) == (Verdict.PASS, "it held")
 
 
 def test_every_statement_has_a_judgement_and_in_each_of_its_dialects_a_scenario_that_is_for_it() -> None:

@@ -98,9 +98,10 @@ def test_a_pointer_that_leads_astray_ends_the_list(space: Space, pointer: int) -
     assert image[0x44:0xFC] == bytes(0xFC - 0x44)
 
 
-def test_a_capability_in_the_last_bytes_is_read_as_far_as_there_are_any(space: Space) -> None:
+@pytest.mark.parametrize("extended", [b"", b"\xee" * 3840], ids=["PCI", "PCI Express"])
+def test_a_capability_in_the_last_bytes_is_read_as_far_as_there_are_any(space: Space, extended: bytes) -> None:
     space.bytes[Header.CAPABILITIES] = 0xFC
-    space.bytes[0xFC:] = bytes((9, 0, 20, 1))
+    space.bytes[0xFC:] = bytes((9, 0, 20, 1)) + extended
     handle = space.open()
     image = read_image(handle)
     os.close(handle)

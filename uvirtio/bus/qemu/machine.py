@@ -19,6 +19,7 @@ __all__ = [
     "PlacedBar",
     "Slot",
     "route_interrupts",
+    "watch_interrupts",
 ]
 
 #: Guest memory in bytes, and how much of it lies below 4 GiB. The driver's memory is the part above, so that a bus
@@ -146,4 +147,9 @@ def route_interrupts(qtest: Qtest, functions: list[Slot]) -> bool:
         if slot.config.u32[0] == _PIIX3:
             for register in _PIIX3_ROUTES:
                 slot.config.u8[register] = _ISA_INTERRUPT
+    return watch_interrupts(qtest)
+
+
+def watch_interrupts(qtest: Qtest) -> bool:
+    """Be told of the lines that arrive at the IOAPIC; False where this QEMU cannot tell."""
     return qtest.intercept("ioapic")

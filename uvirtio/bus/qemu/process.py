@@ -56,6 +56,8 @@ class QemuProcess:
     def __init__(self, binary: str, arguments: Sequence[str], descriptors: Sequence[int], timeout: float) -> None:
         self.binary = binary
         self.arguments = list(arguments)
+        self._descriptors = list(descriptors)
+        self._timeout = timeout
         self._child: Child | None = None
         self._sockets: list[socket.socket] = []
         try:
@@ -85,6 +87,22 @@ class QemuProcess:
             if self._child.wait(1.0) is None:
                 raise CannotRun(f"{self.binary} started, but has not answered within {_START:g} s") from None
             raise self._refusal() from None
+
+    def successor(self) -> QemuProcess:
+        """Another QEMU by the same command, which waits for a machine to come in. Raises as opening one does."""
+        return QemuProcess(self.binary, [*self.arguments, "-incoming", "defer"], self._descriptors, self._timeout)
+
+    def become(self, successor: QemuProcess) -> None:
+        """The machine runs there now: end this QEMU, and be the other one from now on, which is nobody's any more."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.close()
+        for connection in self._sockets:
+            connection.close()
+        self._child, successor._child = successor._child, None
+        self._sockets, successor._sockets = successor._sockets, []
+        self.qtest.become(successor.qtest)
+        self.qmp = successor.qmp
 
     def _pair(self) -> tuple[socket.socket, socket.socket]:
         ours, its = socket.socketpair()

@@ -38,6 +38,15 @@ class Qtest:
         self.high: set[int] = set()
         self.raised: dict[int, int] = {}
 
+    def become(self, other: Qtest) -> None:
+        """Go on over the connection of another one, whose lines are those of the machine now."""
+        self._lines = other._lines
+        self._interrupted = other._interrupted
+        self._silent = other._silent
+        self.high = other.high
+        for line, count in other.raised.items():
+            self.raised[line] = self.raised.get(line, 0) + count
+
     # -- registers ---------------------------------------------------------------------------------------------
 
     def read_memory(self, address: int, width: int) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 
 from ...errors import CannotRun
 from .. import Triggers
 from .command import BLOCK_NODE, DEVICE_ID, NETDEV_ID, VFIO_USER, Recipe
 from .machine import Slot
+from .moving import migrate, pause, snapshot
 from .process import QemuProcess
 
 __all__ = ["QemuTriggers"]
@@ -18,6 +20,8 @@ _EJECT = 0xAE08
 _REMOVAL = 5.0
 #: Seconds that QEMU may take to accept what is sent to the device, and most of anything at once.
 _PATIENCE = 5.0
+#: Seconds that a machine may be away at most.
+_LONGEST = 3600.0
 _MOST = 4096
 
 #: To everybody, from a locally administered address, EtherType "local experimental".
@@ -31,16 +35,21 @@ class QemuTriggers:
     ``change_config`` (net: the link goes down or up; blk: an image of ours grows or shrinks by 1 MiB; balloon: another
     target), ``set_link`` (``up``), ``resize`` (``size``, bytes), ``send_traffic`` (net: ``count`` frames of ``size`` bytes,
     or of ``data``; console: ``data``, ``count`` times; input: ``count`` key strokes), ``unplug``; and those of a vfio-user server's control socket.
+    Of the whole machine: ``pause``, ``snapshot`` (to a file, and restored in a new QEMU), ``migrate`` (to a new QEMU, through a socket),
+    each with ``seconds`` that it is away.
     """
 
     def __init__(self, process: QemuProcess, recipe: Recipe, slot: Slot, server: Triggers | None = None) -> None:
         self._process = process
-        self._qmp = process.qmp
         self._recipe = recipe
         self._slot = slot
         self._server = server
         self._odd = False
-        self._verbs: dict[str, Callable[..., None]] = {}
+        self._verbs: dict[str, Callable[..., None]] = {
+            "pause": partial(_for_a_while, pause, process),
+            "snapshot": partial(_for_a_while, snapshot, process),
+            "migrate": partial(_for_a_while, migrate, process),
+        }
         kind = recipe.driver.removesuffix("-non-transitional").removesuffix("-transitional")
         if kind == "virtio-net-pci":
             self._verbs |= {"set_link": self._set_link, "change_config": self._toggle_link}
@@ -81,33 +90,33 @@ class QemuTriggers:
     def _set_link(self, up: object = True) -> None:
         if not isinstance(up, bool):
             raise CannotRun(f"set_link: up={up!r} is neither true nor false")
-        self._qmp.execute("set_link", {"name": NETDEV_ID, "up": up})
+        self._process.qmp.execute("set_link", {"name": NETDEV_ID, "up": up})
 
     def _toggle_link(self) -> None:
         self._odd = not self._odd
         self._set_link(not self._odd)
 
     def _image_size(self) -> int:
-        nodes = self._qmp.execute("query-named-block-nodes", {"flat": True})
+        nodes = self._process.qmp.execute("query-named-block-nodes", {"flat": True})
         return next(int(node["image"]["virtual-size"]) for node in nodes if node["node-name"] == BLOCK_NODE)
 
     def _resize(self, size: object) -> None:
         if not isinstance(size, int):
             raise CannotRun(f"resize: size={size!r} is no number of bytes")
-        self._qmp.execute("block_resize", {"node-name": BLOCK_NODE, "size": size})
+        self._process.qmp.execute("block_resize", {"node-name": BLOCK_NODE, "size": size})
 
     def _toggle_size(self) -> None:
         self._odd = not self._odd
         self._resize(self._size + self._odd * _MIB)
 
     def _toggle_balloon(self) -> None:
-        now = int(self._qmp.execute("query-balloon")["actual"])
+        now = int(self._process.qmp.execute("query-balloon")["actual"])
         self._odd = not self._odd
-        self._qmp.execute("balloon", {"value": now - (8 if self._odd else 4) * _MIB})
+        self._process.qmp.execute("balloon", {"value": now - (8 if self._odd else 4) * _MIB})
 
     def _press_keys(self, count: object = 1) -> None:
         for _ in range(_number("count", count)):
-            self._qmp.execute("send-key", {"keys": [{"type": "qcode", "data": "a"}], "hold-time": 1})
+            self._process.qmp.execute("send-key", {"keys": [{"type": "qcode", "data": "a"}], "hold-time": 1})
 
     def _send_frames(self, count: object = 1, size: object = len(_FRAME), data: object = None) -> None:
         frame = _FRAME.ljust(_number("size", size), b".")[: _number("size", size)] if data is None else _bytes(data)
@@ -127,13 +136,19 @@ class QemuTriggers:
 
     def _unplug(self) -> None:
         """Ask for removal, and answer as the guest's ACPI would."""
-        self._qmp.execute("device_del", {"id": DEVICE_ID})
+        self._process.qmp.execute("device_del", {"id": DEVICE_ID})
         self._process.qtest.write_port(_EJECT, 4, 1 << self._slot.device)
         try:
-            self._qmp.event("DEVICE_DELETED", _REMOVAL, device=DEVICE_ID)
+            self._process.qmp.event("DEVICE_DELETED", _REMOVAL, device=DEVICE_ID)
         except TimeoutError as error:
             raise CannotRun(f"QEMU has not removed the device within {_REMOVAL:g} s") from error
         self._slot.empty = True
+
+
+def _for_a_while(move: Callable[[QemuProcess, float], None], process: QemuProcess, seconds: object = 0.0) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
+        raise CannotRun(f"seconds={seconds!r} is no time from 0 to {_LONGEST:g} s")
+    move(process, seconds)
 
 
 def _number(name: str, value: object) -> int:

@@ -33,7 +33,7 @@ from .survive import MOVES, interrupts_arrive
 __all__ = ["EVENTS", "Plan", "Survivor", "endure"]
 
 #: Everything that may be asked for, on one bus or another.
-EVENTS = (*MOVES, "resize", "link", "reset", "unplug")
+EVENTS = (*MOVES, "change_config", "reset", "replug")
 _IDS = tuple(CHAPTERS["survive"])
 #: How long a machine to which nothing is done is watched before its devices are looked at and loaded anew (s), and how often.
 _WATCHED, _NAP = 0.5, 0.005

@@ -22,7 +22,7 @@ from .common import dialect_of, numbers, silent_isr
 __all__: list[str] = []
 
 #: Events after which a device begins anew, as it has to.
-RESETTING = ("reset", "unplug")
+RESETTING = ("reset", "replug")
 _OTHERWISE = "something else went wrong after the event first"
 #: What is blamed on other statements than U15, of troubles: rules, and the kinds of errors.
 _OTHERS = ("used id", "used index", "flags", "resume")

@@ -64,6 +64,10 @@ class Recipe:
     driver: str = ""
     #: The image was made for this run: it may be resized.
     own_image: bool = False
+    #: Everything of the device is in QEMU, so that the machine can go on in another one.
+    movable: bool = True
+    #: The devices that the locator names, by QEMU's driver and properties, those behind them after them.
+    devices: list[dict[str, object]] = field(default_factory=list)
     #: A workload may overwrite the image: it was made for this run, or is a file (and no disk of the host) that was named.
     disposable: bool = False
     #: Control socket of the vfio-user server behind the device.
@@ -158,6 +162,7 @@ def add_device(recipe: Recipe, driver: str, properties: dict[str, str]) -> None:
     """A device with these properties."""
     words = [driver, *(f"{name}={value.replace(',', ',,')}" for name, value in properties.items())]
     recipe.arguments += ["-device", ",".join(words)]
+    recipe.devices.append({"driver": driver} | {name: _typed(value) for name, value in properties.items()})
 
 
 def _no_backend(recipe: Recipe, locator: Locator, properties: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ...errors import CannotRun
+from ...errors import CannotRun, UvirtioError
 from ..qmp import Qmp
 from .machine import watch_interrupts
 from .process import QemuProcess
@@ -45,7 +45,11 @@ def snapshot(process: QemuProcess, seconds: float = 0.0) -> None:
         out, back = (f"file:{path}", f"file:{path}") if writes else (f"exec:cat > {path}", f"exec:cat {path}")
         _send(process.qmp, out)
         time.sleep(seconds)
-        _receive(process, lambda successor: successor.qmp.execute("migrate-incoming", {"uri": back}))
+        try:
+            _receive(process, lambda successor: successor.qmp.execute("migrate-incoming", {"uri": back}))
+        except UvirtioError:
+            process.qmp.execute("cont")
+            raise
 
 
 def migrate(process: QemuProcess, seconds: float = 0.0) -> None:

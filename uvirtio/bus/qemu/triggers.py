@@ -9,9 +9,10 @@ from inspect import signature
 from ...errors import CannotRun
 from .. import Triggers
 from .command import BLOCK_NODE, DEVICE_ID, NETDEV_ID, VFIO_USER, Recipe
-from .machine import Slot
+from .machine import Slot, route_interrupts
 from .moving import migrate, pause, snapshot
 from .process import QemuProcess
+from .topology import slots
 
 __all__ = ["QemuTriggers"]
 
@@ -27,6 +28,8 @@ _MOST = 4096
 #: To everybody, from a locally administered address, EtherType "local experimental".
 _FRAME = b"\xff" * 6 + bytes.fromhex("525400000001") + b"\x88\xb5" + b"uvirtio".ljust(46, b".")
 _MIB = 1 << 20
+#: What configuration space reads where there is no function.
+_NOBODY = 0xFFFF_FFFF
 
 
 class QemuTriggers:
@@ -34,8 +37,8 @@ class QemuTriggers:
 
     ``change_config`` (net: the link goes down or up; blk: an image of ours grows or shrinks by 1 MiB; balloon: another
     target), ``set_link`` (``up``), ``resize`` (``size``, bytes), ``send_traffic`` (net: ``count`` frames of ``size`` bytes,
-    or of ``data``; console: ``data``, ``count`` times; input: ``count`` key strokes), ``unplug``; and those of a vfio-user server's control socket.
-    Of the whole machine: ``pause``, ``snapshot`` (to a file, and restored in a new QEMU), ``migrate`` (to a new QEMU, through a socket),
+    or of ``data``; console: ``data``, ``count`` times; input: ``count`` key strokes), ``unplug``, ``replug`` (another like it comes instead); and those of a vfio-user server's control socket.
+    Of the whole machine: ``reset``, ``pause``, ``snapshot`` (to a file, and restored in a new QEMU), ``migrate`` (to a new QEMU, through a socket),
     each with ``seconds`` that it is away.
     """
 
@@ -47,9 +50,13 @@ class QemuTriggers:
         self._odd = False
         self._verbs: dict[str, Callable[..., None]] = {
             "pause": partial(_for_a_while, pause, process),
-            "snapshot": partial(_for_a_while, snapshot, process),
-            "migrate": partial(_for_a_while, migrate, process),
         }
+        # Whoever is at the other end of a device's socket is no part of the machine, and stays where it is.
+        if recipe.driver != VFIO_USER and recipe.movable:
+            self._verbs |= {
+                "snapshot": partial(_for_a_while, snapshot, process),
+                "migrate": partial(_for_a_while, migrate, process),
+            }
         kind = recipe.driver.removesuffix("-non-transitional").removesuffix("-transitional")
         if kind == "virtio-net-pci":
             self._verbs |= {"set_link": self._set_link, "change_config": self._toggle_link}
@@ -66,7 +73,9 @@ class QemuTriggers:
             self._verbs["send_traffic"] = self._send_frames if kind == "virtio-net-pci" else self._send_bytes
         # A vfio-user-pci device cannot be taken out: QEMU 11.1 fails an assertion over it.
         if recipe.driver and recipe.driver != VFIO_USER:
-            self._verbs["unplug"] = self._unplug
+            self._verbs |= {"unplug": self._unplug, "replug": self._replug}
+        if recipe.driver != VFIO_USER:
+            self._verbs["reset"] = self._reset
 
     def available(self) -> frozenset[str]:
         """Names that :meth:`fire` knows here."""
@@ -143,6 +152,26 @@ class QemuTriggers:
         except TimeoutError as error:
             raise CannotRun(f"QEMU has not removed the device within {_REMOVAL:g} s") from error
         self._slot.empty = True
+
+    def _replug(self) -> None:
+        """Take the device out, and put one like it in its place, which nobody has set up."""
+        self._unplug()
+        if self._slot.config.u32[0] != _NOBODY:
+            raise CannotRun("the device was removed, and its configuration space still answers")
+        for device in self._recipe.devices:
+            self._process.qmp.execute("device_add", device)
+        self._slot.empty = False
+        self._slot.set_up()
+
+    def _reset(self) -> None:
+        """Reset the whole machine, and set it up as its firmware would."""
+        self._process.qmp.execute("system_reset")
+        try:
+            self._process.qmp.event("RESET", _REMOVAL)
+        except TimeoutError as error:
+            raise CannotRun(f"QEMU has not reset the machine within {_REMOVAL:g} s") from error
+        route_interrupts(self._process.qtest, slots(self._process.qtest))
+        self._slot.set_up()
 
 
 def _for_a_while(move: Callable[[QemuProcess, float], None], process: QemuProcess, seconds: object = 0.0) -> None:

@@ -160,6 +160,7 @@ def _add(recipe: Recipe, locator: Locator) -> None:
     """QEMU's words for the frontend and its connection."""
     frontend, queues = _frontend(locator), locator.parameters.get("queues")
     recipe.driver = frontend.device
+    recipe.movable = False
     path = _path(locator).replace(",", ",,")
     recipe.arguments += ["-chardev", f"socket,id={CHARDEV_ID},path={path}"]
     properties = {"id": DEVICE_ID}

@@ -6,7 +6,8 @@
 # make bench   the rings against their baseline, our drivers beside the kernel's in a guest, and what a listing of 64
 #              devices costs; needs the lab, fio and pciutils
 # make soak    fuzz what others may say, an hour each; with atheris where it can be installed; load a server for ten minutes;
-#              move QEMU's machines 200 times each with devices under load; kill who drives a device, 200 times, in a guest (needs the lab); SEED says at which moments
+#              move QEMU's machines under devices at work; kill who drives a device, 200 times, in a guest (needs the lab);
+#              SEED says at which moments
 # make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
 #              tests have to; SEED says which ones
 # make image   a kernel and an initramfs with uvirtio in it, for `uvirtio boot`: uvirtio/image/ARCH in the user's cache; ARCH

@@ -244,4 +244,4 @@ def test_a_trigger_that_makes_no_sense_is_refused() -> None:
             raw.bus.triggers.fire(name, **arguments)
     with pytest.raises(CannotRun):
         raw.bus.triggers.fire("change_config", blk_size=1 << 40)
-    assert raw.bus.triggers.available() == {"change_config", "delay", "resize", "state"}
+    assert raw.bus.triggers.available() == {"change_config", "delay", "resize", "restore", "state"}

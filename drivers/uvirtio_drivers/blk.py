@@ -64,6 +64,8 @@ class Blk:
         self.read_only = spec.RO in device.negotiated.accepted
         self.requests = Requests(device, [device.queues[i] for i in sorted(device.queues)], self._limits())
         self._bulk = Bulk(device)
+        #: The capacity as it was last read, and how many configuration changes had been notified by then.
+        self._known = (0, -1)
 
     @classmethod
     def queues(cls, device: Device) -> dict[int, int | None]:
@@ -122,10 +124,15 @@ class Blk:
             raise ReadOnly(
                 f"{self.device.function.locator}: the device is read-only (BLK_F_RO), so nothing was written"
             )
-        capacity = self.capacity
-        if sector < 0 or sector + length // SECTOR > capacity:
+        end = sector + length // SECTOR
+        capacity, when = self._known
+        if end > capacity or when != self.device.notifications.config:
+            # A notification says that it may have changed (2.5.2); without one, the device may still have grown unheard.
+            when = self.device.notifications.config
+            self._known = capacity, _ = self.capacity, when
+        if sector < 0 or end > capacity:
             raise PastTheEnd(
-                f"{self.device.function.locator}: sectors {sector} to {sector + length // SECTOR - 1} reach past the end: "
+                f"{self.device.function.locator}: sectors {sector} to {end - 1} reach past the end: "
                 f"the device has {capacity} sectors of {SECTOR} bytes (virtio 1.4, 5.2.6.1)"
             )
 

@@ -60,6 +60,32 @@ def test_a_read_is_a_header_the_data_and_a_status_byte() -> None:
     assert data == b"\x07\x00" * 256 + b"\x08\x00" * 256
 
 
+def test_the_capacity_is_read_once_and_again_when_it_may_have_changed() -> None:
+    with running(blk_type(), Blk) as (blk, device, bus):
+
+        def reads() -> int:
+            """Reads of the configuration since the last time."""
+            entries = list(bus.log.entries)
+            found = sum(entry.kind == "read" and entry.space == "device" for entry in entries[len(counted) :])
+            counted[:] = entries
+            return found
+
+        counted: list[object] = []
+        reads()
+        blk.read(0, 512)
+        assert reads() > 0
+        blk.read(0, 512)
+        assert reads() == 0
+        with pytest.raises(PastTheEnd):
+            blk.read(CAPACITY, 512)
+        assert reads() > 0, "it may have grown unheard"
+        bus.function.device.model.change(capacity=1)
+        device.notifications.collect()
+        with pytest.raises(PastTheEnd, match="1 sectors"):
+            blk.read(1, 512)
+        assert reads() > 0
+
+
 def test_a_write_carries_its_data_behind_the_header() -> None:
     with running(blk_type(), Blk) as (blk, _, bus):
         blk.write(0x1_0002 & 0xFFF, b"\x5a" * 512)

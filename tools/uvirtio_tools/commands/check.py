@@ -16,6 +16,7 @@ from ..judging.history_file import recording
 from ..judging.result import CheckRun
 from ..reports.catalogue import catalogue
 from ..reports.progress import CheckProgress
+from ..reports.timing import Timing
 from ..reports.writing import emit, show
 from ..scenarios.running import run_checks
 from ..scenarios.undriven import judge_undriven
@@ -56,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget", metavar="SECONDS", type=seconds(zero=False), default=0.0,
         help="how long the judging may take: what is left then is cut, and said (default: as long as it takes)",
     )  # fmt: skip
+    parser.add_argument(
+        "--timing", action="store_true", help="say where the time went, scenario by scenario, on standard error"
+    )
     parser.add_argument(
         "--require-suspend", action="store_true", help="a device that does not offer SUSPEND fails: status 1"
     )
@@ -135,7 +139,7 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
         from ..driving.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
-    progress = CheckProgress()
+    progress, timing = CheckProgress(), Timing() if args.timing else None
     try:
         with (
             open_device(
@@ -143,6 +147,8 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
             ) as device,
             recording(args.history, device, result.recorded),
         ):
+            if timing is not None and isinstance(device.recorder, History):
+                device.recorder.listeners.append(timing)
             run_checks(result, device, options, triggers=triggers, progress=progress.result)
     except KeyboardInterrupt:
         result.interrupted = True
@@ -156,6 +162,8 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
         result.stopped = result.stopped or str(error)
     finally:
         progress.close()
+        if timing is not None:
+            timing.show(result.locator)
 
 
 def _remark(result: CheckRun, who: str) -> None:

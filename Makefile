@@ -11,6 +11,8 @@
 # make mutation   300 small changes of the emulated device, which the judge has to notice, and 300 of our own code, which the
 #              tests have to; SEED says which ones
 # make image   a kernel and an initramfs with uvirtio in it, for `uvirtio boot`: uvirtio/image/ARCH in the user's cache; ARCH
+# make guests  the main job in guests of three kernels in both flavours and of arm64, under TCG: half an hour (needs the lab);
+#              GUESTS names some of them
 # make pyz     uvirtio.pyz, one file with all that is needed, which runs with nothing but python3: dist/uvirtio.pyz
 # make deb     a Debian package, for Debian 12, 13 and what is made of them: dist/uvirtio_VERSION_all.deb
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
@@ -25,6 +27,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 SOAK_ARGS ?=
+GUESTS ?=
 SEED ?= 0
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.
@@ -35,7 +38,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak mutation lab docs image pyz deb try-packages install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation lab docs image guests pyz deb try-packages install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -74,6 +77,9 @@ lab: $(READY)
 
 image: $(READY)
 	@$(VENV)/bin/uvirtio image build $(if $(ARCH),--arch $(ARCH))
+
+guests: $(READY)
+	@$(RUN) -m tests.guests $(GUESTS)
 
 pyz: $(READY)
 	@$(RUN) -m release.pyz dist/uvirtio.pyz

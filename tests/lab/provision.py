@@ -20,7 +20,7 @@ from uvirtio.errors import CannotRun
 from uvirtio_tools.image.apt import open_room, own_mirrors, unpack
 from uvirtio_tools.image.building import Recipe, fetch
 
-__all__ = ["main"]
+__all__ = ["arm64_qemu", "main"]
 
 _RECIPE = 2
 """Goes up when a step below changes what it makes, so that an older lab is made anew."""
@@ -32,7 +32,7 @@ root={root}
 export QEMU_MODULE_DIR="$root/usr/lib/x86_64-linux-gnu/qemu"
 exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 "$0" \\
     --library-path "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib" \\
-    "$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+    "$root/usr/bin/{name}" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
 """
 
 _UDEVADM = """\
@@ -45,20 +45,33 @@ exec "$root/usr/lib64/ld-linux-x86-64.so.2" --argv0 udevadm \\
 """
 
 
-def _qemu(folder: Path) -> str:
-    """trixie has QEMU 10.0, which lacks vfio-user; its backports have a newer one."""
+def _unpacked_qemu(folder: Path, name: str, *packages: str) -> Path:
+    """trixie has QEMU 10.0, which lacks vfio-user; its backports have a newer one. The path of what starts it."""
     mirror = own_mirrors()[0]
     with open_room([mirror.at("trixie"), mirror.at("trixie-backports")]) as room:
-        packages = ("qemu-system-x86", "seabios", "ipxe-qemu")
-        unpack(room.download(*packages, release="trixie-backports"), folder / "root")
-    wrapper = lab_folder() / "bin" / "qemu-system-x86_64"
+        unpack(room.download(*packages, "seabios", "ipxe-qemu", release="trixie-backports"), folder / "root")
+    wrapper = lab_folder() / "bin" / name
     wrapper.parent.mkdir(exist_ok=True)
-    wrapper.write_text(_WRAPPER.format(root=folder / "root"), encoding="utf-8")
+    wrapper.write_text(_WRAPPER.format(root=folder / "root", name=name), encoding="utf-8")
     wrapper.chmod(0o755)
     if not speaks_vfio_user(wrapper):
         raise CannotRun("the QEMU of trixie-backports does not start, or has no vfio-user-pci")
+    return wrapper
+
+
+def _qemu(folder: Path) -> str:
+    wrapper = _unpacked_qemu(folder, "qemu-system-x86_64", "qemu-system-x86")
     shown = subprocess.run([wrapper, "--version"], capture_output=True, text=True, check=True).stdout
     return shown.splitlines()[0]
+
+
+def arm64_qemu() -> Path:
+    """A ``qemu-system-aarch64`` with vfio-user, fetched when it is asked for first: only `make guests` does."""
+    folder = lab_folder() / "qemu-arm64"
+    wrapper = lab_folder() / "bin" / "qemu-system-aarch64"
+    if not wrapper.exists():
+        _unpacked_qemu(folder, wrapper.name, "qemu-system-arm")
+    return wrapper
 
 
 def _kernel(folder: Path) -> str:

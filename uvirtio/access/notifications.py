@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..spec.registers import IsrBit
+from .fence import ordering_fence
 from .interrupt import InterruptLine
 from .trace import Message
 from .view import View
@@ -39,6 +40,7 @@ class Notifications:
     """
 
     __slots__ = (
+        "_barrier",
         "_isr",
         "_kept",
         "_line",
@@ -56,6 +58,7 @@ class Notifications:
         self._isr = isr
         self._line = line
         self._messages: MessageSource | None = None
+        self._barrier = ordering_fence()
         self._kept = (0, 0, 0, 0, 0)
         self.shown = 0
         self.missing = 0
@@ -98,6 +101,8 @@ class Notifications:
         if self._messages is not None:
             return self._collect_messages(self._messages)
         value = self._isr[0]
+        if self._barrier is not None:
+            self._barrier()  # what it tells of is looked at after it
         self.looks += 1
         if value == 0xFF:
             self.all_ones += 1
@@ -115,6 +120,8 @@ class Notifications:
         found = messages.take(flush=flush)
         if not found:
             return 0
+        if self._barrier is not None:
+            self._barrier()
         meant = [messages.bits.get(message.vector, 0) for message in found]
         alone = sum({bits for bits in meant if bits in (IsrBit.QUEUE, IsrBit.CONFIG)})
         shared = IsrBit.QUEUE | IsrBit.CONFIG in meant

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ..access.dma import Dma, DmaMemory
-from ..access.fence import store_load_fence
+from ..access.fence import ordering_fence, store_load_fence
 from ..errors import DeviceMisbehaved, DriverMisuse, QueueFull, SuspendedError
 from ..spec.features import Features
 
@@ -72,6 +72,7 @@ class QueueBase:
     # Slots: an object with more than thirty attributes loses the interpreter's fast attribute access otherwise.
     __slots__ = (
         "_added",
+        "_barrier",
         "_chains",
         "_dma",
         "_fence",
@@ -90,7 +91,14 @@ class QueueBase:
         "size",
     )
 
-    def __init__(self, index: int, size: int, dma: DmaMemory, fence: Callable[[], object] | None) -> None:
+    def __init__(
+        self,
+        index: int,
+        size: int,
+        dma: DmaMemory,
+        fence: Callable[[], object] | None,
+        barrier: Callable[[], object] | None,
+    ) -> None:
         self._dma = dma
         #: Ring memory, and the indirect tables by token.
         self._owned: list[Dma] = []
@@ -110,6 +118,13 @@ class QueueBase:
         self.event_idx = False
         self._pool: OwningPool | None = None
         self._fence = fence if fence is not None else store_load_fence()
+        #: Keeps stores in order and loads in order, where the CPU does not.
+        self._barrier = barrier if barrier is not None else ordering_fence()
+
+    def barrier(self) -> None:
+        """Keep what was read and written before what will be, where the CPU does not by itself."""
+        if self._barrier is not None:
+            self._barrier()
 
     def hold(self, reason: str) -> None:
         """Refuse :meth:`add`, :meth:`publish` and :meth:`kick` from now on, giving this reason."""

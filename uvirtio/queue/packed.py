@@ -51,8 +51,9 @@ class PackedQueue(PackedRing):
         accepted: Features = NOTHING,
         *,
         fence: Callable[[], object] | None = None,
+        barrier: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(index, size, dma, event_idx=Feature.EVENT_IDX in accepted, fence=fence)
+        super().__init__(index, size, dma, event_idx=Feature.EVENT_IDX in accepted, fence=fence, barrier=barrier)
         self.indirect = Feature.INDIRECT_DESC in accepted
         self.in_order = Feature.IN_ORDER in accepted
         self._forget()
@@ -152,6 +153,8 @@ class PackedQueue(PackedRing):
             if word >> FLAGS_SHIFT & USED_MASK != USED[self.used_wrap]:
                 self.check_untouched(word, self.written[self.next_used])
                 break
+            if self._barrier is not None:
+                self._barrier()  # what lies in the buffer is looked at after its flags
             token, length = word >> ID_SHIFT & 0xFFFF, word & _LOW32
             if not word & _WRITE:
                 length = self.unflagged(length, self._chains[token][1] if token in self._chains else 0)

@@ -153,13 +153,14 @@ class PackedPool(Pool):
         if queue.in_order and word >> ID_SHIFT & 0xFFFF != self._ids[self._oldest]:
             return 1  # and stands for more
         if unused == 1 or self._used(unused - 1):
-            return unused
+            used = unused
         while used < unused - 1:
             middle = (used + unused) // 2
             if self._used(middle - 1):
                 used = middle
             else:
                 unused = middle
+        queue.barrier()
         return used
 
     def _copy_used(self, at: int, oldest: int, most: int) -> int:

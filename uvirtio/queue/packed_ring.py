@@ -56,9 +56,16 @@ class PackedRing(QueueBase):
     )
 
     def __init__(
-        self, index: int, size: int, dma: DmaMemory, *, event_idx: bool, fence: Callable[[], object] | None
+        self,
+        index: int,
+        size: int,
+        dma: DmaMemory,
+        *,
+        event_idx: bool,
+        fence: Callable[[], object] | None,
+        barrier: Callable[[], object] | None,
     ) -> None:
-        super().__init__(index, size, dma, fence)
+        super().__init__(index, size, dma, fence, barrier)
         if not 0 < size <= MAX_SIZE:
             raise DriverMisuse(f"queue {index}: {size} entries; a packed queue has 1 to {MAX_SIZE} (virtio 1.4, 2.8)")
         self.event_idx = event_idx
@@ -109,6 +116,8 @@ class PackedRing(QueueBase):
         """Store the flags of the first of so many descriptors, which makes all of them the device's (2.8.21.1)."""
         self.outstanding += buffers
         self._not_notified += descriptors
+        if self._barrier is not None:
+            self._barrier()  # all other descriptors, and what lies in the buffers, are there first
         self.descriptors[2 * first + 1] = word
 
     def next_value(self) -> int:
@@ -146,6 +155,8 @@ class PackedRing(QueueBase):
         if self.held:
             self.guard("D4")
         self._not_notified = 0
+        if self._barrier is not None:
+            self._barrier()
         self.notifier(self.next_value())
 
     @property
@@ -180,6 +191,8 @@ class PackedRing(QueueBase):
         if not (self.event_idx and self._interrupts):
             return False
         self._driver_event[_EVENT_DESC] = self.next_used | self.used_wrap << _WRAP_SHIFT
+        if self._barrier is not None:
+            self._barrier()  # the flags say that the position counts
         self._driver_event[_EVENT_FLAGS] = spec.RING_EVENT_DESC
         self._fence()
         return True

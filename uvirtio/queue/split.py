@@ -54,8 +54,11 @@ class SplitQueue(SplitRing):
         *,
         legacy: bool = False,
         fence: Callable[[], object] | None = None,
+        barrier: Callable[[], object] | None = None,
     ) -> None:
-        super().__init__(index, size, dma, event_idx=Feature.EVENT_IDX in accepted, legacy=legacy, fence=fence)
+        super().__init__(
+            index, size, dma, event_idx=Feature.EVENT_IDX in accepted, legacy=legacy, fence=fence, barrier=barrier
+        )
         self.indirect = Feature.INDIRECT_DESC in accepted
         self.in_order = Feature.IN_ORDER in accepted
         self.lenient = legacy

@@ -57,8 +57,9 @@ class SplitRing(QueueBase):
         event_idx: bool,
         legacy: bool,
         fence: Callable[[], object] | None,
+        barrier: Callable[[], object] | None,
     ) -> None:
-        super().__init__(index, size, dma, fence)
+        super().__init__(index, size, dma, fence, barrier)
         if not 0 < size <= MAX_SIZE or size & (size - 1):
             raise DriverMisuse(
                 f"queue {index}: {size} entries; a split queue has a power of two up to {MAX_SIZE} (virtio 1.4, 2.7)"
@@ -111,6 +112,8 @@ class SplitRing(QueueBase):
         self.avail_idx = avail_idx = self.avail_idx + count & 0xFFFF
         self.outstanding += count
         self._not_notified += count
+        if self._barrier is not None:
+            self._barrier()  # descriptors, ring entries and what lies in the buffers are there first
         self.avail[IDX] = avail_idx
 
     def notify(self) -> bool:
@@ -133,6 +136,8 @@ class SplitRing(QueueBase):
         if self.held:
             self.guard("D4")
         self._not_notified = 0
+        if self._barrier is not None:
+            self._barrier()
         self.notifier(self.avail_idx)
 
     @property
@@ -150,6 +155,8 @@ class SplitRing(QueueBase):
                 f"but only {self.outstanding} buffers are in flight",
                 rule="used index",
             )
+        if pending and self._barrier is not None:
+            self._barrier()  # the elements, and what lies in the buffers, are looked at after the index
         return pending
 
     def consume(self, buffers: int, descriptors: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..access.fence import ordering_fence
 from ..access.trace import Recorder
 from ..access.view import Region, View
 from ..bus import Function
@@ -49,6 +50,7 @@ class ModernTransport:
     def __init__(self, function: Function, capabilities: list[Capability], recorder: Recorder | None = None) -> None:
         self._function = function
         self._recorder = recorder
+        self._barrier = ordering_fence()
 
         def required(kind: StructureType) -> Structure:
             structure = first_usable(capabilities, kind, function.locator)
@@ -79,10 +81,15 @@ class ModernTransport:
 
     def status(self) -> int:
         """Read ``device_status`` once."""
-        return self._common.u8[_STATUS]
+        value = self._common.u8[_STATUS]
+        if self._barrier is not None:
+            self._barrier()  # what the device has done by then is looked at after it
+        return value
 
     def set_status(self, value: int) -> None:
         """Write ``device_status`` once."""
+        if self._barrier is not None:
+            self._barrier()  # what the device may look at now is there first
         self._common.u8[_STATUS] = value
 
     def _features(self, select: int, window: int) -> Features:
@@ -159,6 +166,8 @@ class ModernTransport:
         for (low, high), address in zip(_AREAS, (descriptors, driver, device), strict=True):
             self._common.u32[low] = address & 0xFFFF_FFFF
             self._common.u32[high] = address >> 32
+        if self._barrier is not None:
+            self._barrier()
         self._common.u16[_QUEUE_ENABLE] = 1
         if (enabled := self._common.u16[_QUEUE_ENABLE]) != 1:
             raise DeviceMisbehaved(f"queue {index}: queue_enable reads {enabled} after 1 was written")

@@ -24,6 +24,8 @@ from .isolation import iommu, lockdown, pins, vfio
 
 __all__ = ["Fact", "examine"]
 
+#: uname's name of a machine -> Debian's.
+_DEBIAN = {"x86_64": "amd64", "aarch64": "arm64"}
 _CAP_SYS_RAWIO, _CAP_SYS_ADMIN = 17, 21
 _PRESENT, _FRAME = 1 << 63, (1 << 55) - 1
 
@@ -49,7 +51,7 @@ def _interpreter(machine: Machine) -> list[Fact]:
             )
         ]
     if why := unfit_cpu():
-        return [Fact("Python", "missing", f"{text}: {why}", "use a machine with an x86 CPU")]
+        return [Fact("Python", "missing", f"{text}: {why}", "see there, or use a machine with an x86 or arm64 CPU")]
     return [Fact("Python", "ok", text)]
 
 
@@ -109,7 +111,8 @@ def _module(machine: Machine) -> list[Fact]:
             "kernel module",
             "missing",
             f"kernel {machine.release} has no {UIO_DRIVER}",
-            f"Debian: apt install linux-image-amd64 (not -cloud-); Ubuntu: apt install linux-modules-extra-{machine.release}",
+            f"Debian: apt install linux-image-{_DEBIAN.get(platform.machine(), 'amd64')} (or -cloud-); "
+            f"Ubuntu: apt install linux-modules-extra-{machine.release}",
         )
     ]
 

@@ -96,9 +96,10 @@ def _require_privilege(sysfs: Sysfs, bdf: str, driver: str) -> None:
         )
 
 
+#: Driver -> where the module is in Debian, and how a kernel of one's own has it.
 _WHERE_MODULES_ARE = {
-    UIO_DRIVER: "or build it with CONFIG_UIO_PCI_GENERIC",
-    VFIO_DRIVER: "or build it with CONFIG_VFIO_PCI",
+    UIO_DRIVER: ("every linux-image has it", "CONFIG_UIO_PCI_GENERIC"),
+    VFIO_DRIVER: ("linux-image-amd64 in place of a -cloud- kernel", "CONFIG_VFIO_PCI"),
 }
 
 
@@ -109,10 +110,11 @@ def _require_module(sysfs: Sysfs, driver: str) -> None:
     complaint = sysfs.modprobe(driver)
     if not directory.is_dir() and not sysfs.dry_run:
         release = os.uname().release
+        debian, option = _WHERE_MODULES_ARE[driver]
         raise ModuleMissing(
             f"the kernel module {driver} is not loaded and cannot be loaded ({complaint or 'no reason given'}); "
-            f"install the full module package for {release} (Debian: linux-image-amd64 in place of a -cloud- kernel; "
-            f"Ubuntu: linux-modules-extra-{release}), {_WHERE_MODULES_ARE[driver]}"
+            f"install the full module package for {release} (Debian: {debian}; "
+            f"Ubuntu: linux-modules-extra-{release}), or build it with {option}"
         )
 
 

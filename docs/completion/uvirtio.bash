@@ -70,6 +70,7 @@ _uvirtio() {
         check:--cycles) : ;;
         check:--seed) : ;;
         check:--budget) : ;;
+        check:--jobs) : ;;
         check:--trigger-command) : ;;
         check:--interrupts) _uvirtio_words "auto intx msix none" ;;
         check:--scratch) : ;;
@@ -172,7 +173,7 @@ _uvirtio_arguments() {
         restore:*) _uvirtio_words "$(_uvirtio_functions)" ;;
         suspend:-*) _uvirtio_words "--force --via --trace --without --dialect --timeout --hold --cycles --workload --interrupts --scratch --peer --pairs --history --json --help" ;;
         suspend:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
-        check:-*) _uvirtio_words "--force --via --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --budget --timing --require-suspend --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
+        check:-*) _uvirtio_words "--force --via --trace --without --dialect --timeout --hold --only --skip --strict --list --cycles --seed --budget --jobs --timing --require-suspend --trigger-command --interrupts --scratch --peer --pairs --provoke --history --format --output -o --baseline --expect --json --help" ;;
         check:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;
         survive:-*) _uvirtio_words "--force --via --trace --without --for --events --event --seed --suspend --picture --dialect --timeout --hold --interrupts --scratch --peer --pairs --history --json --help" ;;
         survive:*) _uvirtio_words "$(_uvirtio_functions) $_uvirtio_locators" ;;

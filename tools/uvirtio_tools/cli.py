@@ -227,25 +227,13 @@ def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argp
 
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command that drives devices: real ones in a worker process, whose end, however sudden, is survived."""
+    named = [args.locator] if getattr(args, "locator", None) is not None else getattr(args, "locators", [])
     # Imported here: `uvirtio --version` shall cost what Python costs.
     from uvirtio.bus.locator import parse
 
-    named = [args.locator] if getattr(args, "locator", None) is not None else getattr(args, "locators", [])
-    real = [where for where in map(parse, named) if where.of_this_machine]
-    if not real:
+    # Of several jobs each has its device supervised in the process that drives it.
+    if getattr(args, "jobs", 1) > 1 or not any(parse(each).of_this_machine for each in named):
         return run(args)
-    from uvirtio.bus.uio.discovery import resolve
+    from .supervisor import supervised
 
-    from .supervisor import supervise
-
-    work: Callable[[], int] = partial(run, args)
-    for where in real:
-        try:
-            bdf = resolve(where.target)
-        except UvirtioError:
-            if len(named) == 1:
-                raise
-            continue  # it is told in its turn, and does not keep the others from theirs
-        # One supervisor around another: each gives its own device back.
-        work = partial(supervise, bdf, work)
-    return work()
+    return supervised(named, partial(run, args))

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 from uvirtio.bus.locator import parse
 from uvirtio.bus.opening import open_function
@@ -15,6 +20,7 @@ from ..judging.history import History
 from ..judging.history_file import recording
 from ..judging.result import CheckRun
 from ..reports.catalogue import catalogue
+from ..reports.document import Document
 from ..reports.progress import CheckProgress
 from ..reports.timing import Timing
 from ..reports.writing import emit, show
@@ -58,6 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long the judging may take: what is left then is cut, and said (default: as long as it takes)",
     )  # fmt: skip
     parser.add_argument(
+        "--jobs", metavar="N", type=positive_integer, default=1,
+        help="of several devices judge N at a time, each in a process of its own (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--timing", action="store_true", help="say where the time went, scenario by scenario, on standard error"
     )
     parser.add_argument(
@@ -96,40 +106,117 @@ def run(args: argparse.Namespace) -> int:
     if len(args.locators) > 1 and (args.history or args.trace):
         raise UsageError("--history and --trace keep one device's records; check the devices one by one")
     only, known = statements_of(args), news_of(args)
+    outcomes = _side_by_side(args, only) if _several_at_once(args) else _one_by_one(args, only)
+    documents = [each.document for each in outcomes]
+    show(documents, outputs)
+    for each in outcomes:
+        if each.reason:
+            telling.tell(f"{each.locator}: {each.reason}" if len(args.locators) > 1 else each.reason)
+    statuses = [each.status for each in outcomes]
+    if known is None or any(status not in (exits.HOLDS, exits.FAILED) for status in statuses):
+        return exits.worst(statuses)
+    news = [known(document) for document in documents]
+    for told in news:
+        tell(told)
+    return exits.FAILED if any(told.worse for told in news) or any(each.stopped for each in outcomes) else exits.HOLDS
+
+
+class _Outcome(NamedTuple):
+    """What became of one device. ``reason``: why there is less than a full result."""
+
+    locator: str
+    document: Document
+    status: int
+    reason: str
+    stopped: bool
+    interrupted: bool
+
+
+def _several_at_once(args: argparse.Namespace) -> bool:
+    return bool(args.jobs > 1 and len(args.locators) > 1)
+
+
+def _result_of(locator: str, args: argparse.Namespace, only: list[str]) -> CheckRun:
+    return CheckRun(
+        locator, strict=args.strict, timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed,
+        only=only, require_suspend=args.require_suspend,
+    )  # fmt: skip
+
+
+def _outcome(result: CheckRun, status: int | None = None) -> _Outcome:
+    reason = result.not_offered or (
+        "interrupted; the device has been reset and given back" if result.interrupted else result.stopped
+    )
+    status = result.status if status is None else status
+    return _Outcome(
+        result.locator, result.to_json(), status, reason or "", bool(result.stopped), bool(result.interrupted)
+    )
+
+
+def _judged(locator: str, args: argparse.Namespace, only: list[str]) -> _Outcome:
+    """Judge one device. Where it is the only one, raises :class:`UvirtioError` where nothing could be judged."""
+    result = _result_of(locator, args, only)
     options = RunOptions(
         dialect=args.dialect, without=feature_bits(args.without), scratch=args.scratch, peer=args.peer, pairs=args.pairs,
         timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed, strict=args.strict,
         provoke=args.provoke, interrupts=args.interrupts, budget=args.budget,
     )  # fmt: skip
-    runs: list[CheckRun] = []
-    statuses: list[int] = []
+    try:
+        _judge(result, options, args)
+    except UvirtioError as error:
+        if len(args.locators) == 1:
+            raise
+        result.stopped = str(error)
+        return _outcome(result, exits.status_of(error))
+    return _outcome(result)
+
+
+def _one_by_one(args: argparse.Namespace, only: list[str]) -> list[_Outcome]:
+    outcomes: list[_Outcome] = []
     for locator in args.locators:
-        result = CheckRun(
-            locator, strict=args.strict, timeout=args.timeout, hold=args.hold, cycles=args.cycles or 0, seed=args.seed,
-            only=only, require_suspend=args.require_suspend,
-        )  # fmt: skip
-        try:
-            _judge(result, options, args)
-        except UvirtioError as error:
-            if len(args.locators) == 1:
-                raise
-            result.stopped = str(error)
-            statuses.append(exits.status_of(error))
-        else:
-            statuses.append(result.status)
-        runs.append(result)
-        if result.interrupted:
+        outcomes.append(_judged(locator, args, only))
+        if outcomes[-1].interrupted:
             break
-    documents = [result.to_json() for result in runs]
-    show(documents, outputs)
-    for result in runs:
-        _remark(result, f"{result.locator}: " if len(args.locators) > 1 else "")
-    if known is None or any(status not in (exits.HOLDS, exits.FAILED) for status in statuses):
-        return exits.worst(statuses)
-    news = [known(document) for document in documents]
-    for each in news:
-        tell(each)
-    return exits.FAILED if any(each.worse for each in news) or any(each.stopped for each in runs) else exits.HOLDS
+    return outcomes
+
+
+def _side_by_side(args: argparse.Namespace, only: list[str]) -> list[_Outcome]:
+    """The same with ``--jobs``; in the order in which the devices were named."""
+    from ..jobs import Job, run_jobs
+
+    def judging(locator: str) -> Callable[[int], int]:
+        def judge(answer: int) -> int:
+            outcome = _judged(locator, args, only)
+            with os.fdopen(answer, "w", closefd=False) as file:
+                json.dump(outcome, file)
+            return outcome.status
+
+        def supervise(answer: int) -> int:
+            if not parse(locator).of_this_machine:
+                return judge(answer)
+            from ..supervisor import supervised
+
+            return supervised([locator], partial(judge, answer))
+
+        return supervise
+
+    found: dict[int, _Outcome] = {}
+    jobs = [Job(locator, judging(locator)) for locator in args.locators]
+    places = {id(job): place for place, job in enumerate(jobs)}
+    progress = CheckProgress()
+    try:
+        for ended in run_jobs(jobs, args.jobs):
+            if ended.why:
+                result = _result_of(ended.job.name, args, only)
+                result.stopped = ended.why
+                outcome = _outcome(result, exits.FAILED)
+            else:
+                outcome = _Outcome(*json.loads(ended.answer))
+            found[places[id(ended.job)]] = outcome
+            progress.note(f"{len(found)} of {len(jobs)}: {outcome.locator} {outcome.document['verdict']}")
+    finally:
+        progress.close()
+    return [found[place] for place in sorted(found)]
 
 
 def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> None:
@@ -139,7 +226,7 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
         from ..driving.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
-    progress, timing = CheckProgress(), Timing() if args.timing else None
+    progress, timing = CheckProgress(quiet=_several_at_once(args)), Timing() if args.timing else None
     try:
         with (
             open_device(
@@ -164,15 +251,6 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
         progress.close()
         if timing is not None:
             timing.show(result.locator)
-
-
-def _remark(result: CheckRun, who: str) -> None:
-    """On standard error: why there is less than a full result."""
-    reason = result.not_offered or (
-        "interrupted; the device has been reset and given back" if result.interrupted else result.stopped
-    )
-    if reason:
-        telling.tell(f"{who}{reason}")
 
 
 def _judged_undriven(result: CheckRun, error: NotVirtio, *, force: bool) -> bool:

@@ -21,10 +21,11 @@ class CheckProgress:
     A line for each verdict where the environment says so (``UVIRTIO_PROGRESS=lines``): on the console of a machine that may die.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        """``quiet``: somebody else says how far it is."""
         self._bar: Progress | None = None
         self._lines = os.environ.get("UVIRTIO_PROGRESS") == "lines"
-        if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -41,6 +42,11 @@ class CheckProgress:
             tell(f"{result.statement.id} {result.verdict.value}")
         if self._bar:
             self._bar.update(self._task, description=f"{result.statement.id} {result.verdict.value}")
+
+    def note(self, text: str) -> None:
+        """How far it is, in words."""
+        if self._bar:
+            self._bar.update(self._task, description=text)
 
     def close(self) -> None:
         """Take the line away."""

@@ -1,0 +1,147 @@
+"""Several devices at once: each job runs in a process forked for it, and hands over what it found through a pipe."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple, NoReturn
+
+from uvirtio.programs import signal_name
+
+from . import exits
+from .interruption import ending
+from .telling import tell_crash
+
+__all__ = ["Ended", "Job", "run_jobs"]
+
+#: How long interrupted jobs may take to give their devices back, in seconds; what is left then is killed.
+_GRACE = 30.0
+
+
+class Job(NamedTuple):
+    """What one process does: ``work`` writes its answer to the descriptor that it gets, and returns a status."""
+
+    name: str
+    work: Callable[[int], int]
+
+
+class Ended(NamedTuple):
+    """How a job ended: its answer, and why there is none where it is empty."""
+
+    job: Job
+    answer: bytes
+    why: str = ""
+
+
+class _Process:
+    """A job that runs."""
+
+    def __init__(self, job: Job, processes: list[_Process]) -> None:
+        """Begins it, and adds it to ``processes``: an interrupt falls before or after both."""
+        self.job = job
+        self.answer = bytearray()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ending())
+        try:
+            self.pipe, writer = os.pipe()
+            self.pid = os.fork()
+            if self.pid == 0:
+                os.close(self.pipe)
+                _be(job, writer, before)
+            os.close(writer)
+            processes.append(self)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def read(self) -> bool:
+        """Take what it has written; whether there may be more."""
+        data = os.read(self.pipe, 1 << 16)
+        self.answer += data
+        return bool(data)
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def end(self) -> Ended:
+        """It has closed its pipe: wait for its end."""
+        os.close(self.pipe)
+        _, ended = os.waitpid(self.pid, 0)
+        if os.WIFSIGNALED(ended):
+            return Ended(
+                self.job, b"", f"the process that judged {self.job.name} ended by {signal_name(os.WTERMSIG(ended))}"
+            )
+        if not self.answer:
+            return Ended(
+                self.job, b"", f"the process that judged {self.job.name} ended with status {os.WEXITSTATUS(ended)}"
+            )
+        return Ended(self.job, bytes(self.answer))
+
+
+def _be(job: Job, writer: int, mask: set[signal.Signals | int]) -> NoReturn:
+    status = exits.FAILED
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        status = job.work(writer)
+    except KeyboardInterrupt:
+        status = exits.INTERRUPTED
+    except BaseException as error:
+        tell_crash(error)
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+
+
+def run_jobs(jobs: Sequence[Job], most: int) -> Iterator[Ended]:
+    """Run them, at most ``most`` at a time; each as it ends.
+
+    An interrupt ends those that run, which may still answer, and begins no more: what comes then is the last. Those
+    that had not begun do not come.
+    """
+    waiting = list(reversed(jobs))
+    running: list[_Process] = []
+    deadline: float | None = None
+    with selectors.DefaultSelector() as selector:
+        try:
+            while waiting or running:
+                try:
+                    while waiting and len(running) < most:
+                        _Process(waiting.pop(), running)
+                    for process in running:
+                        if process.pipe not in selector.get_map():
+                            selector.register(process.pipe, selectors.EVENT_READ, process)
+                    for process in _ready(selector, deadline):
+                        if not process.read():
+                            selector.unregister(process.pipe)
+                            running.remove(process)
+                            yield process.end()
+                except KeyboardInterrupt:
+                    waiting.clear()
+                    deadline = time.monotonic() + _GRACE
+                    # The terminal has told them already; a second signal does not disturb their cleaning up.
+                    for process in running:
+                        process.signal(signal.SIGTERM)
+                if deadline is not None and time.monotonic() >= deadline:
+                    for process in running:
+                        process.signal(signal.SIGKILL)
+        finally:
+            for process in running:  # nobody waits for the rest
+                process.signal(signal.SIGTERM)
+            for process in running:
+                process.end()
+
+
+def _ready(selector: selectors.BaseSelector, deadline: float | None) -> list[_Process]:
+    """Those that have written something, or have ended."""
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    return [key.data for key, _ in selector.select(left)]

@@ -42,3 +42,10 @@ def test_other_commands_are_left_as_they_are_and_without_devices_there_is_nothin
 def test_a_check_is_told_how_to_ask_the_host_where_the_host_does_anything() -> None:
     assert words_of("check", DEVICES, ("set_link",), "/ask") == [["check", "--trigger-command", "/ask", *DEVICES]]
     assert words_of("check", DEVICES, (), "/ask") == [["check", *DEVICES]]
+
+
+def test_survive_is_told_which_events_the_host_carries_out() -> None:
+    assert words_of("survive --events 3", DEVICES, ("pause", "reset"), "/ask") == [
+        ["survive", "--events", "3", "--event", "pause=/ask pause", "--event", "reset=/ask reset", *DEVICES]
+    ]
+    assert words_of("survive --event pause", DEVICES, ("reset",), "/ask") == [["survive", "--event", "pause", *DEVICES]]

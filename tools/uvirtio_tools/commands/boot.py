@@ -198,7 +198,9 @@ def _report(outcomes: Sequence[Outcome], outputs: Sequence[Output]) -> None:
             if document.get("schema") == "uvirtio/check":
                 documents.append(check_document(document, f"the result of {outcome.run}"))
             elif "verdict" in document:
-                say(f"{document['verdict']}  {document.get('locator', '')}  {document.get('reason', '')}")
+                for device in document.get("devices") or [document]:
+                    reason = device.get("reason") or device.get("stopped") or ""
+                    say(f"{device['verdict']}  {device.get('locator', '')}  {reason}".rstrip())
         if not outcome.results and not outcome.stopped:
             for line in outcome.output:
                 say(line)

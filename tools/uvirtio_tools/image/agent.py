@@ -11,6 +11,7 @@ import sys
 import termios
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from uvirtio import __version__
 from uvirtio.errors import UvirtioError
@@ -18,7 +19,7 @@ from uvirtio.programs import environment, python_module, signal_name
 
 from .. import exits
 from .frames import MARK, packed, plain
-from .request import ENDS, RESULTS, Request, read, words_of
+from .request import DOCUMENTS, ENDS, RESULTS, Request, read, words_of
 
 __all__ = ["main"]
 
@@ -103,7 +104,7 @@ def _command(number: int, words: list[str]) -> int:
     told = None
     if words[0] in RESULTS and not {"-o", "--output", "--format", "--json", "--list", "--help", "-h"} & set(words):
         words += ["-o", str(document), "-o", str(ktap)]
-    elif words[0] == "suspend" and "--json" not in words:
+    elif words[0] in DOCUMENTS and "--json" not in words:
         words.append("--json")
         told = document
     more = {"COLUMNS": "100", "UVIRTIO_PROGRESS": "lines"}
@@ -124,11 +125,17 @@ def _command(number: int, words: list[str]) -> int:
     return done.returncode if done.returncode >= 0 else exits.FAILED
 
 
-def _tap(document: dict[str, object]) -> str:
-    """A run of ``suspend`` as KTAP: one test."""
-    verdict, skip = document.get("verdict"), " # SKIP" if document.get("verdict") == "SKIP" else ""
-    held = "ok" if verdict in ("PASS", "WARN", "SKIP") else "not ok"
-    return f"KTAP version 1\n1..1\n# {verdict}: {document.get('reason', '')}\n{held} 1 suspend {document.get('locator', '')}{skip}\n"
+def _tap(document: dict[str, Any]) -> str:
+    """A run of ``suspend`` or ``survive`` as KTAP: a test for each device."""
+    devices = document.get("devices") or [document]
+    lines = ["KTAP version 1", f"1..{len(devices)}"]
+    for number, device in enumerate(devices, 1):
+        verdict = device.get("verdict")
+        held = "ok" if verdict in ("PASS", "WARN", "SKIP", "INFO") else "not ok"
+        name = document["schema"].rpartition("/")[2]
+        lines.append(f"# {verdict}: {device.get('reason') or device.get('stopped') or ''}")
+        lines.append(f"{held} {number} {name} {device.get('locator', '')}{' # SKIP' if verdict == 'SKIP' else ''}")
+    return "\n".join(lines) + "\n"
 
 
 def _runs(request: Request) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from uvirtio.bus.locator import SCHEMES
 
-__all__ = ["ENDS", "RESULTS", "Request", "parameters", "read", "words_of"]
+__all__ = ["DOCUMENTS", "ENDS", "RESULTS", "Request", "parameters", "read", "words_of"]
 
 #: how the machine ends -> the status by which the first process hears of it (system.py).
 ENDS = {"reboot": 100, "poweroff": 101, "halt": 102}
@@ -24,8 +24,8 @@ ENDS = {"reboot": 100, "poweroff": 101, "halt": 102}
 #: Commands that judge or drive devices, which get this machine's where none is named: with one or with any number of them.
 _ONE = frozenset({"suspend"})
 _SEVERAL = frozenset({"check", "survive"})
-#: Those that write results into files.
-RESULTS = _SEVERAL
+#: Those that write results into files, and those whose document comes on standard output.
+RESULTS, DOCUMENTS = frozenset({"check"}), frozenset({"suspend", "survive"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,11 @@ def words_of(run: str, devices: Sequence[str], events: Sequence[str] = (), ask: 
     words = shlex.split(run)
     if not words or words[0] not in _ONE | _SEVERAL:
         return [words or ["check"]]
-    if words[0] in _SEVERAL and events and ask and "--trigger-command" not in words:
+    if words[0] == "check" and events and ask and "--trigger-command" not in words:
         words += ["--trigger-command", ask]
+    elif words[0] == "survive" and ask and "--event" not in words:
+        for event in events:
+            words += ["--event", f"{event}={ask} {event}"]
     if _named(words):
         return [words]
     if words[0] in _ONE:

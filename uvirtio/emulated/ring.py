@@ -10,6 +10,7 @@ import struct
 from collections.abc import Sequence
 from typing import Protocol
 
+from ..access.fence import ordering_fence
 from ..spec import split
 from .memory import DriverFault, GuestMemory
 
@@ -154,6 +155,13 @@ class Areas:
         self._device = device
         self._event_idx = event_idx
         self._indirect = indirect
+        #: Keeps stores among each other and loads among each other in order, where the CPU does not.
+        self._order = ordering_fence()
+
+    def _fence(self) -> None:
+        """Keep what was read and written before what will be, where the CPU does not by itself."""
+        if self._order is not None:
+            self._order()
 
     def _descriptor(self, position: int) -> tuple[int, int, int, int]:
         """A descriptor of the ring, as :data:`DESCRIPTOR` gives it."""

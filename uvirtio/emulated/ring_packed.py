@@ -68,6 +68,7 @@ class PackedRing(Areas):
         """See :class:`Ring`."""
         if not self.available():
             return None
+        self._fence()  # all else of it is looked at after its flags
         elements = Elements()
         count = 0
         cursor = _Cursor()
@@ -99,12 +100,14 @@ class PackedRing(Areas):
             place = self._next.position | (packed.EVENT_WRAP if self._next.wrap else 0)
             self._memory.store16(self._device + _EVENT_DESC, place)
             self._memory.store16(self._device + _EVENT_FLAGS, packed.RING_EVENT_DESC)
+            self._fence()  # the ring is looked at again after that
         return Chain(self._memory, identifier, elements.readable, elements.writable, count=count)
 
     def push(self, chain: Chain, written: int, skipped: Sequence[Chain] = ()) -> None:
         """See :class:`Ring`."""
         at = self._descriptors + packed.DESC_SIZE * self._used.position
         self._memory.write(at + _LENGTH, _LENGTH_AND_ID.pack(written, chain.id))
+        self._fence()  # what lies in the buffer is there first
         flags = packed.DESC_F_AVAIL | packed.DESC_F_USED if self._used.wrap else 0
         self._memory.store16(at + _FLAGS, flags | (packed.DESC_F_WRITE if written else 0))
         self._used.step(chain.count + sum(other.count for other in skipped), self._size)
@@ -114,6 +117,7 @@ class PackedRing(Areas):
         (position, wrap), self._told = self._told, (self._used.position, self._used.wrap)
         if (position, wrap) == self._told:
             return False
+        self._fence()  # what was used is there before it is looked whether the driver wants to know
         flags = self._memory.load16(self._driver + _EVENT_FLAGS) & 3
         if flags != packed.RING_EVENT_DESC or not self._event_idx:
             return flags != packed.RING_EVENT_DISABLE

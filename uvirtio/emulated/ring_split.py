@@ -51,6 +51,7 @@ class SplitRing(Areas):
             )
         if waiting == 0:
             return None
+        self._fence()  # the entry, the descriptors and the buffer are looked at after the index
         head = memory.load16(self._driver + split.AVAIL_RING + 2 * (self.next_available % self._size))
         chain = self._walk(head)
         self.next_available = (self.next_available + 1) & 0xFFFF
@@ -58,6 +59,7 @@ class SplitRing(Areas):
         if self._event_idx:
             # Ask to be told about the next one (2.7.10): avail_event stands behind the used ring.
             memory.store16(self._device + split.USED_RING + split.USED_ELEMENT_SIZE * self._size, self.next_available)
+            self._fence()  # the index is looked at again after that
         return chain
 
     def _walk(self, head: int) -> Chain:
@@ -86,6 +88,7 @@ class SplitRing(Areas):
         slot = self._device + split.USED_RING + split.USED_ELEMENT_SIZE * (self.next_used % self._size)
         self._memory.write(slot, _USED.pack(chain.id, written))
         self.next_used = (self.next_used + 1 + len(skipped)) & 0xFFFF
+        self._fence()  # the element and what lies in the buffer are there first
         self._memory.store16(self._device + split.USED_IDX, self.next_used)
 
     def wants_interrupt(self) -> bool:
@@ -93,6 +96,7 @@ class SplitRing(Areas):
         told, self._told = self._told, self.next_used
         if told == self.next_used:
             return False
+        self._fence()  # what was used is there before it is looked whether the driver wants to know
         if self._event_idx:
             event = self._memory.load16(self._driver + split.AVAIL_RING + 2 * self._size)
             return need_event(event, self.next_used, told)

@@ -191,8 +191,6 @@ class PackedRing(QueueBase):
         if not (self.event_idx and self._interrupts):
             return False
         self._driver_event[_EVENT_DESC] = self.next_used | self.used_wrap << _WRAP_SHIFT
-        if self._barrier is not None:
-            self._barrier()  # the flags say that the position counts
         self._driver_event[_EVENT_FLAGS] = spec.RING_EVENT_DESC
         self._fence()
         return True

@@ -19,8 +19,9 @@ _WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}
 class WeakMemory(Memory):
     """See the module. ``between`` runs at any access of the driver's: the device, on its own CPU."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, weak_device: bool = False) -> None:
         super().__init__(1 << 16)
+        self.weak_device = weak_device
         self.random = random.Random(seed)
         self.between: Callable[[], None] = lambda: None
         self._stores: list[tuple[memoryview, int, bytes]] = []
@@ -31,7 +32,8 @@ class WeakMemory(Memory):
 
     def grow(self, size: int) -> tuple[Any, int]:
         memory, base = super().grow(size)
-        return WeakView(self, memory, 0, len(memory), "B"), base
+        view = StrongView if self.weak_device else WeakView
+        return view(self, memory, 0, len(memory), "B"), base
 
     # -- the device's accesses ---------------------------------------------------------------------------------
 
@@ -39,6 +41,15 @@ class WeakMemory(Memory):
         place = self.at(address, width)
         self._log.append((place.obj, self._offset(place, address), bytes(place)))  # type: ignore[arg-type]
         place[:] = value.to_bytes(width, "little")
+
+    def strong_store(self, memory: memoryview, offset: int, data: bytes) -> None:
+        """A store of the other CPU's, which is in order."""
+        self._log.append((memory.obj, offset, bytes(memory[offset : offset + len(data)])))  # type: ignore[arg-type]
+        memory[offset : offset + len(data)] = data
+
+    def place(self, address: int) -> tuple[memoryview, int]:
+        """The chunk of an address, and where it lies in it."""
+        return next((memory, address - base) for base, memory in self._windows if base <= address < base + len(memory))
 
     def _offset(self, place: memoryview, address: int) -> int:
         return next(address - base for base, memory in self._windows if memory.obj is place.obj)
@@ -128,7 +139,7 @@ class WeakView:
         return self._length // self.itemsize
 
     def cast(self, format_: str) -> WeakView:
-        return WeakView(self._machine, self._memory, self._start, self._length, format_)
+        return type(self)(self._machine, self._memory, self._start, self._length, format_)
 
     def _load(self, index: int) -> int:
         assert -len(self) <= index < len(self)
@@ -147,7 +158,7 @@ class WeakView:
         if self.format != "Q":  # a window; of the elements of a ring copies are taken
             assert step == 1
             size = self.itemsize
-            return WeakView(
+            return type(self)(
                 self._machine, self._memory, self._start + start * size, max(0, stop - start) * size, self.format
             )
         return self._copy(range(start, stop, step))
@@ -176,3 +187,44 @@ class WeakView:
         return self._copy(range(len(self))).tobytes()
 
     __bytes__ = tobytes
+
+
+class StrongView(WeakView):
+    """The driver's view where the device is the one that keeps nothing in order: what the device may see late is written down."""
+
+    def _load(self, index: int) -> int:
+        at = self._start + index % len(self) * self.itemsize
+        return int.from_bytes(self._memory[at : at + self.itemsize], "little")
+
+    def _store(self, index: int, value: int) -> None:
+        at = self._start + index % len(self) * self.itemsize
+        self._machine.strong_store(self._memory, at, value.to_bytes(self.itemsize, "little"))
+
+
+class WeakGuest:
+    """Guest memory as the emulated device reaches it, from a CPU that keeps nothing in order. Bytes are copied in any order."""
+
+    def __init__(self, memory: WeakMemory) -> None:
+        self._memory = memory
+
+    def _pieces(self, size: int) -> list[int]:
+        whole = list(range(0, size - size % 2, 2))
+        return self._memory.random.sample(whole, len(whole))
+
+    def load16(self, address: int) -> int:
+        memory, offset = self._memory.place(address)
+        return int.from_bytes(self._memory.weak_load(memory, offset, 2), "little")
+
+    def store16(self, address: int, value: int) -> None:
+        memory, offset = self._memory.place(address)
+        self._memory.weak_store(memory, offset, value.to_bytes(2, "little"))
+
+    def read(self, address: int, size: int) -> bytes:
+        found = bytearray(size)
+        for at in self._pieces(size):
+            found[at : at + 2] = self.load16(address + at).to_bytes(2, "little")
+        return bytes(found)
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        for at in self._pieces(len(data)):
+            self.store16(address + at, int.from_bytes(bytes(data[at : at + 2]), "little"))

@@ -15,6 +15,8 @@
 #              GUESTS names some of them
 # make pyz     uvirtio.pyz, one file with all that is needed, which runs with nothing but python3: dist/uvirtio.pyz
 # make deb     a Debian package, for Debian 12, 13 and what is made of them: dist/uvirtio_VERSION_all.deb
+# make pythons  (as root) the tests that need no guest with the Python of Debian 13 (3.13) and of what comes after it, in roots of
+#              their own (needs mmdebstrap); PYTHONS names the releases
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
@@ -28,6 +30,7 @@ PYTEST_ARGS ?= -n auto
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 GUESTS ?=
+PYTHONS ?=
 SEED ?= 0
 
 # The first Python that is new enough and can make virtual environments: the user's, else the system's.
@@ -38,7 +41,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak mutation lab docs image guests pyz deb try-packages install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation lab docs image guests pyz deb try-packages pythons install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -89,6 +92,9 @@ deb: $(READY)
 
 try-packages: $(READY)
 	@$(RUN) -m tests.packages.roots
+
+pythons: $(READY)
+	@$(RUN) -m tests.packages.pythons $(PYTHONS)
 
 docs: $(READY)
 	@$(RUN) -m docs.make.manual docs

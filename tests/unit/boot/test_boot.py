@@ -201,3 +201,12 @@ def _bearing(mark: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def test_two_of_them_at_once_do_not_disturb_each_other(files: list[str]) -> None:
+    words = [sys.executable, "-m", "uvirtio", "boot", "--command", command("passes"), *files]
+    both = [subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
+    for each in both:
+        out, _ = each.communicate(timeout=60)
+        assert each.returncode == 0
+        assert out == b"PASS  0000:00:02.0  as it should be\n"

@@ -97,7 +97,8 @@ class Machine:
             if chain is None:
                 self.awake = False
             else:
-                assert chain.writable and chain.writable[0] == (chain.writable[0][0], PART)
+                assert chain.writable
+                assert chain.writable[0] == (chain.writable[0][0], PART)
                 assert chain.writable[0][0] in self.parts, "a buffer that nobody has described so"
                 self.held.append(chain)
             return True

@@ -210,3 +210,16 @@ def test_two_of_them_at_once_do_not_disturb_each_other(files: list[str]) -> None
         out, _ = each.communicate(timeout=60)
         assert each.returncode == 0
         assert out == b"PASS  0000:00:02.0  as it should be\n"
+
+
+def test_a_machine_that_died_stands_in_the_files_as_well(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [tmp_path / "a.tap", tmp_path / "a.xml", tmp_path / "a.json"]
+    outputs = [word for path in results for word in ("-o", str(path))]
+    status, out, _err = run(capsys, "--command", command("dies"), *files, *outputs)
+    assert status == 1
+    assert "1 ERROR" in out
+    assert "not ok 1 run" in results[0].read_text()
+    assert "the VM died: the VMM was ended by SIGABRT" in results[1].read_text()
+    assert json.loads(results[2].read_text())["stopped"].startswith("the VM died")

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from uvirtio.bus.qemu.process import ENVIRONMENT
 from uvirtio.errors import CannotRun, UsageError
 from uvirtio.programs import find
 
@@ -156,7 +157,8 @@ def by_command(command: str) -> Vmm:
 
 def program_of(vmm: Vmm, arch: str, binary: str | None) -> str:
     """The path of the program. Raises :class:`UsageError` for a path that is no program, :class:`CannotRun` for no program."""
-    asked = binary or vmm.programs.get(arch, vmm.words[0])
+    named = os.environ.get(ENVIRONMENT) if vmm.accelerators and arch == "x86_64" else None
+    asked = binary or named or vmm.programs.get(arch, vmm.words[0])
     found = find(os.path.expanduser(asked))
     if found is None and "/" in asked:
         raise UsageError(f"{asked} is not a program that can be run")

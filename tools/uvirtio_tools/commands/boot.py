@@ -21,6 +21,8 @@ from ..boot.starting import Plan, Starter
 from ..boot.vmms import VMMS, by_command, named
 from ..image.places import arch_of, folder_of, load
 from ..inspect.output import print_json
+from ..judging.result import SCHEMA as CHECKED
+from ..judging.result import CheckRun
 from ..judging.verdict import VERDICTS
 from ..parsing import Parser
 from ..reports.document import check_document, label, results_of
@@ -192,24 +194,30 @@ def _shown(outcome: Outcome) -> dict[str, Any]:
 
 def _report(outcomes: Sequence[Outcome], outputs: Sequence[Output]) -> None:
     """What was judged, as `check` reports it; a line for each `suspend`; what anything else has said."""
-    documents = []
+    documents: list[dict[str, Any]] = []
     for outcome in outcomes:
         for document in outcome.documents():
-            if document.get("schema") == "uvirtio/check":
+            if document.get("schema") == CHECKED:
                 documents.append(check_document(document, f"the result of {outcome.run}"))
             elif "verdict" in document:
                 for device in document.get("devices") or [document]:
                     reason = device.get("reason") or device.get("stopped") or ""
                     say(f"{device['verdict']}  {device.get('locator', '')}  {reason}".rstrip())
-        if not outcome.results and not outcome.stopped:
+        if outcome.stopped:
+            # Nobody who reads the files only shall take it for a run that was not asked for.
+            machine = {"kernel": outcome.ready or "not up", "hypervisor": "", "python": ""}
+            documents.append(CheckRun(outcome.run, machine=machine, stopped=outcome.stopped).to_json())
+        elif not outcome.results:
             for line in outcome.output:
                 say(line)
-    if documents:
-        show(documents, outputs)
-    if documents and all(output.path is not None for output in outputs):
+    files = [output for output in outputs if output.path is not None]
+    judged = any(document["results"] for document in documents)
+    if judged or (documents and files):
+        show(documents, outputs if judged else files)
+    if documents and len(files) == len(outputs):
         for document in documents:
             say(f"{label(document)}: {_counts(document)}")
-    elif not documents and any(output.path is not None for output in outputs):
+    elif not documents and files:
         tell("nothing was judged by check, so no result is written")
 
 

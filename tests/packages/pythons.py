@@ -38,11 +38,11 @@ cd /root/checkout
 python3 --version
 python3 -m venv /root/venv
 /root/venv/bin/pip install --quiet --disable-pip-version-check --editable '.[tui,test]'
-exec /root/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 {tests} {more}
+exec /root/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 {tests}
 """
 
 
-def try_in(release: str, more: str) -> int:
+def try_in(release: str, tests: str) -> int:
     """The status of pytest in a root of this release."""
     mirror = own_mirrors()[0].at(release)
     told = [f"{name}={os.environ[name]}" for name in _PIP if name in os.environ]
@@ -52,7 +52,7 @@ def try_in(release: str, more: str) -> int:
         checkout.mkdir()
         archive = subprocess.run(["git", "-C", ROOT, "archive", "HEAD"], check=True, capture_output=True).stdout
         subprocess.run(["tar", "-x", "-C", checkout], input=archive, check=True)
-        (files / "run.sh").write_text(_SCRIPT.format(tests=_TESTS, more=more))
+        (files / "run.sh").write_text(_SCRIPT.format(tests=tests or _TESTS))
         certificates = Path("/etc/ssl/certs/ca-certificates.crt")
         if certificates.exists():
             shutil.copy(certificates, files)
@@ -72,7 +72,7 @@ def try_in(release: str, more: str) -> int:
 
 
 def main(words: list[str]) -> int:
-    """Try each release; ``--`` and what follows goes to pytest. 0 where all passed."""
+    """Try each release; what follows ``--`` is what pytest is told in the place of all tests. 0 where all passed."""
     end = words.index("--") if "--" in words else len(words)
     for release in words[:end] or _RELEASES:
         print(f"Debian {release}", file=sys.stderr, flush=True)

@@ -42,6 +42,9 @@ def main(_kernel: str, _initrd: str, cmdline: str, way: str) -> None:
     if way == "dies" or (way == "dies-beside" and not alone()):
         say("Kernel panic - not syncing")
         os.kill(os.getpid(), signal.SIGABRT)
+    if way == "types":
+        say(f"typed: {sys.stdin.readline().strip()}")
+        time.sleep(60)
     if way == "asks":
         say(f'{MARK}event change_config {{"a": 1}}')
         say(f"heard {sys.stdin.readline().strip()}")

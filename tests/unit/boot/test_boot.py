@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -223,3 +224,25 @@ def test_a_machine_that_died_stands_in_the_files_as_well(
     assert "not ok 1 run" in results[0].read_text()
     assert "the VM died: the VMM was ended by SIGABRT" in results[1].read_text()
     assert json.loads(results[2].read_text())["stopped"].startswith("the VM died")
+
+
+def test_a_shell_gets_the_terminal_and_one_key_ends_it(files: list[str]) -> None:
+    """The keys reach the console, what it says reaches the terminal, and the terminal is as it was."""
+    master, terminal = os.openpty()
+    before = termios.tcgetattr(terminal)
+    words = [sys.executable, "-m", "uvirtio", "boot", "--command", command("types"), *files, "--run", "shell"]
+    boot = subprocess.Popen(words, cwd=ROOT, stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL)
+    seen = b""
+    deadline = time.monotonic() + 30
+    typed = False
+    while b"typed: hello" not in seen and time.monotonic() < deadline:
+        seen += os.read(master, 1 << 12)
+        if b"working" in seen and not typed:
+            os.write(master, b"hello\n")
+            typed = True
+    os.write(master, b"\x1d")
+    assert boot.wait(20) == 130
+    assert b"typed: hello" in seen
+    assert termios.tcgetattr(terminal) == before
+    os.close(master)
+    os.close(terminal)

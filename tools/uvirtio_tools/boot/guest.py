@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import selectors
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +20,7 @@ from uvirtio.foreign import printable
 from .. import exits
 from ..image.frames import MARK, Asked, Begun, Damaged, Ended, Line, Over, Reader, Ready, Result, Said
 from .outcome import Outcome
+from .keyboard import END
 
 __all__ = ["Limits", "Wishes", "boot"]
 
@@ -48,6 +52,8 @@ class Wishes:
     """Whether it is to be ended now, as its user has gone."""
     log: Path | None = None
     """Where all that the console says is kept."""
+    keys: int = -1
+    """A terminal whose keys go to the console, and which shows what it says; -1: none."""
 
 
 @dataclass(slots=True)
@@ -104,8 +110,23 @@ class _Machine:
         self.outcome.spoke = True
         if self.log is not None:
             self.log.write(data)
+        if self.wishes.keys >= 0:
+            os.write(sys.stdout.fileno(), data)
         for said in self.reader.feed(data):
             self.take(said)
+        return True
+
+    def waits(self) -> bool:
+        """Whether its console has said more, or has ended."""
+        return bool(select.select([self.console], [], [], 0)[0])
+
+    def type(self) -> bool:
+        """Pass on what was typed; False where that ends it."""
+        keys = os.read(self.wishes.keys, 1 << 10)
+        if not keys or END in keys:
+            return False
+        with contextlib.suppress(OSError):
+            self.console.sendall(keys)
         return True
 
 
@@ -140,6 +161,8 @@ def _follow(machine: _Machine, limits: Limits, started: float) -> None:
     outcome = machine.outcome
     with selectors.DefaultSelector() as selector:
         selector.register(machine.console, selectors.EVENT_READ)
+        if machine.wishes.keys >= 0:
+            selector.register(machine.wishes.keys, selectors.EVENT_READ)
         going = 0.0
         while True:
             now = time.monotonic()
@@ -153,10 +176,14 @@ def _follow(machine: _Machine, limits: Limits, started: float) -> None:
             elif now - started > limits.whole or (not outcome.ready and now - started > limits.ready):
                 _late(outcome, now - started)
                 return
-            if selector.select(_LOOK) and not machine.read():
+            ready = [key.fd for key, _ in selector.select(_LOOK)]
+            if machine.wishes.keys in ready and not machine.type():
+                outcome.stopped, outcome.status = "ended by its user", exits.INTERRUPTED
+                return
+            if machine.console.fileno() in ready and not machine.read():
                 break
             if machine.child.wait(0.0) is not None:
-                while selector.select(0) and machine.read():
+                while machine.waits() and machine.read():
                     pass
                 break
     for said in machine.reader.finish():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from uvirtio.programs import environment
 from ..image.places import Image
 from .guest import Limits, Wishes, boot
 from .outcome import Outcome
+from .keyboard import passed_through
 from .vmms import Vmm, console_of, expanded, firecracker_config, kvm_there, program_of, tsc_khz
 
 __all__ = ["Plan", "Starter"]
@@ -43,6 +45,8 @@ class Plan:
     more: Sequence[str] = ()
     events: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    terminal: bool = False
+    """Whether a shell or the interface gets this process's terminal."""
 
     def file(self, named: str | None, option: str, form: str) -> str:
         """The path of a file, absolute. Raises :class:`UsageError` for one that cannot be read."""
@@ -120,8 +124,14 @@ class Starter:
         with tempfile.TemporaryDirectory(prefix="uvirtio-boot-") as folder:
             command = self.command(run, number, Path(folder), accelerator)
             log = self._keep / f"{number + 1}{'-again' if again else ''}.console" if self._keep is not None else None
-            wishes = Wishes(lambda line, step: self._tell(number, line, step), self._event, self._stop.is_set, log)
-            outcome = boot(command, run, limits, wishes)
+            with contextlib.ExitStack() as stack:
+                keys = (
+                    stack.enter_context(passed_through())
+                    if run.split()[:1] in (["shell"], ["tui"]) and self._plan.terminal
+                    else -1
+                )
+                tell = (lambda _line, _step: None) if keys >= 0 else (lambda line, step: self._tell(number, line, step))
+                outcome = boot(command, run, limits, Wishes(tell, self._event, self._stop.is_set, log, keys))
         if self._keep is not None:
             for name, data in outcome.results.items():
                 (self._keep / f"{number + 1}-{name}").write_bytes(data)

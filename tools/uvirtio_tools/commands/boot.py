@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -63,15 +64,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--initrd", metavar="FILE", help="another initramfs")
     parser.add_argument(
         "--run", metavar="WORDS", action="append", default=[],
-        help="what the guest does: 'check --only core', 'suspend --cycles 20', 'list' ... for all its devices where none is named; "
+        help="what the guest does: 'check --only core', 'suspend --cycles 20', 'list', 'tui', shell ... for all its devices where none is named; "
         "repeatable, each in a VM of its own (default: check)",
     )  # fmt: skip
     parser.add_argument(
         "--jobs", metavar="N", type=positive_integer, default=1, help="how many VMs at once (default: 1)"
     )
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=seconds(zero=False), default=600.0,
-        help="how long a VM may take; one that hangs is a FAIL (default: 600)",
+        "--timeout", metavar="SECONDS", type=seconds(zero=False),
+        help="how long a VM may take; one that hangs is a FAIL (default: 600; for a person in `shell` or `tui` as long as it takes)",
     )  # fmt: skip
     parser.add_argument(
         "--ready", metavar="SECONDS", type=seconds(zero=False), default=120.0,
@@ -138,8 +139,16 @@ def _plan(args: argparse.Namespace) -> Plan:
     return Plan(
         vmm, arch, image, kernel=args.kernel, initrd=args.initrd, binary=args.binary, memory=args.memory, cpus=args.cpus,
         accelerator=args.accel, append=args.append, config=args.config, more=args.more, events=_events(args.event),
-        limits=Limits(args.timeout, min(args.ready, args.timeout)),
+        limits=_limits(args), terminal=sys.stdin.isatty() and sys.stdout.isatty() and len(args.run) == 1,
     )  # fmt: skip
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    """A person at a terminal has all the time in the world."""
+    whole = args.timeout or (
+        float("inf") if args.run and args.run[0] in ("shell", "tui") and sys.stdin.isatty() else 600.0
+    )
+    return Limits(whole, min(args.ready, whole))
 
 
 def _events(words: Sequence[str]) -> dict[str, str]:

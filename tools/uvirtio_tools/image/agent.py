@@ -107,9 +107,9 @@ def _command(number: int, words: list[str]) -> int:
     elif words[0] in DOCUMENTS and "--json" not in words:
         words.append("--json")
         told = document
-    more = {"COLUMNS": "100", "UVIRTIO_PROGRESS": "lines"}
-    if words[0] not in ("tui", "watch"):
-        more |= {"TERM": "dumb", "NO_COLOR": "1"}
+    more = {"UVIRTIO_PROGRESS": "lines", "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
+    if words[0] in ("tui", "watch"):  # a serial console tells no size
+        more = {"COLUMNS": "80", "LINES": "24"}
     command = python_module("uvirtio", *words)
     with open(told or os.devnull, "wb") as file:
         done = subprocess.run(command, env=environment(**more), stdout=file if told else None, check=False)

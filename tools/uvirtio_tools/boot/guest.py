@@ -19,8 +19,8 @@ from uvirtio.foreign import printable
 
 from .. import exits
 from ..image.frames import MARK, Asked, Begun, Damaged, Ended, Line, Over, Reader, Ready, Result, Said
-from .outcome import Outcome
 from .keyboard import END
+from .outcome import Outcome
 
 __all__ = ["Limits", "Wishes", "boot"]
 

@@ -15,8 +15,8 @@ from uvirtio.programs import environment
 
 from ..image.places import Image
 from .guest import Limits, Wishes, boot
-from .outcome import Outcome
 from .keyboard import passed_through
+from .outcome import Outcome
 from .vmms import Vmm, console_of, expanded, firecracker_config, kvm_there, program_of, tsc_khz
 
 __all__ = ["Plan", "Starter"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -18,12 +19,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import DataTable
 
 from uvirtio.programs import environment, python_module
 from uvirtio_tools.inspect.live import LiveMachine
 from uvirtio_tools.tui.app import Inspector
-from uvirtio_tools.tui.drive import DrivePanel
+from uvirtio_tools.tui.main_screen import MainScreen
 
 __all__ = ["main"]
 
@@ -32,7 +32,7 @@ _DEVICES = (
     "emulated:blk",
     "emulated:net",
     "emulated:console?profile=crosvm",
-    "emulated:rng?profile=qemu-store",
+    "emulated:blk?fault=V4",
 )
 _COMMANDS = {
     "suspend": ("suspend", "emulated:rng", "--cycles", "5"),
@@ -59,36 +59,45 @@ async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
     await pilot.pause()
 
 
-async def _interface(directory: Path) -> None:
+async def _interface(directory: Path, size: tuple[int, int], *, colours: bool) -> None:
     machine = LiveMachine(named=_DEVICES)
     app = Inspector(machine, interval=0)
-    async with app.run_test(size=(100, 32)) as pilot:
+    async with app.run_test(size=size) as pilot:
 
         def shoot(name: str) -> None:
-            (directory / f"tui-{name}.svg").write_text(app.export_screenshot(title="uvirtio tui"), encoding="utf-8")
+            name = f"tui-{name}-{size[0]}x{size[1]}{'' if colours else '-plain'}"
+            (directory / f"{name}.svg").write_text(app.export_screenshot(title="uvirtio tui"), encoding="utf-8")
+
+        def at_rest() -> bool:
+            screen = app.screen
+            if not isinstance(screen, MainScreen):
+                return True
+            view = screen.view
+            idle = view is None or (view.begun and not view.portrait.busy and not view.checks.running)
+            return idle and not screen.looking
 
         async def press(*keys: str) -> None:
             for key in keys:
                 await pilot.press(key)
-                panel = app.screen.query_one(DrivePanel)
-                await _until(pilot, lambda panel=panel: not panel.busy)  # type: ignore[misc]
+                await pilot.pause()
+                await _until(pilot, at_rest)
 
-        table = app.screen.query_one(DataTable)
-        widest = max(map(len, _DEVICES))
-        # The table measures its columns when there is nothing else to do.
-        await _until(pilot, lambda: any(column.content_width >= widest for column in table.ordered_columns))
+        await _until(pilot, lambda: bool(machine.rows) and at_rest())
+        # Tables measure their columns when there is nothing else to do.
+        await pilot.pause(1.0)
         shoot("list")
-        await pilot.press("enter")
-        await _until(pilot, lambda: bool(app.screen.query(DrivePanel)))
-        await press("2")
-        shoot("features")
-        await press("7", "f", "s", "p")
-        shoot("drive")
-        await press("4")
-        shoot("queues")
-        await press("8")
-        shoot("trace")
-        await pilot.press("escape")
+        await press("down", "enter", "i", "s", "k", "p", "u", "s", "p")
+        shoot("live")
+        if colours:
+            await press("3")
+            shoot("queues")
+            await press("z", "escape", "down", "down", "down", "enter", "t")
+            await pilot.pause(1.0)
+            shoot("checks")
+            await press("enter")
+            shoot("story")
+            await press("escape", "1", "question_mark")
+            shoot("help")
     machine.close()
 
 
@@ -142,7 +151,11 @@ def main() -> int:
     parser.add_argument("directory", type=Path)
     directory = parser.parse_args().directory
     directory.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_interface(directory))
+    for size in ((80, 24), (140, 40)):
+        asyncio.run(_interface(directory, size, colours=True))
+        os.environ["NO_COLOR"] = "1"
+        asyncio.run(_interface(directory, size, colours=False))
+        os.environ.pop("NO_COLOR", None)
     _printed(directory)
     _reports(directory.resolve())
     return 0

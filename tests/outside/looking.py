@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.unit.inspect.test_tui import _listed, _log, _opened, _play, _press
+from tests.unit.inspect.test_tui import _listed, _log, _opened, _play, _press, _view
 from tests.unit.uio.fake import RNG, FakeMachine
 from uvirtio_tools.inspect.live import LiveMachine
 from uvirtio_tools.inspect.sources import describe_all
 from uvirtio_tools.tui.app import Inspector
-from uvirtio_tools.tui.drive import DrivePanel
 
 NUMBER = 61
 
@@ -26,8 +25,8 @@ def main(folder: Path) -> None:
     async def play(app: Inspector, pilot: Any) -> None:
         await _listed(app, pilot)
         await _opened(app, pilot)
-        await _press(app, pilot, "7", "i", "f")
-        print("\n".join(_log(app.screen.query_one(DrivePanel))))
+        await _press(app, pilot, "i", "f")
+        print("\n".join(_log(_view(app).portrait)))
 
     _play(LiveMachine(named=["emulated:adder"]), play)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -82,11 +83,26 @@ class LiveDevice:
         self._sysfs = sysfs
         self._function: Function | None = None
         self._when = 0.0
+        self._lent = False
+        #: Several views of one device look from threads of their own.
+        self._lock = threading.RLock()
+
+    def lend(self) -> None:
+        """Let go of the device for somebody who drives it: many servers serve one connection. No looks until :meth:`take_back`."""
+        with self._lock:
+            self._lent = True
+            self.close()
+
+    def take_back(self) -> None:
+        """It is looked at again."""
+        self._lent = False
 
     def refresh(self) -> bool:
         """Look again; whether anything changed. Never raises what a device or a machine can cause."""
-        if self._fixed:
-            return False
+        with self._lock:
+            return False if self._fixed or self._lent else self._refresh()
+
+    def _refresh(self) -> bool:
         before_error = self.error
         try:
             found = self._look()
@@ -129,6 +145,11 @@ class LiveDevice:
         if count is not None and self.interrupts is not None and now > self._when:
             self.rate = max(0.0, (count - self.interrupts) / (now - self._when))
         self.interrupts, self._when = count, now
+
+    @property
+    def lent(self) -> bool:
+        """Whether somebody drives it."""
+        return self._lent
 
     def _look(self) -> Description:
         locator = parse(self.locator)
@@ -214,6 +235,17 @@ class LiveMachine:
     def is_fixed(self) -> bool:
         """Whether these are the devices of a snapshot."""
         return self._fixed is not None
+
+    def device(self, locator: str) -> LiveDevice:
+        """The device of a row, to be looked at closely. One that was named is the same for every view."""
+        if self._fixed is not None:
+            return LiveDevice(locator, fixed=next(each for each in self._fixed if each.locator == locator))
+        for each in self._named:
+            if each.locator == locator:
+                return each
+        found = LiveDevice(locator, sysfs=self._sysfs)
+        found.description = next((row.description for row in self.rows if row.locator == locator), None)
+        return found
 
     def refresh(self) -> None:
         """Look again. Never raises what a machine can cause."""

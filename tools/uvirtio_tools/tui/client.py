@@ -12,10 +12,10 @@ from typing import Any
 from uvirtio.errors import DeviceGone
 from uvirtio.programs import environment, python_module, signal_name
 
-__all__ = ["Client", "run_command"]
+__all__ = ["LONGEST_LINE", "Client", "run_command"]
 
 #: Longest line that a session may answer with, in bytes: ring memory is in it.
-_LINE = 1 << 24
+LONGEST_LINE = 1 << 24
 #: How long a session may take to give its device back, in seconds.
 _END = 25.0
 
@@ -45,7 +45,7 @@ class Client:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=_LINE,
+            limit=LONGEST_LINE,
         )
         return await self._answer()
 
@@ -115,7 +115,7 @@ async def run_command(*words: str, on_line: Callable[[str], None]) -> int:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        limit=_LINE,
+        limit=LONGEST_LINE,
     )
     assert process.stdout is not None
     try:

@@ -1,56 +1,31 @@
-"""Driving a device from the interface: step by step, whole cycles, the conformance checks; all in other processes."""
+"""Driving a device from the interface, step by step and in whole cycles, in a process of its own."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import work
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.widgets import RichLog, Sparkline, Static
 
 from uvirtio.bus.locator import parse
 from uvirtio.errors import DeviceGone, UvirtioError
-from uvirtio.spec.status import GONE, Status
 
 from ..codec import decode
+from ..inspect.live import LiveDevice
 from ..inspect.model import Description
-from .client import Client, run_command
+from ..wording import counted
+from .client import Client
 from .dialogs import Confirm
 
-__all__ = ["DrivePanel", "lights", "trace_line"]
+__all__ = ["Driver", "trace_line"]
 
 #: Cycles of one whole run.
 _CYCLES = 10
-_KEYS = (
-    "i initialise  s submit  k kick  w wait for all  p suspend  u resume  x reset\n"
-    "f ten cycles  t the conformance checks  z stop and give the device back"
-)
-_LIGHTS = (
-    ("ACKNOWLEDGE", Status.ACKNOWLEDGE, "green"),
-    ("DRIVER", Status.DRIVER, "green"),
-    ("FEATURES_OK", Status.FEATURES_OK, "green"),
-    ("DRIVER_OK", Status.DRIVER_OK, "green"),
-    ("SUSPEND", Status.SUSPEND, "yellow"),
-    ("NEEDS_RESET", Status.DEVICE_NEEDS_RESET, "red"),
-    ("FAILED", Status.FAILED, "red"),
-)
-
-
-def lights(status: int | None) -> Any:
-    """The status bits as a row of lights: marked with a cross, and in colour as well."""
-    from rich.text import Text
-
-    text = Text()
-    for name, bit, colour in _LIGHTS:
-        on = status is not None and status != GONE and bool(status & bit)
-        text.append(f"[{'x' if on else ' '}]{name} ", style=f"bold {colour}" if on else "dim")
-    if status == GONE:
-        text.append("reads 0xff: absent or busy", style="bold red")
-    return text
+#: Seconds between two looks at a device that is driven: its rings move by themselves.
+_LOOK = 0.5
 
 
 def trace_line(record: dict[str, Any]) -> str:
@@ -63,21 +38,8 @@ def trace_line(record: dict[str, Any]) -> str:
     return line + (f"  ({record['deviation']})" if record["deviation"] else "")
 
 
-class DrivePanel(Vertical):
-    """Keys, lights, latencies and a log."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "start", "init"),
-        Binding("s", "step('submit')", "submit", show=False),
-        Binding("k", "step('kick')", "kick", show=False),
-        Binding("w", "step('reap')", "wait", show=False),
-        Binding("p", "step('suspend')", "suspend"),
-        Binding("u", "step('resume')", "resume"),
-        Binding("x", "step('reset')", "reset", show=False),
-        Binding("f", "cycles", "cycles"),
-        Binding("t", "checks", "checks"),
-        Binding("z", "stop", "stop", show=False),
-    ]
+class Driver(Vertical):
+    """A device and the session that drives it, if there is one. What is to be seen of it draws who inherits from it."""
 
     class State(Message):
         """A session looked at its device: the description, the rings' memory, the whole answer."""
@@ -98,68 +60,84 @@ class DrivePanel(Vertical):
     class Ended(Message):
         """There is no session any more."""
 
-    def __init__(self, locator: str, *, available: bool = True) -> None:
+    def __init__(self, device: LiveDevice, *, available: bool = True) -> None:
         super().__init__()
-        self.locator = locator
+        self.device = device
         self.client: Client | None = None
-        self.latencies: list[float] = []
-        self._available = available
+        self.transitions: list[dict[str, Any]] = []
         self.busy = False
+        self._turn = asyncio.Lock()
+        self._available = available
         self._stop = False
-
-    def compose(self) -> ComposeResult:
-        """From top to bottom."""
-        yield Static(_KEYS, id="drive-keys", markup=False)
-        yield Static(lights(None), id="drive-lights", markup=False)
-        yield Static("not driven from here", id="drive-state", markup=False)
-        yield Static("", id="drive-latency", markup=False)
-        yield Sparkline([], id="drive-spark")
-        yield RichLog(id="drive-log", wrap=True, markup=False, highlight=False, min_width=20)
 
     @property
     def active(self) -> bool:
         """Whether a session holds the device."""
         return self.client is not None and self.client.running
 
+    @property
+    def locator(self) -> str:
+        """The device."""
+        return self.device.locator
+
     def say(self, text: str) -> None:
         """A line in the log."""
-        self.query_one("#drive-log", RichLog).write(text)
+        raise NotImplementedError
 
-    # -- keys ----------------------------------------------------------------------------------------------------
+    def show_state(self, state: dict[str, Any], found: Description) -> None:
+        """What a session saw."""
+        raise NotImplementedError
 
-    def action_start(self) -> None:
+    def show_idle(self) -> None:
+        """There is no session."""
+        raise NotImplementedError
+
+    def show_transitions(self) -> None:
+        """There is one more of them."""
+        raise NotImplementedError
+
+    # -- what can be done ----------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Look at what is driven now and then."""
+        self.set_interval(_LOOK, self._glance)
+
+    def _glance(self) -> None:
+        if self.active and not self.busy:
+            self._work(self._do("look"))
+
+    def start(self) -> None:
         """Initialise the device, taking it first."""
         self._run(self._start())
 
-    def action_step(self, step: str) -> None:
+    def step(self, step: str) -> None:
         """One step."""
         self._run(self._step(step))
 
-    def action_cycles(self) -> None:
+    def cycles(self) -> None:
         """Several whole cycles."""
         self._run(self._cycles())
 
-    def action_checks(self) -> None:
-        """The conformance checks, by the command of that name."""
-        self._run(self._checks())
-
-    def action_stop(self) -> None:
-        """Stop what runs; give the device back when nothing does."""
+    def stop(self) -> None:
+        """Stop what runs after its step, and give the device back."""
         if self.busy:
             self._stop = True
-            self.say("stopping after this step")
-        else:
-            self._run(self.close_session())
+        self._run(self.close_session())
 
-    def _run(self, job: Coroutine[Any, Any, None]) -> None:
-        if self.busy or not self._available:
+    def _run(self, job: Coroutine[Any, Any, Any]) -> None:
+        if not self._available:
             job.close()
-            self.say("busy with the step before" if self.busy else "this is a snapshot: there is no device to drive")
+            self.say("this is a snapshot: there is no device to drive")
             return
         self._work(job)
 
-    @work(exclusive=True, group="drive")
-    async def _work(self, job: Coroutine[Any, Any, None]) -> None:
+    @work(group="drive")
+    async def _work(self, job: Coroutine[Any, Any, Any]) -> None:
+        # One after the other: keys that come in one burst are steps in their order.
+        async with self._turn:
+            await self._job(job)
+
+    async def _job(self, job: Coroutine[Any, Any, Any]) -> None:
         self.busy, self._stop = True, False
         try:
             await job
@@ -175,24 +153,38 @@ class DrivePanel(Vertical):
     async def _open(self) -> bool:
         if self.active:
             return True
-        force = False
-        if parse(self.locator).of_this_machine:
-            question = _question(self.locator)
-            if question is not None:
-                title, details, force = question
-                if not await self.app.push_screen_wait(Confirm(title, details)):
-                    self.say("left alone")
-                    return False
+        allowed, force = await self.permission()
+        if not allowed:
+            return False
+        # A server may serve one connection only, which the look has.
+        self.device.lend()
         self.client = Client(self.locator, self._traced, interrupts=getattr(self.app, "interrupts", "auto"))
         self.say(f"opening {self.locator}")
         answer = await self.client.open(force=force)
         if "error" in answer:
             self.say(f"! {answer['error']}")
-            await self.close_session()
+            client, self.client = self.client, None
+            await client.close()
+            self._over()
             return False
         self._show(answer)
         self._mourn(self.client)
         return True
+
+    async def permission(self) -> tuple[bool, bool]:
+        """Whether the device may be taken, and by force; asks where somebody has it."""
+        if not parse(self.locator).of_this_machine or (question := _question(self.locator)) is None:
+            return True, False
+        title, details, force = question
+        if not await self.app.push_screen_wait(Confirm(title, details)):
+            self.say("left alone")
+            return False, False
+        return True, force
+
+    def _over(self) -> None:
+        self.device.take_back()
+        self.show_idle()
+        self.post_message(self.Ended())
 
     @work(group="mourn", exclusive=True)
     async def _mourn(self, client: Client) -> None:
@@ -202,11 +194,10 @@ class DrivePanel(Vertical):
             self._lost(words)
 
     def _lost(self, words: str) -> None:
-        self.say(f"! {words}; what it drove has been given back")
+        given = "; what it drove has been given back" if parse(self.locator).of_this_machine else ""
+        self.say(f"! {words}{given}")
         self.client = None
-        self.query_one("#drive-lights", Static).update(lights(None))
-        self.query_one("#drive-state", Static).update("not driven from here")
-        self.post_message(self.Ended())
+        self._over()
 
     async def _start(self) -> None:
         if await self._open():
@@ -222,9 +213,14 @@ class DrivePanel(Vertical):
         assert self.client is not None
         answer = await self.client.step(step, **arguments)
         self._show(answer)
-        for line in _report(step, answer):
-            self.say(line)
-        self._latency(answer.get("said", {}))
+        if step != "look":
+            for line in _report(step, answer):
+                self.say(line)
+        said = answer.get("said") or {}
+        ways = (said.get("transition"), *((said.get("cycle") or {}).get(kind) for kind in ("suspend", "resume")))
+        if new := [way for way in ways if way]:
+            self.transitions += new
+            self.show_transitions()
         return answer
 
     async def _cycles(self) -> None:
@@ -242,32 +238,16 @@ class DrivePanel(Vertical):
             failed += answer["said"]["cycle"]["verdict"] != "PASS"
         self.say(f"{_CYCLES} cycles: {'all passed' if not failed else f'{failed} FAILED'}")
 
-    async def _checks(self) -> None:
-        await self.close_session()
-        words = ["check", self.locator]
-        if parse(self.locator).of_this_machine:
-            question = _question(self.locator)
-            if question is not None:
-                title, details, force = question
-                if not await self.app.push_screen_wait(Confirm(title, details)):
-                    self.say("left alone")
-                    return
-                words += ["--force"] if force else []
-        self.say(f"uvirtio {' '.join(words)}")
-        status = await run_command(*words, on_line=self.say)
-        self.say(f"ended with status {status}")
-
     async def close_session(self) -> None:
         """Give the device back, if a session holds it."""
         client, self.client = self.client, None
         if client is not None and client.running:
             await client.close()
-            self.say("the device has been reset and given back")
-        self.query_one("#drive-lights", Static).update(lights(None))
-        self.query_one("#drive-state", Static).update("not driven from here")
-        self.post_message(self.Ended())
+            given = " and given back" if parse(self.locator).of_this_machine else ""
+            self.say(f"the device has been reset{given}")
+            self._over()
 
-    # -- drawing -------------------------------------------------------------------------------------------------
+    # -- what it says --------------------------------------------------------------------------------------------
 
     def _traced(self, document: dict[str, Any]) -> None:
         lines = [trace_line(record) for record in document["trace"]]
@@ -276,36 +256,11 @@ class DrivePanel(Vertical):
         self.post_message(self.Trace(lines))
 
     def _show(self, answer: dict[str, Any]) -> None:
-        state = answer.get("state")
-        if not state:
+        if not (state := answer.get("state")) or not self.is_attached:
             return
         found = decode(Description, state["device"], self.locator)
-        self.query_one("#drive-lights", Static).update(lights(found.status))
-        words = [state["phase"], f"dialect {state['dialect'] or 'none'}", f"{state['interrupts']} interrupts"]
-        if state["simulated"]:
-            words.append("simulated time")
-        load = state["workload"]
-        if load is not None:
-            words.append(
-                f"{load['submitted']} submitted, {load['completed']} completed, {load['outstanding']} outstanding"
-            )
-        self.query_one("#drive-state", Static).update(", ".join(words))
+        self.show_state(state, found)
         self.post_message(self.State(found, state["rings"], state["interrupts"]))
-
-    def _latency(self, said: dict[str, Any]) -> None:
-        for way in (said.get("transition"), *((said.get("cycle") or {}).get(kind) for kind in ("suspend", "resume"))):
-            if way and way["outcome"] == "done":
-                self.latencies.append(way["seconds"])
-        if not self.latencies:
-            return
-        ordered = sorted(self.latencies)
-        self.query_one("#drive-latency", Static).update(
-            f"latency of {len(ordered)} transitions: least {ordered[0] * 1e3:.3f}, median "
-            f"{ordered[len(ordered) // 2] * 1e3:.3f}, most {ordered[-1] * 1e3:.3f} ms"
-        )
-        spark = self.query_one("#drive-spark", Sparkline)
-        spark.data = self.latencies[-60:]
-        spark.display = True
 
 
 def _question(locator: str) -> tuple[str, str, bool] | None:
@@ -351,7 +306,7 @@ def _report(step: str, answer: dict[str, Any]) -> list[str]:
 def _transition(way: dict[str, Any]) -> list[str]:
     written = ", ".join(way["written"])
     return [
-        f"{way['kind']}: {way['outcome']} after {way['seconds'] * 1e3:.3f} ms and {way['reads']} reads; "
+        f"{way['kind']}: {way['outcome']} after {way['seconds'] * 1e3:.3f} ms and {counted(way['reads'], 'read')}; "
         f"status {way['status_before']}, wrote {written}, reads {way['status_names']}",
         *(f"  {remark}" for remark in way["remarks"]),
     ]

@@ -12,7 +12,7 @@ from ..inspect.model import Description
 from ..inspect.render import bars_table, capabilities_table, configuration_table, identity_rows, mark, vectors_table
 from .defused import cells
 
-__all__ = ["CapabilitiesPanel", "ConfigurationPanel", "EventsPanel", "FeaturesPanel", "OverviewPanel"]
+__all__ = ["AboutPanel", "ConfigurationPanel", "EventsPanel", "FeaturesPanel"]
 
 
 class _TextPanel(VerticalScroll):
@@ -27,28 +27,6 @@ class _TextPanel(VerticalScroll):
 
         shown: list[RenderableType] = [part for part in parts if part is not None]  # type: ignore[misc]
         self.query_one(Static).update(Group(*shown))
-
-
-class OverviewPanel(_TextPanel):
-    """Who the device is, its status in words, what is wrong."""
-
-    def show(self, device: LiveDevice, found: Description) -> None:
-        """Draw it."""
-        from rich.table import Table
-
-        grid = Table.grid(padding=(0, 2))
-        grid.add_column(no_wrap=True)
-        grid.add_column(overflow="fold")
-        for label, text in identity_rows(found):
-            grid.add_row(Text(label, style="dim"), Text(text))
-        if device.interrupts is not None:
-            rate = "" if device.rate is None else f", {device.rate:.1f} a second"
-            grid.add_row(Text("interrupts", style="dim"), Text(f"{device.interrupts}{rate}"))
-        for problem in found.problems:
-            grid.add_row(Text("problem", style="bold"), Text(f"! {problem}", style="bold"))
-        for note in found.notes:
-            grid.add_row(Text("note", style="dim"), Text(note))
-        self._draw(grid)
 
 
 class FeaturesPanel(Vertical):
@@ -98,16 +76,29 @@ class FeaturesPanel(Vertical):
         self.query_one("#feature-text", Static).update(text)
 
 
-class CapabilitiesPanel(_TextPanel):
-    """Capabilities of all kinds, BARs, and the vectors of MSI-X."""
+class AboutPanel(_TextPanel):
+    """Who the device is, what is wrong, capabilities of all kinds, BARs, and the vectors of MSI-X."""
 
     def show(self, found: Description) -> None:
         """Draw it."""
-        if not found.capabilities:
-            self._draw(Text("\n".join(found.notes) or "there are no capabilities"), bars_table(found))
-            return
-        vectors = (Text(), vectors_table(found)) if found.vectors else ()
-        self._draw(capabilities_table(found), Text(), bars_table(found), *vectors)
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        for label, text in identity_rows(found):
+            grid.add_row(Text(label, style="dim"), Text(text))
+        for problem in found.problems:
+            grid.add_row(Text("problem", style="bold"), Text(f"! {problem}", style="bold"))
+        for note in found.notes:
+            grid.add_row(Text("note", style="dim"), Text(note))
+        parts: list[object] = [grid, Text()]
+        if found.capabilities:
+            parts += [capabilities_table(found), Text()]
+        parts.append(bars_table(found))
+        if found.vectors:
+            parts += [Text(), vectors_table(found)]
+        self._draw(*parts)
 
 
 class ConfigurationPanel(_TextPanel):

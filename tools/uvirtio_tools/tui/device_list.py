@@ -1,105 +1,105 @@
-"""The list of devices, a line each."""
+"""The list of devices: filtered by typing, ordered by a key, with what is known of the chosen one below."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
-from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
 from textual.notifications import SeverityLevel
-from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
-from ..inspect.live import LiveDevice, LiveMachine, Row
+from ..inspect.live import LiveMachine, Row
 from .client import run_command
 from .defused import cells
-from .device import DeviceScreen
 from .dialogs import Confirm, Page
+from .filter_table import FilterTable
 
-__all__ = ["INTERVAL", "ListScreen"]
+__all__ = ["DeviceList"]
 
-#: Seconds between two looks at the list.
-INTERVAL = 2.0
+_COLUMNS = ("address", "type", "SUSPEND", "driver", "interface", "is")
 
 
-class ListScreen(Screen[None]):
+class DeviceList(Vertical):
     """The devices, a line each; it follows what is plugged and unplugged."""
 
+    KEYS: ClassVar = (
+        ("Enter", "open"), ("/", "filter"), ("o", "order"), ("b", "bind"), ("g", "give back"), ("d", "doctor"), ("e", "export"),
+        ("^p", "all"),
+    )  # fmt: skip
+    HELP = """\
+up, down, j, k  choose a device        Enter  open it
+/  filter by what is typed             o  put them in another order
+b  take a device for uio_pci_generic   g  give it back; both ask first
+d  is this machine ready? (doctor)     r  look again now
+e  export: the screen as SVG, the device as JSON, into the working directory
+Tab  the other side, where both are shown
+
+A device that a kernel driver holds is not disturbed: what is shown of it comes from sysfs."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "open", "open", priority=True),
         Binding("j", "move(1)", "down", show=False),
         Binding("k", "move(-1)", "up", show=False),
         Binding("b", "bind", "bind"),
         Binding("g", "restore", "give back"),
         Binding("d", "doctor", "doctor"),
         Binding("e", "export", "export"),
-        Binding("r", "refresh", "refresh", show=False),
-        Binding("question_mark", "app.help", "help"),
-        Binding("q", "app.quit", "quit"),
+        Binding("r", "refresh", "look again", show=False),
     ]
 
-    def __init__(self, machine: LiveMachine, *, interval: float = INTERVAL) -> None:
-        super().__init__()
+    class Moved(Message):
+        """Another device is chosen."""
+
+    def __init__(self, machine: LiveMachine, opens: Callable[[str], object]) -> None:
+        super().__init__(id="side")
         self.machine = machine
-        self._interval = interval
-        self._looking = False
+        self._opens = opens
 
     def compose(self) -> ComposeResult:
-        """Head, table, what the chosen one is, keys."""
-        yield Static("uvirtio: virtio devices", id="head", markup=False)
-        yield DataTable[Text](id="devices", cursor_type="row")
+        """Head, table, what the chosen one is."""
+        yield Static("uvirtio: virtio devices", classes="head", markup=False)
+        yield FilterTable(_COLUMNS, name="devices", choose=self._opens)
         yield Static("looking ...", id="chosen", markup=False)
-        yield Footer(show_command_palette=False)
 
-    def on_mount(self) -> None:
-        """Look, and go on looking."""
-        self.query_one(DataTable).add_columns("address", "type", "driver", "SUSPEND", "interface", "is")
-        self.query_one(DataTable).focus()
-        self.look()
-        if self._interval:
-            self.set_interval(self._interval, self.look)
+    def compact(self, narrow: bool) -> None:
+        """Beside the device there is less room below."""
+        self.query_one("#chosen").set_class(narrow, "beside")
 
-    def look(self) -> None:
-        """Look at the machine in a thread, unless that is still going on."""
-        if not self._looking:
-            self._looking = True
-            self._look()
-
-    @work(thread=True, group="list")
-    def _look(self) -> None:
-        self.machine.refresh()
-        self.app.call_from_thread(self._looked)
-
-    def _looked(self) -> None:
-        self._looking = False
-        if not self.is_attached:
-            return
-        table = self.query_one(DataTable)
-        cursor = table.cursor_row
-        table.clear()
-        for row in self.machine.rows:
-            table.add_row(*cells(_cells(row)), key=row.locator)
-        if self.machine.rows:
-            table.move_cursor(row=min(cursor, len(self.machine.rows) - 1))
+    def show(self) -> None:
+        """The machine was looked at."""
+        self.query_one(FilterTable).fill({row.locator: cells(_cells(row)) for row in self.machine.rows})
         self._explain()
+
+    def focus_table(self) -> None:
+        """Put the focus where its keys are."""
+        self.query_one(FilterTable).focus_table()
+
+    @property
+    def key(self) -> str:
+        """The locator under the cursor."""
+        return self.query_one(FilterTable).key
 
     @property
     def chosen(self) -> Row | None:
         """The row under the cursor."""
-        at = self.query_one(DataTable).cursor_row
-        return self.machine.rows[at] if at < len(self.machine.rows) else None
+        return next((row for row in self.machine.rows if row.locator == self.key), None)
 
-    def on_data_table_row_highlighted(self, _event: DataTable.RowHighlighted) -> None:
+    def on_filter_table_moved(self, event: FilterTable.Moved) -> None:
         """Another device was chosen."""
+        event.stop()
         self._explain()
+        self.post_message(self.Moved())
 
     def _explain(self) -> None:
         row = self.chosen
         if row is None:
             text = self.machine.error or (
                 "There is no virtio PCI function here.\nuvirtio tui emulated:rng shows a software device in this program."
+                if not self.machine.rows
+                else "nothing is left by the filter; Escape shows all"
             )
         else:
             found = row.description
@@ -113,16 +113,6 @@ class ListScreen(Screen[None]):
 
     # -- keys ----------------------------------------------------------------------------------------------------
 
-    def action_open(self) -> None:
-        """Show the device."""
-        row = self.chosen
-        if row is not None:
-            fixed = row.description if self.machine.is_fixed else None
-            device = LiveDevice(row.locator, fixed=fixed)
-            if fixed is None:
-                device.description = row.description
-            self.app.push_screen(DeviceScreen(device, interval=min(self._interval, 1.0), available=fixed is None))
-
     def action_move(self, by: int) -> None:
         """Choose another device."""
         table = self.query_one(DataTable)
@@ -130,7 +120,7 @@ class ListScreen(Screen[None]):
 
     def action_refresh(self) -> None:
         """Look now."""
-        self.look()
+        self.screen.look()  # type: ignore[attr-defined]
 
     def action_export(self) -> None:
         """Write what is seen."""
@@ -170,7 +160,7 @@ class ListScreen(Screen[None]):
         status = await run_command(*words, on_line=lines.append)
         severity: SeverityLevel = "error" if status else "information"
         self.notify("\n".join(lines) or "done", severity=severity, timeout=10, markup=False)
-        self.look()
+        self.action_refresh()
 
     @work(thread=True, group="doctor", exclusive=True)
     def action_doctor(self) -> None:
@@ -188,7 +178,7 @@ class ListScreen(Screen[None]):
 def _cells(row: Row) -> list[str]:
     found = row.description
     if found is None:
-        return [row.locator, "?", "?", "error", "?", "?"]
+        return [row.locator, "?", "error", "?", "?", "?"]
     state = "GONE" if row.gone else (found.suspend_text if found.suspend_known else "unknown")
     names = " ".join(found.kernel_names) or "-"
-    return [row.locator, found.type_name, found.driver or "-", state, found.interface, names]
+    return [row.locator, found.type_name, state, found.driver or "-", found.interface, names]

@@ -39,7 +39,7 @@ class Terminal:
         self._run("send-keys", *keys)
 
     def until(self, text: str) -> str:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 25
         while text not in (seen := self.screen()):
             assert time.monotonic() < deadline, f"{text!r} did not come:\n{seen}"
             time.sleep(0.1)
@@ -78,5 +78,5 @@ def test_a_device_is_chosen_driven_and_left_by_bursts_of_keys(journey: tuple[Ter
     assert "16 in flight held" in seen
     terminal.press("u", "w", "z")
     terminal.until("not driven from here")
-    terminal.press("Escape", "q")
+    terminal.press("q")
     assert "ended with 0" in terminal.until("ended with")

@@ -6,6 +6,7 @@ rich takes no markup, and a segment that is drawn has nothing left in it that a 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -18,6 +19,9 @@ from .standard_files import discard
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
+
+#: Blanks before the end of a line, and what ends colours among them.
+_BLANKS = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)\n")
 
 __all__ = ["console", "say", "tell", "tell_crash"]
 
@@ -56,7 +60,18 @@ def _kind() -> type[Console]:
     from rich.segment import Segment
 
     class Defused(Console):
-        """What rich draws is looked through before it is laid out, so that everything still stands in its column."""
+        """What rich draws is looked through before it is laid out, so that everything still stands in its column.
+
+        Lines end with their last word: a table is filled with blanks up to its edge, which ends up in whatever copies it.
+        """
+
+        def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+            text: str = super()._render_buffer(buffer)
+            # A whole screen is drawn over the one before, and needs its blanks.
+            return text if self.is_alt_screen or self._live_shown() else _BLANKS.sub(r"\1\n", text)
+
+        def _live_shown(self) -> bool:
+            return getattr(self, "_live", None) is not None or bool(getattr(self, "_live_stack", None))
 
         def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
             for segment in super().render(renderable, options):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_common",
+    "add_detail",
     "add_device",
     "add_force",
     "add_from",
@@ -33,6 +34,7 @@ __all__ = [
     "add_via",
     "add_without",
     "add_workload_options",
+    "detail_of",
     "machine_device",
     "news_of",
     "outputs_of",
@@ -264,6 +266,21 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
         "--output", "-o", metavar="FILE", action="append", default=[],
         help="where it is written (default: standard output; repeatable)",
     )  # fmt: skip
+    add_detail(parser)
+
+
+def add_detail(parser: argparse.ArgumentParser) -> None:
+    """``--quiet`` and ``--verbose``: how much is said where a person reads; :func:`detail_of` takes these."""
+    how_much = parser.add_mutually_exclusive_group()
+    how_much.add_argument("-q", "--quiet", action="store_true", help="say the verdict only, and show no progress")
+    how_much.add_argument(
+        "-v", "--verbose", action="store_true", help="say everything: each statement's remarks, each cycle"
+    )
+
+
+def detail_of(args: argparse.Namespace) -> int:
+    """-1: the verdict only, 0: what is wrong as well, 1: everything."""
+    return 1 if args.verbose else -1 if args.quiet else 0
 
 
 def add_known(parser: argparse.ArgumentParser) -> None:
@@ -340,8 +357,10 @@ def outputs_of(args: argparse.Namespace) -> list[Output]:
     for path in paths:
         if path != STANDARD_OUTPUT:
             check_writable("--output", path)
+    detail = detail_of(args)
     return [
-        Output(format_, None if path == STANDARD_OUTPUT else path) for format_, path in zip(formats, paths, strict=True)
+        Output(format_, None if path == STANDARD_OUTPUT else path, detail)
+        for format_, path in zip(formats, paths, strict=True)
     ]
 
 

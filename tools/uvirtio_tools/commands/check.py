@@ -203,7 +203,7 @@ def _side_by_side(args: argparse.Namespace, only: list[str]) -> list[_Outcome]:
     found: dict[int, _Outcome] = {}
     jobs = [Job(locator, judging(locator)) for locator in args.locators]
     places = {id(job): place for place, job in enumerate(jobs)}
-    progress = CheckProgress()
+    progress = CheckProgress(quiet=args.quiet)
     try:
         for ended in run_jobs(jobs, args.jobs):
             if ended.why:
@@ -226,7 +226,7 @@ def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> N
         from ..driving.triggers import CommandTriggers
 
         triggers = CommandTriggers(args.trigger_command, args.timeout)
-    progress, timing = CheckProgress(quiet=_several_at_once(args)), Timing() if args.timing else None
+    progress, timing = CheckProgress(quiet=args.quiet or _several_at_once(args)), Timing() if args.timing else None
     try:
         with (
             open_device(

@@ -20,11 +20,13 @@ from ..scenarios.cycling import run_cycles
 from ..telling import tell
 from .arguments import (
     add_common,
+    add_detail,
     add_device,
     add_history,
     add_interrupts,
     add_suspend_options,
     add_workload_options,
+    detail_of,
     positive_integer,
 )
 
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_interrupts(parser)
     add_workload_options(parser)
     add_history(parser)
+    add_detail(parser)
     add_common(parser)
 
 
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         dialect=args.dialect, without=feature_bits(args.without), traffic=args.workload != "none", scratch=args.scratch,
         peer=args.peer, pairs=args.pairs, timeout=args.timeout, hold=args.hold, cycles=args.cycles, interrupts=args.interrupts,
     )  # fmt: skip
-    reporter = None if args.json else TerminalReport(args.cycles)
+    reporter = None if args.json else TerminalReport(args.cycles, detail_of(args))
     try:
         with (
             open_device(

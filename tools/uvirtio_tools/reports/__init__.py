@@ -18,9 +18,15 @@ FORMATS = {"rich": "terminal", "json": "data", "junit": "junit", "tap": "ktap", 
 
 
 def render(
-    documents: Sequence[Document], format_: str, *, width: int | None = None, colour: bool = False, plain: bool = False
+    documents: Sequence[Document],
+    format_: str,
+    *,
+    width: int | None = None,
+    colour: bool = False,
+    plain: bool = False,
+    detail: int = 0,
 ) -> str:
-    """One result, or the comparison of several, as text. ``width``, ``colour`` and ``plain`` (ASCII) are for ``rich``."""
+    """One result, or the comparison of several, as text. ``width``, ``colour``, ``plain`` (ASCII) and ``detail`` are for ``rich``."""
     if format_ not in FORMATS:
         raise UsageError(f"there is no format {format_!r}; there are {', '.join(FORMATS)}")
     if format_ != "json":  # which says all of it, and cannot be mistaken
@@ -28,7 +34,7 @@ def render(
     if format_ == "rich":
         from .terminal import render as render_terminal
 
-        return render_terminal(documents, width=width, colour=colour, plain=plain)
+        return render_terminal(documents, width=width, colour=colour, plain=plain, detail=detail)
     text: str = import_module(f"{__name__}.{FORMATS[format_]}").render(documents)
     return text
 

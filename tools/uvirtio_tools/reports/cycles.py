@@ -20,11 +20,11 @@ __all__ = ["TerminalReport"]
 class TerminalReport:
     """The report for people: a progress bar while it runs (on a terminal), then head, cycles, summary, verdict."""
 
-    def __init__(self, cycles: int) -> None:
-
+    def __init__(self, cycles: int, detail: int = 0) -> None:
         self._errors = console(stderr=True)
         self._progress = None
-        if cycles > 1 and self._errors.is_terminal:
+        self._detail = detail
+        if detail >= 0 and cycles > 1 and self._errors.is_terminal:
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._progress = Progress(
@@ -49,12 +49,20 @@ class TerminalReport:
         """Print the whole."""
 
         screen = console()
+        if self._detail >= 0:
+            self._print_all(screen, run)
+        self._print_verdict(screen, run)
+
+    def _print_all(self, screen: Console, run: SuspendRun) -> None:
         _print_head(screen, run)
         if run.cycles:
-            _print_cycles(screen, run)
+            _print_cycles(screen, run, whole=self._detail > 0)
         for remark in dict.fromkeys(run.remarks + [remark for cycle in run.cycles for remark in cycle.remarks]):
             if remark not in run.reason:
                 screen.print(f"  note: {printable(remark, lines=True)}")
+
+    @staticmethod
+    def _print_verdict(screen: Console, run: SuspendRun) -> None:
         styles = {"PASS": "bold green", "FAIL": "bold red", "WARN": "bold yellow", "SKIP": "bold yellow"}
         from rich.text import Text
 
@@ -94,7 +102,7 @@ def _milliseconds(value: float) -> str:
     return f"{value * 1e3:.3f} ms"
 
 
-def _print_cycles(console: Console, run: SuspendRun) -> None:
+def _print_cycles(console: Console, run: SuspendRun, *, whole: bool) -> None:
     from rich import box
     from rich.table import Table
 
@@ -108,7 +116,7 @@ def _print_cycles(console: Console, run: SuspendRun) -> None:
     )
     for name in ("cycle", "suspend", "reads", "status", "in flight", "waiting", "resume", "reads", "verdict"):
         table.add_column(name, justify="left" if name in ("status", "verdict") else "right", no_wrap=True)
-    shown = run.cycles if len(run.cycles) <= 10 else [*run.cycles[:5], None, *run.cycles[-4:]]
+    shown = run.cycles if whole or len(run.cycles) <= 10 else [*run.cycles[:5], None, *run.cycles[-4:]]
     failing = [cycle for cycle in run.cycles if cycle.verdict is not Verdict.PASS and cycle not in shown]
     for cycle in [*shown, *failing[:10]]:
         if cycle is None:

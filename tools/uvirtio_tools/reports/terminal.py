@@ -25,9 +25,17 @@ _BAR = 40
 
 
 def render(
-    documents: Sequence[Document], *, width: int | None = None, colour: bool = False, plain: bool = False
+    documents: Sequence[Document],
+    *,
+    width: int | None = None,
+    colour: bool = False,
+    plain: bool = False,
+    detail: int = 0,
 ) -> str:
-    """The report as text, with escape sequences when ``colour``; ``plain`` draws with ASCII only."""
+    """The report as text, with escape sequences when ``colour``; ``plain`` draws with ASCII only.
+
+    ``detail`` -1: the verdict only; 1: each statement with all that is to be said of it.
+    """
     buffer = io.StringIO()
     screen = console(
         file=buffer,
@@ -36,27 +44,41 @@ def render(
         no_color=not colour,
         legacy_windows=False,
     )
-    if len(documents) == 1:
-        _one(screen, documents[0], plain)
+    if detail < 0:
+        _verdict_of_each(screen, documents)
+    elif len(documents) == 1:
+        _one(screen, documents[0], plain, detail)
     else:
         _matrix(screen, documents, plain)
     return buffer.getvalue()
 
 
-def _one(console: Console, document: Document, plain: bool) -> None:
+def _verdict_of_each(console: Console, documents: Sequence[Document]) -> None:
+    for name, document in zip(labels(documents), documents, strict=True):
+        _verdict_line(console, document, f"{name}: " if len(documents) > 1 else "")
+
+
+def _verdict_line(console: Console, document: Document, who: str = "") -> None:
+    from rich.text import Text
+
+    counts = ", ".join(f"{number} {word}" for word, number in document["counts"].items() if number)
+    console.print(
+        Text.assemble(who, (document["verdict"], _STYLES.get(document["verdict"], "bold")), f"  {counts}"),
+        soft_wrap=True,
+    )
+
+
+def _one(console: Console, document: Document, plain: bool, detail: int) -> None:
     _head(console, document)
     _verdicts(console, document, plain)
     for result in document["results"]:
-        if result["verdict"] in ("FAIL", "ERROR", "WARN"):
-            _drill(console, result)
+        if detail > 0 or result["verdict"] in ("FAIL", "ERROR", "WARN"):
+            _drill(console, result, _ACCESSES if detail <= 0 else None)
     _latency(console, document)
-    counts = ", ".join(f"{number} {word}" for word, number in document["counts"].items() if number)
     for why in (cut_off(document), document.get("not_offered")):
         if why:
             console.print(why, style="bold")
-    from rich.text import Text
-
-    console.print(Text.assemble((document["verdict"], _STYLES.get(document["verdict"], "bold")), f"  {counts}"))
+    _verdict_line(console, document)
 
 
 def _head(console: Console, document: Document) -> None:
@@ -98,7 +120,7 @@ def _verdicts(console: Console, document: Document, plain: bool) -> None:
     console.print(table)
 
 
-def _drill(console: Console, result: Document) -> None:
+def _drill(console: Console, result: Document, most: int | None) -> None:
     from rich.text import Text
 
     word = result["verdict"]
@@ -110,7 +132,7 @@ def _drill(console: Console, result: Document) -> None:
         console.print(Text(f"  note: {remark}"))
     for deviation in result["deviations"]:
         console.print(Text(f"  the driver deviated on purpose: {deviation}"))
-    for access in result["accesses"][-_ACCESSES:]:
+    for access in result["accesses"][-most if most is not None else None :]:
         times = f"  x{access['repeated']}" if access.get("repeated") else ""
         sign = "->" if access.get("kind") == "read" else "<-"
         line = f"  {access.get('time', 0):>12.6f}  {access.get('space', '')}.{access.get('register', '')} {sign} {access.get('value')}{times}"

@@ -18,6 +18,7 @@
 # make pythons  (as root) the tests that need no guest with the Python of Debian 13 (3.13) and of what comes after it, in roots of
 #              their own (needs mmdebstrap); PYTHONS names the releases
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
+# make bounds  the oldest versions that are allowed of what is depended upon, and the newest: the tests that depend on them in each
 # make docs    the manual page, the reference, the completions and the pictures
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -41,7 +42,7 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
 
-.PHONY: demo test check vm-test bench soak mutation lab docs image guests pyz deb try-packages pythons install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation bounds lab docs image guests pyz deb try-packages pythons install-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -74,6 +75,10 @@ mutation: $(READY)
 	@test -e .mutation/reached.json || $(RUN) -m tests.mutation.reached
 	@$(RUN) -m tests.mutation.device --seed $(SEED); device=$$?; \
 		$(RUN) -m tests.mutation.own --seed $(SEED) && exit $$device
+
+bounds: $(READY)
+	@$(RUN) -m tests.bounds oldest
+	@$(RUN) -m tests.bounds newest
 
 lab: $(READY)
 	@$(RUN) -m tests.lab.provision

@@ -39,7 +39,7 @@ def compare_screen(app: App[None], name: str, tmp_path: Path) -> None:
         KEPT.mkdir(exist_ok=True)
         path.write_text(stamp + drawn, encoding="utf-8")
     kept = path.read_text(encoding="utf-8")
-    same = kept == stamp + drawn if kept.startswith(stamp) else words(kept) == words(drawn)
+    same = kept == stamp + drawn if kept.startswith(stamp) else words(kept).split() == words(drawn).split()
     if not same:
         found = tmp_path / f"{name}.svg"
         found.write_text(stamp + drawn, encoding="utf-8")

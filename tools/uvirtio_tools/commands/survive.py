@@ -92,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         with ExitStack() as stack:
             survivors = [_open(stack, locator, result, options, args) for locator in args.locators]
-            endure(result, survivors, _filled(plan, survivors), LiveTimeline())
+            live = LiveTimeline()
+            live.begin(len(survivors))
+            endure(result, survivors, _filled(plan, survivors), live)
     except KeyboardInterrupt:
         # An open end ends so; what was found out until then is told.
         result.interrupted = True

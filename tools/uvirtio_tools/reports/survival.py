@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from html import escape
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from uvirtio.foreign import printable
 
-from ..telling import console
+from ..telling import console, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,14 +32,25 @@ _WIDTH, _LEFT, _LANE, _TOP, _LEAST = 960, 220, 46, 40, 3
 
 
 class LiveTimeline:
-    """A line for each event as it is over, on standard error."""
+    """A line for each event as it is over, on a terminal's standard error.
+
+    Also elsewhere where the environment says so (``UVIRTIO_PROGRESS=lines``): on the console of a machine that may die.
+    """
 
     def __init__(self) -> None:
         self._screen = console(stderr=True)
+        self._lines = os.environ.get("UVIRTIO_PROGRESS") == "lines"
+
+    def begin(self, count: int) -> None:
+        """So many devices are at work now."""
+        if self._lines:
+            tell(f"{count} devices are under load")
 
     def __call__(self, incident: Incident, device: DeviceRun) -> None:
         """One more."""
-        if self._screen.is_terminal:
+        if self._lines:
+            tell(f"{device.locator}: {_line(incident.to_json())}")
+        elif self._screen.is_terminal:
             self._screen.print(f"{device.locator}: {_line(incident.to_json())}")
 
 

@@ -26,7 +26,7 @@ from ..judging.stage import Stage
 from ..judging.survive_run import DeviceRun, Incident, SurviveRun
 from ..judging.verdict import Verdict
 from ..statements import every_judgement
-from .ordeal import LOADS, Ordeal
+from .ordeal import FULL, LOADS, Ordeal
 from .running import introduce
 from .survive import MOVES, interrupts_arrive
 
@@ -253,6 +253,8 @@ def _round(
     """All devices under load, one event, and what comes of it; whether there was one."""
     alive = [each for each in survivors if each.alive]
     load, wait, away = source.choice(LOADS), source.uniform(0, _MOMENT) * source.choice((0, 1)), source.uniform(*_AWAY)
+    if not _asked_for(survivors, plan):
+        load = FULL  # what comes may come at any moment
     for each in alive:
         each.prepare(number, load, asleep=plan.asleep, wait=wait)
     if plan.commands:
@@ -268,7 +270,8 @@ def _round(
         _watch(alive, gaps)
     for each in alive:
         each.aftermath()
-    if not _asked_for(survivors, plan) and (gap := gaps.look(busy=_busy(alive))) is not None:
+    gaps.worked()
+    if not _asked_for(survivors, plan) and (gap := gaps.look()) is not None:
         for each in alive:
             each.notice(gap)
     found = False
@@ -276,13 +279,7 @@ def _round(
         if (incident := each.conclude()) is not None:
             found = True
             progress(incident, each.run)
-    gaps.begin()
     return found
-
-
-def _busy(alive: Sequence[Survivor]) -> float:
-    """How long looking at the devices may take."""
-    return 1.0 + sum(each.stage.options.hold + 0.5 for each in alive)
 
 
 def _commanded(alive: Sequence[Survivor], name: str, command: Callable[[], object]) -> None:
@@ -298,7 +295,7 @@ def _commanded(alive: Sequence[Survivor], name: str, command: Callable[[], objec
 def _watch(alive: Sequence[Survivor], gaps: Gaps) -> None:
     """Leave the devices alone for a while, and the clocks not."""
     end = time.monotonic() + _WATCHED
-    gaps.begin()
+    gaps.worked()
     while time.monotonic() < end:
         time.sleep(_NAP)
         if (gap := gaps.look()) is not None:

@@ -23,6 +23,8 @@ __all__: list[str] = []
 
 #: Events after which a device begins anew, as it has to.
 RESETTING = ("reset", "replug")
+#: Events that take the power from a device, which may be reset by that unless its power management says No_Soft_Reset.
+SLEEPING = ("sleep", "d3hot")
 _OTHERWISE = "something else went wrong after the event first"
 #: What is blamed on other statements than U15, of troubles: rules, and the kinds of errors.
 _OTHERS = ("used id", "used index", "flags", "resume")
@@ -39,10 +41,21 @@ def _after(judge: Callable[[Window, Happened], Iterator[Observation]]) -> Functi
                 yield moot(f"{event.name} could not be had: {event.trouble}")
             elif event.name in RESETTING:
                 yield moot(f"the device begins anew after {event.name}")
+            elif _slept(event) and _begins_anew(window):
+                yield moot(f"the machine slept ({event.name}), and the device was reset over it, as it may be")
             else:
                 yield from judge(window, event)
 
     return judged
+
+
+def _slept(event: Happened) -> bool:
+    return event.name in SLEEPING or event.noticed.startswith("the machine slept")
+
+
+def _begins_anew(window: Window) -> bool:
+    stood = _stood(window, names.AFTER_EVENT)
+    return stood is not None and stood.status == 0
 
 
 def _text(id_: str) -> str:

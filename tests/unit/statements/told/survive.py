@@ -353,6 +353,16 @@ def it_fails_over_what_was_out(tale: Tale) -> None:
     event(tale, settled=goes_wrong("DeviceNeedsReset"))
 
 
+@tells("U12", MOOT, "as it may be")
+def it_is_reset_by_a_sleep_of_the_machine(tale: Tale) -> None:
+    event(tale, name="a gap in time", noticed="the machine slept", after={"status": 0}, pending=Tale.gives_up)
+
+
+@tells("U12", BROKEN, "another after sleep")
+def it_fails_over_a_sleep_of_the_machine(tale: Tale) -> None:
+    event(tale, name="sleep", after={"status": 0x4F}, pending=Tale.gives_up)
+
+
 @tells("U12", MOOT, "is gone")
 def it_goes_away(tale: Tale) -> None:
     event(tale, after={"status": 0xFF}, pending=Tale.gives_up)

@@ -92,10 +92,29 @@ class BarFlag:
 class CapabilityId:
     """Ids of PCI capabilities that matter here."""
 
+    POWER = 0x01
     MSI = 0x05
     VENDOR = 0x09
     PCI_EXPRESS = 0x10
     MSIX = 0x11
+
+
+class Power:
+    """The power management capability (PCI PM 1.2, 3.2): where its control register lies, and bits of that."""
+
+    CONTROL = 0x04
+    STATE = 0x0003
+    D3HOT = 0x0003
+    NO_SOFT_RESET = 0x0008
+
+
+class Pcie:
+    """The PCI Express capability (PCIe 6.0, 7.5.3): device capabilities (32 bits) and control (16), and a function's own reset."""
+
+    CAPABILITIES = 0x04
+    CAN_RESET = 1 << 28
+    CONTROL = 0x08
+    RESET = 0x8000
 
 
 class ExtendedCapabilityId:

@@ -15,6 +15,7 @@ from uvirtio.spec.statements import CHAPTERS, STATEMENTS
 from ..driving.bring_up import BringUp
 from ..driving.gaps import Gap, Gaps
 from ..driving.options import RunOptions
+from ..driving.power import cycles
 from ..driving.ways import set_interrupts
 from ..judging import names
 from ..judging.ends import NotWorking, Skip
@@ -33,7 +34,7 @@ from .survive import MOVES, interrupts_arrive
 __all__ = ["EVENTS", "Plan", "Survivor", "endure"]
 
 #: Everything that may be asked for, on one bus or another.
-EVENTS = (*MOVES, "change_config", "reset", "replug")
+EVENTS = (*MOVES, "change_config", "reset", "replug", "d3hot", "flr")
 _IDS = tuple(CHAPTERS["survive"])
 #: How long a machine to which nothing is done is watched before its devices are looked at and loaded anew (s), and how often.
 _WATCHED, _NAP = 0.5, 0.005
@@ -83,6 +84,7 @@ class Survivor:
         self._ordeal: Ordeal | None = None
         self._incident: Incident | None = None
         self._lines = False
+        self._cycles = cycles(device)
         self._start()
 
     def _hear(self, window: Window) -> None:
@@ -110,7 +112,15 @@ class Survivor:
 
     def can(self) -> tuple[str, ...]:
         """Events that its host side can be asked for."""
-        return tuple(name for name in EVENTS if self.stage.traffic.can(name))
+        own = {name.partition(",")[0] for name in self._cycles}
+        return tuple(name for name in EVENTS if name in own or self.stage.traffic.can(name))
+
+    def event(self, name: str, seconds: float) -> tuple[str, Callable[[], object]]:
+        """An event by its name, as it is called then, and what has it done."""
+        for own, cycle in self._cycles.items():
+            if own.partition(",")[0] == name:
+                return own, cycle
+        return name, partial(self.ask, name, seconds)
 
     def ask(self, name: str, seconds: float) -> None:
         """Have the host do it."""
@@ -187,8 +197,11 @@ class Survivor:
         """The device is brought up from nothing."""
         try:
             self.stage.end()
+            messages = self.stage.device.messages
+            if messages is not None:  # the table may have been reset as well
+                self.stage.device.use_messages(messages.way, lag=messages.lag)
             self._start()
-        except (NotWorking, DeviceError) as error:
+        except (CannotRun, NotWorking, DeviceError) as error:
             self.run.stopped = f"it could not be brought up again: {error}"
 
     def _weigh(self, incident: Incident, happened: Happened) -> None:
@@ -264,8 +277,7 @@ def _round(
         for each in alive:
             choice = [name for name in each.can() if name in (plan.names or MOVES)]
             if choice:
-                name = source.choice(choice)
-                each.strike(name, partial(each.ask, name, away))
+                each.strike(*each.event(source.choice(choice), away))
     else:
         _watch(alive, gaps)
     for each in alive:

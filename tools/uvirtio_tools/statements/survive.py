@@ -22,7 +22,7 @@ from .common import dialect_of, numbers, silent_isr
 __all__: list[str] = []
 
 #: Events after which a device begins anew, as it has to.
-RESETTING = ("reset", "replug")
+RESETTING = ("reset", "replug", "flr")
 #: Events that take the power from a device, which may be reset by that unless its power management says No_Soft_Reset.
 SLEEPING = ("sleep", "d3hot")
 _OTHERWISE = "something else went wrong after the event first"
@@ -42,7 +42,7 @@ def _after(judge: Callable[[Window, Happened], Iterator[Observation]]) -> Functi
             elif event.name in RESETTING:
                 yield moot(f"the device begins anew after {event.name}")
             elif _slept(event) and _begins_anew(window):
-                yield moot(f"the machine slept ({event.name}), and the device was reset over it, as it may be")
+                yield moot(f"the machine slept ({event.name}), and the device does not run any more, which may be: it was reset")
             else:
                 yield from judge(window, event)
 
@@ -55,7 +55,7 @@ def _slept(event: Happened) -> bool:
 
 def _begins_anew(window: Window) -> bool:
     stood = _stood(window, names.AFTER_EVENT)
-    return stood is not None and stood.status == 0
+    return stood is not None and not stood.status & (Status.DRIVER_OK | Status.SUSPEND | Status.DEVICE_NEEDS_RESET)
 
 
 def _text(id_: str) -> str:

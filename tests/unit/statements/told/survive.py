@@ -353,7 +353,7 @@ def it_fails_over_what_was_out(tale: Tale) -> None:
     event(tale, settled=goes_wrong("DeviceNeedsReset"))
 
 
-@tells("U12", MOOT, "as it may be")
+@tells("U12", MOOT, "which may be")
 def it_is_reset_by_a_sleep_of_the_machine(tale: Tale) -> None:
     event(tale, name="a gap in time", noticed="the machine slept", after={"status": 0}, pending=Tale.gives_up)
 

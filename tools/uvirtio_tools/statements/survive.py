@@ -42,7 +42,9 @@ def _after(judge: Callable[[Window, Happened], Iterator[Observation]]) -> Functi
             elif event.name in RESETTING:
                 yield moot(f"the device begins anew after {event.name}")
             elif _slept(event) and _begins_anew(window):
-                yield moot(f"the machine slept ({event.name}), and the device does not run any more, which may be: it was reset")
+                yield moot(
+                    f"the machine slept ({event.name}), and the device does not run any more, which may be: it was reset"
+                )
             else:
                 yield from judge(window, event)
 

@@ -50,7 +50,7 @@ _FILES = (
     ("/usr/share/misc/pci.ids", "names of devices, where it is installed"),
 )
 _ENVIRONMENT = (
-    ("UVIRTIO_QEMU", "the QEMU that qemu: locators start"),
+    ("UVIRTIO_QEMU", "the QEMU that qemu: locators and boot start"),
     ("NO_COLOR", "no colours"),
     ("COLUMNS", "width of tables"),
 )

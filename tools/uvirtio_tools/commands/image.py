@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 from uvirtio.errors import UsageError
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"--output {folder}: {error.strerror}") from error
-        image = build(Recipe(arch, args.flavour, args.suite, not args.no_tui), folder, tell)
+        tui = not args.no_tui and find_spec("textual") is not None
+        if not tui and not args.no_tui:
+            tell("textual is not installed here, so the image has no interactive interface")
+        image = build(Recipe(arch, args.flavour, args.suite, tui), folder, tell)
     if args.json:
         print_json({"schema": SCHEMA, "version": 1, **asdict(image), "folder": str(image.folder)})
     else:

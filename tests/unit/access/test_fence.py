@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
+import uvirtio
 from uvirtio.access import fence
+from uvirtio.access.clock import SimulatedClock
+from uvirtio.access.interrupt import NoLine
+from uvirtio.access.notifications import Notifications
+from uvirtio.access.trace import Message
 from uvirtio.errors import CannotRun
 from uvirtio_tools.inspect.readiness import examine
 
@@ -90,3 +96,51 @@ def test_another_cpu_is_refused_by_name_at_the_first_ring_and_doctor_says_the_sa
     python = examine()[0]
     assert (python.name, python.state) == ("Python", "missing")
     assert fence.unfit_cpu() in python.text
+
+
+class Watched:
+    """Registers whose accesses are written down."""
+
+    def __init__(self, log: list[str], inner: object) -> None:
+        self._log, self._inner = log, inner
+
+    def __getitem__(self, index: int) -> int:
+        self._log.append("read")
+        return self._inner[index]  # type: ignore[index]
+
+    def __setitem__(self, index: int, value: int) -> None:
+        self._log.append("write")
+        self._inner[index] = value  # type: ignore[index]
+
+
+def test_registers_that_make_the_device_look_come_after_a_fence_and_those_that_tell_of_it_before_one() -> None:
+    log: list[str] = []
+    with uvirtio.open("emulated:rng") as device:
+        transport = device.device.transport
+        transport._barrier = lambda: log.append("fence")
+        transport._common.u8 = Watched(log, transport._common.u8)
+        transport.set_status(1)
+        assert log == ["fence", "write"]
+        log.clear()
+        transport.status()
+        assert log == ["read", "fence"]
+
+
+def test_what_a_message_or_isr_tells_of_is_looked_at_after_a_fence() -> None:
+    log: list[str] = []
+    notifications = Notifications(Watched(log, [1]), NoLine(SimulatedClock(), "nobody waits"))
+    notifications._barrier = lambda: log.append("fence")
+    notifications.collect()
+    assert log == ["read", "fence"]
+
+    class Source:
+        bits: ClassVar[dict[int, int]] = {1: 1}
+
+        def take(self, *, flush: bool = True) -> list[Message]:
+            log.append("message")
+            return [Message(0.0, 1, "memory", 0, 1)]
+
+    log.clear()
+    notifications.use(Source())  # type: ignore[arg-type]
+    notifications.collect()
+    assert log == ["message", "fence"]

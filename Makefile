@@ -20,6 +20,7 @@
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
 # make bounds  the oldest versions that are allowed of what is depended upon, and the newest: the tests that depend on them in each
 # make docs    the manual page, the reference, the completions and the pictures
+# make uninstall-system  (as root) take away what install-system has put there
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
 # make clean   removes what the above made here (not the lab)
@@ -41,8 +42,12 @@ PYTHON ?= $(shell for each in python3 /usr/bin/python3; do \
 
 PREFIX ?= /usr/local
 UDEVDIR ?= /etc/udev/rules.d
+# udev reads its rules anew by itself only where it notices; in a DESTDIR there is nobody who would.
+UDEVADM ?= udevadm
+RELOAD := if [ -z "$(DESTDIR)" ] && command -v $(UDEVADM) >/dev/null; then \
+	$(UDEVADM) control --reload && $(UDEVADM) trigger --subsystem-match=uio || echo "udev does not run: its rules were not reloaded"; fi
 
-.PHONY: demo test check vm-test bench soak mutation bounds lab docs image guests pyz deb try-packages pythons install-system venv clean
+.PHONY: demo test check vm-test bench soak mutation bounds lab docs image guests pyz deb try-packages pythons install-system uninstall-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -110,6 +115,14 @@ install-system:
 	install -D -m 644 docs/man/uvirtio.8 $(DESTDIR)$(PREFIX)/share/man/man8/uvirtio.8
 	install -D -m 644 docs/completion/uvirtio.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uvirtio
 	install -D -m 644 docs/completion/_uvirtio $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_uvirtio
+	install -D -m 644 docs/completion/uvirtio.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/uvirtio.fish
+	@$(RELOAD)
+
+uninstall-system:
+	rm -f $(DESTDIR)$(UDEVDIR)/60-uvirtio.rules $(DESTDIR)$(PREFIX)/share/man/man8/uvirtio.8
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/uvirtio $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_uvirtio
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/uvirtio.fish
+	@$(RELOAD)
 
 venv: $(READY)
 

@@ -1,6 +1,6 @@
 """The manual page, the reference of commands, the shell completions and schemas, made from the program itself.
 
-``python -m docs.make.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``,
+``python -m docs.make.manual DIRECTORY`` writes ``man/uvirtio.8``, ``completion/uvirtio.bash``, ``completion/_uvirtio``, ``completion/uvirtio.fish``, ``pypi.md``,
 ``schemas/device.schema.json``, ``schemas/snapshot.schema.json`` and the parts of ``reference.md`` between marks. A test holds the files against what this makes.
 """
 
@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 from docs.make.manual_devices import emulated_devices
+from docs.make.pypi import readme
 from uvirtio import __version__
 from uvirtio.bus.locator import GRAMMAR
-from uvirtio_tools.commands.shells import bash_completion, zsh_completion
+from uvirtio_tools.commands.shells import bash_completion, fish_completion, zsh_completion
 from uvirtio_tools.commands.table import commands
 from uvirtio_tools.inspect.schema import device_schema, snapshot_schema
 
@@ -149,6 +150,8 @@ def files(directory: Path) -> dict[Path, str]:
             directory / "man/uvirtio.8": man_page(),
             directory / "completion/uvirtio.bash": bash_completion(),
             directory / "completion/_uvirtio": zsh_completion(),
+            directory / "completion/uvirtio.fish": fish_completion(),
+            directory / "pypi.md": readme(),
             directory / "schemas/device.schema.json": json.dumps(device_schema(), indent=1) + "\n",
             directory / "schemas/snapshot.schema.json": json.dumps(snapshot_schema(), indent=1) + "\n",
             page: text,

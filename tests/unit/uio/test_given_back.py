@@ -289,3 +289,30 @@ def test_no_register_is_written_but_what_driving_a_virtio_device_changes(machine
     after = machine.function(RNG).joinpath("config").read_bytes()
     assert after[0x40:MSIX_AT] == before[0x40:MSIX_AT]
     assert after[: Header.COMMAND] == before[: Header.COMMAND]
+
+
+#: What 0.1.0 wrote for a device that it had taken, and died over.
+OF_0_1_0 = """{
+ "version": 1,
+ "bdf": "%s",
+ "pid": 1,
+ "binding": {
+  "driver": "virtio-pci",
+  "override": "",
+  "kept": false
+ },
+ "opened": {
+  "command": 7,
+  "driven": true,
+  "msix": null
+ },
+ "hugepages": []
+}"""
+
+
+def test_a_device_that_the_first_release_took_is_given_back_by_this_one(machine: FakeMachine, run: Path) -> None:
+    bind(RNG, sysfs=machine, run=run)
+    Journal(run).path(RNG).write_text(OF_0_1_0 % RNG)
+    restore(RNG, sysfs=machine, run=run)
+    assert machine.driver(RNG) == "virtio-pci"
+    assert pending(run) == []

@@ -20,6 +20,7 @@
 # make try-packages  both in clean roots of Debian 12 and 13, from installation to removal (needs mmdebstrap)
 # make bounds  the oldest versions that are allowed of what is depended upon, and the newest: the tests that depend on them in each
 # make docs    the manual page, the reference, the completions and the pictures
+# make site    the documents as a site with the API of the library, in build/site; links that lead nowhere fail it
 # make uninstall-system  (as root) take away what install-system has put there
 # make install-system  (as root) the udev rule, the manual page and the completions; DESTDIR, PREFIX, UDEVDIR say where
 # make venv    the virtual environment alone: .venv
@@ -47,7 +48,7 @@ UDEVADM ?= udevadm
 RELOAD := if [ -z "$(DESTDIR)" ] && command -v $(UDEVADM) >/dev/null; then \
 	$(UDEVADM) control --reload && $(UDEVADM) trigger --subsystem-match=uio || echo "udev does not run: its rules were not reloaded"; fi
 
-.PHONY: demo test check vm-test bench soak mutation bounds lab docs image guests pyz deb try-packages pythons install-system uninstall-system venv clean
+.PHONY: demo test check vm-test bench soak mutation bounds lab docs site image guests pyz deb try-packages pythons install-system uninstall-system venv clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -109,6 +110,13 @@ pythons: $(READY)
 docs: $(READY)
 	@$(RUN) -m docs.make.manual docs
 	@$(RUN) -m docs.make.pictures docs/pictures
+
+site:
+	@test -e build/site-venv/.ready || { $(PYTHON) -m venv build/site-venv && \
+		build/site-venv/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5' 'mkdocstrings[python]>=0.26' && \
+		touch build/site-venv/.ready; }
+	@NO_MKDOCS_2_WARNING=1 build/site-venv/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 install-system:
 	install -D -m 644 udev/60-uvirtio.rules $(DESTDIR)$(UDEVDIR)/60-uvirtio.rules

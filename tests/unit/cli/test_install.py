@@ -53,30 +53,39 @@ def test_udev_reads_its_rules_again_where_it_runs(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_wheel_has_what_man_the_shells_and_udev_look_for(tmp_path: Path) -> None:
-    words = ["wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
-    subprocess.run([sys.executable, "-m", "pip", *words], check=True, stdin=subprocess.DEVNULL, timeout=110)
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that has what builds the package."""
+    place = tmp_path_factory.mktemp("built")
+    venv.create(place, with_pip=True)
+    found = place / "bin" / "python"
+    _pip(found, "install", "setuptools>=77")
+    return found
+
+
+def _pip(python: Path, verb: str, *words: str) -> None:
+    command = [python, "-m", "pip", verb, "--quiet", "--disable-pip-version-check", "--no-deps", *words]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=110)
+
+
+def test_a_wheel_has_what_man_the_shells_and_udev_look_for(python: Path, tmp_path: Path) -> None:
+    _pip(python, "wheel", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("uvirtio-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         about = archive.read(next(name for name in names if name.endswith(".dist-info/METADATA"))).decode()
     assert {name.split(".data/data/")[1] for name in names if ".data/data/" in name} == IN_WHEEL
-    assert {name.split("/")[0] for name in names if "uvirtio-" not in name} == {
-        "uvirtio",
-        "uvirtio_drivers",
-        "uvirtio_tools",
-    }
+    packages = {name.split("/")[0] for name in names if "uvirtio-" not in name}
+    assert packages == {"uvirtio", "uvirtio_drivers", "uvirtio_tools"}
     page = about.partition("\n\n")[2]
     assert "$ uvirtio suspend emulated:rng" in page
     assert not re.findall(r"\]\((?!https?:|#)", page)  # nothing leads to where PyPI has nothing
 
 
-def test_an_editable_install_is_seen_by_mypy_and_shows_nothing_else_of_the_checkout(tmp_path: Path) -> None:
-    place = tmp_path / "venv"
-    venv.create(place, with_pip=True)
-    python = place / "bin" / "python"
-    words = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--editable", str(ROOT)]
-    subprocess.run([python, "-m", "pip", *words], check=True, stdin=subprocess.DEVNULL, timeout=110)
+def test_an_editable_install_is_seen_by_mypy_and_shows_nothing_else_of_the_checkout(
+    python: Path, tmp_path: Path
+) -> None:
+    _pip(python, "install", "--no-build-isolation", "--editable", str(ROOT))
     used = tmp_path / "used.py"
     used.write_text("import uvirtio\nwith uvirtio.open('emulated:rng') as device:\n    device.nothing_of_this_name\n")
     mypy = [

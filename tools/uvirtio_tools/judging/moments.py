@@ -29,6 +29,10 @@ def until(window: Window, evidence: Mapping[str, object]) -> list[HistoryEvent]:
     times = [float(look["time"]) for look in evidence.values() if isinstance(look, dict) and "time" in look]
     if times:
         last = max(times)
+        for position in range(len(events) - 1, -1, -1):
+            event = events[position]
+            if isinstance(event, Looked) and event.look.time == last:
+                return events[: position + 1]
         return [event for event in events if event.time <= last]
     for position, event in enumerate(events):
         if isinstance(event, Wrong | Strayed | Trouble | Ended):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..judging.moments import INTERRUPTS, REGISTERS, RING
+from ..wording import counted
 from .document import Document, cut_off
 
 __all__ = ["about", "device_of", "evidence", "facts", "moments_of", "seconds", "sentence", "value"]
@@ -50,7 +51,7 @@ def sentence(document: Document) -> str:
 def about(document: Document) -> str:
     """How much was judged, in a line."""
     counts = ", ".join(f"{number} {word}" for word, number in document["counts"].items() if number)
-    return f"{len(document['results'])} statements: {counts}" if counts else "no statement"
+    return f"{counted(len(document['results']), 'statement')}: {counts}" if counts else "no statement"
 
 
 def device_of(document: Document) -> str:

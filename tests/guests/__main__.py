@@ -27,7 +27,7 @@ from uvirtio_tools.image.building import Recipe, assemble, fetch
 ROOT = Path(__file__).parents[2]
 CYCLES = 20
 
-#: name -> what is built: Debian 12's kernel, 13's and the newest backport; both flavours; arm64.
+#: name -> what is built: Debian 12's kernel, 13's and the newest backport; both flavours; arm64; QEMU's other machines.
 GUESTS = {
     "6.1-cloud": Recipe("x86_64"),
     "6.1-generic": Recipe("x86_64", "generic"),
@@ -37,7 +37,11 @@ GUESTS = {
     "backport-generic": Recipe("x86_64", "generic", "trixie-backports"),
     "arm64-6.1-cloud": Recipe("aarch64"),
     "arm64-6.12-cloud": Recipe("aarch64", "cloud", "trixie"),
+    "q35": Recipe("x86_64"),
+    "microvm": Recipe("x86_64"),
 }
+#: name -> the machine, where it is another than that of the architecture.
+MACHINES = {"q35": "qemu-q35", "microvm": "qemu-microvm"}
 
 #: Statements that end the VM there: QEMU's virt has its PCI memory behind an alias, and QEMU up to 11.1 aborts over any access through
 #: the window in configuration space then (hw/virtio/virtio-pci.c, virtio_address_space_lookup: Assertion `mrs.mr' failed).
@@ -61,8 +65,8 @@ class Row:
     status: int
 
 
-def _image(name: str, recipe: Recipe, folder: Path) -> str:
-    parts = lab_folder() / "guests" / name
+def _image(recipe: Recipe, folder: Path) -> str:
+    parts = lab_folder() / "guests" / "-".join(filter(None, (recipe.arch, recipe.flavour, recipe.suite)))
     stamp = parts / "release"
     if not stamp.exists():
         release = fetch(recipe, parts)
@@ -91,10 +95,11 @@ def _served(folder: Path) -> Iterator[list[str]]:
         yield words
 
 
-def _boot(arch: str, image: Path, run: str, words: list[str]) -> dict[str, Any]:
+def _boot(name: str, image: Path, run: str, words: list[str]) -> dict[str, Any]:
+    arch = GUESTS[name].arch
     qemu = modern_qemu() if arch == "x86_64" else arm64_qemu()
     command = [
-        sys.executable, "-m", "uvirtio", "boot", "--vmm", "qemu", "--arch", arch, "--binary", str(qemu), "--accel", "tcg",
+        sys.executable, "-m", "uvirtio", "boot", "--vmm", MACHINES.get(name, "qemu"), "--arch", arch, "--binary", str(qemu), "--accel", "tcg",
         "--image", str(image), "--json", "--run", run, "--", *words,
     ]  # fmt: skip
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -112,11 +117,11 @@ def run(name: str) -> Row:
     recipe, started = GUESTS[name], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="uvirtio-guests-") as made:
         folder = Path(made)
-        kernel = _image(name, recipe, folder / "image")
+        kernel = _image(recipe, folder / "image")
         started = time.monotonic()
         (folder / "disk").write_bytes(bytes(8 << 20))
         with _served(folder) as words:
-            slept = _boot(recipe.arch, folder / "image", f"suspend --cycles {CYCLES}", words)
+            slept = _boot(name, folder / "image", f"suspend --cycles {CYCLES}", words)
         check = f"check --skip {ABORTS[recipe.arch]}" if recipe.arch in ABORTS else "check"
         checked = _boot(
             recipe.arch, folder / "image", check, [word.replace("{disk}", str(folder / "disk")) for word in QEMUS]

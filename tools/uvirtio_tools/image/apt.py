@@ -137,19 +137,18 @@ class PackageRoom:
         _run("apt-get", *self._settings, "install", "-qy", "--download-only", *target, *packages)
         return sorted((self._folder / "cache/archives").glob("*.deb"))
 
-    def dependency(self, package: str, prefix: str, *, release: str = "") -> str:
-        """The direct dependency of `package`, from `release` where it has it, whose name begins with `prefix` (a metapackage's real
-        one)."""
+    def dependencies(self, package: str, *, release: str = "") -> list[str]:
+        """The direct dependencies of `package`, from `release` where it has it."""
         listing = _run(
-            "apt-cache",
-            *self._settings,
-            "depends",
-            "--important",
-            *([f"{package}/{release}"] if release else [package]),
+            "apt-cache", *self._settings, "depends", "--important", f"{package}/{release}" if release else package
         )
-        for line in listing.splitlines():
-            relation, _, name = line.strip().partition(": ")
-            if relation == "Depends" and name.startswith(prefix):
+        split = (line.strip().partition(": ") for line in listing.splitlines())
+        return [name for relation, _, name in split if relation in ("Depends", "PreDepends")]
+
+    def dependency(self, package: str, prefix: str, *, release: str = "") -> str:
+        """The one of its direct dependencies whose name begins with `prefix` (a metapackage's real one)."""
+        for name in self.dependencies(package, release=release):
+            if name.startswith(prefix):
                 return name
         raise CannotRun(f"{package} depends on no {prefix}*")
 

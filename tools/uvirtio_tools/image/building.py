@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uvirtio import __version__
+from uvirtio.errors import CannotRun
 
 from .apt import open_room, own_mirrors, unpack
 from .bundle import collect
 from .cpio import archive
-from .kernels import forms, modules, zstd
+from .kernels import forms, modules, part_of, zstd
 from .places import ARCHES, Image
 from .system import PACKAGES, Files, base, python_of, with_python
 
@@ -50,8 +51,12 @@ def fetch(recipe: Recipe, folder: Path, tell: Callable[[str], None] = lambda _li
         package = room.dependency(
             f"linux-image-{FLAVOURS[recipe.flavour]}{debian}", "linux-image-", release=recipe.suite
         )
-        unpack([room.download_alone(package)], folder / "kernel")
-    release = package.removeprefix("linux-image-").removesuffix("-unsigned")
+        release = package.removeprefix("linux-image-").removesuffix("-unsigned")
+        # Since 7.x the kernel and its modules are packages of their own.
+        rest = [
+            name for name in room.dependencies(package) if name.startswith("linux-") and name.endswith(f"-{release}")
+        ]
+        unpack([room.download_alone(name) for name in (package, *rest)], folder / "kernel")
     tell(f"fetching Python and a shell, to go with Linux {release}")
     with open_room(mirrors, debian) as room:
         unpack(room.download(*PACKAGES), folder / "system")
@@ -63,10 +68,12 @@ def assemble(recipe: Recipe, release: str, fetched: Path, folder: Path) -> Image
     kernel, system = fetched / "kernel", fetched / "system"
     files: Files = base(system, recipe.arch) | with_python(system, collect(tui=recipe.tui))
     files |= {f"usr/{path}": (0o100644, data) for path, data in modules(kernel, release).items()}
-    config = kernel / f"boot/config-{release}"
-    if config.exists():
-        files[f"boot/{config.name}"] = (0o100644, config.read_bytes())
-    parts = forms(recipe.arch, (kernel / f"boot/vmlinuz-{release}").read_bytes(), every=recipe.every_form)
+    if config := part_of(kernel, release, "config"):
+        files[f"boot/config-{release}"] = (0o100644, config.read_bytes())
+    image = part_of(kernel, release, "vmlinuz")
+    if image is None:
+        raise CannotRun(f"the packages of Linux {release} have no kernel in them")
+    parts = forms(recipe.arch, image.read_bytes(), every=recipe.every_form)
     parts["initramfs"] = zstd(archive(files), f"-{recipe.level}", "-T0")
     python = ".".join(map(str, python_of(system)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,9 +81,9 @@ def assemble(recipe: Recipe, release: str, fetched: Path, folder: Path) -> Image
     for name, data in parts.items():
         (folder / name).write_bytes(data)
     sizes = {name: len(data) for name, data in parts.items()}
-    image = Image(recipe.arch, release, python, __version__, sizes, folder)
-    image.save()
-    return image
+    made = Image(recipe.arch, release, python, __version__, sizes, folder)
+    made.save()
+    return made
 
 
 def build(recipe: Recipe, folder: Path, tell: Callable[[str], None] = lambda _line: None) -> Image:

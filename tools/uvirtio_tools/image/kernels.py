@@ -23,7 +23,7 @@ from uvirtio.programs import find
 
 from . import lz4
 
-__all__ = ["MODULES", "forms", "modules", "zstd"]
+__all__ = ["MODULES", "forms", "modules", "part_of", "zstd"]
 
 #: What takes a device, and the bus that shows it where that is no part of the kernel.
 MODULES = ("uio_pci_generic", "vfio-pci", "vfio_iommu_type1", "virtio_pci")
@@ -92,6 +92,15 @@ def forms(arch: str, file: bytes, *, every: bool = True) -> dict[str, bytes]:
     if file[0x202:0x206] == b"" or file[0x1FE:0x200] != b"\x55\xaa":
         raise CannotRun("this kernel is no bzImage")
     return {"bzImage": file, "vmlinux": _vmlinux(file)} if every else {"bzImage": file}
+
+
+def part_of(root: Path, release: str, name: str) -> Path | None:
+    """``vmlinuz`` or ``config`` of an unpacked kernel, wherever its packages put it; None where there is none."""
+    places = (
+        root / f"boot/{name}-{release}",
+        *(root / f"{lib}/modules/{release}/{name}" for lib in ("lib", "usr/lib")),
+    )
+    return next((path for path in places if path.is_file()), None)
 
 
 def _plain(path: Path) -> bytes:

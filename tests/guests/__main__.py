@@ -123,9 +123,7 @@ def run(name: str) -> Row:
         with _served(folder) as words:
             slept = _boot(name, folder / "image", f"suspend --cycles {CYCLES}", words)
         check = f"check --skip {ABORTS[recipe.arch]}" if recipe.arch in ABORTS else "check"
-        checked = _boot(
-            recipe.arch, folder / "image", check, [word.replace("{disk}", str(folder / "disk")) for word in QEMUS]
-        )
+        checked = _boot(name, folder / "image", check, [word.replace("{disk}", str(folder / "disk")) for word in QEMUS])
     verdicts = {
         result["device"]["type"]: {each["id"]: each["verdict"] for each in result["results"]}
         for result in checked["runs"][0]["results"]

@@ -59,7 +59,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """See :class:`argparse.ArgumentParser`."""
         if match := _CHOICES.search(message):
-            word, choices = match["word"][1:-1], _QUOTED.findall(match["choices"])
+            word, listed = match["word"][1:-1], match["choices"]
+            # Python quotes them up to 3.12.
+            choices = _QUOTED.findall(listed) or listed.split(", ")
             message += near(word, choices)
         super().error(printable(message, lines=True))
 

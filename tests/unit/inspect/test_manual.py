@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_every_command_has_its_options_in_the_manual_page_and_both_completions()
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_has_nothing_to_complain_about() -> None:
     done = subprocess.run(
-        ["groff", "-man", "-Tascii", "-ww"], input=man_page(), capture_output=True, text=True, check=True
+        ["groff", "-man", "-Tascii", "-ww", "-P-c"], input=man_page(), capture_output=True, text=True, check=True
     )
     assert done.stderr == ""
-    assert "UVIRTIO(8)" in done.stdout
+    assert "UVIRTIO(8)" in re.sub(".\b", "", done.stdout)

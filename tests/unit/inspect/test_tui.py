@@ -110,7 +110,7 @@ def _shown(app: Inspector) -> str:
 
 def _quiet(app: Inspector) -> None:
     """No looks between the keys: the simulated clock shall stand in each picture where it stood before."""
-    _view(app).portrait._glance = lambda: None  # type: ignore[method-assign]
+    _view(app).portrait.glances.pause()
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
@@ -600,3 +600,16 @@ def test_without_colours_nothing_is_drawn_in_any_and_the_cursor_is_reversed(
         assert any("emulated:rng" in text for text in styles)
 
     _play(LiveMachine(named=["emulated:rng"]), play)
+
+
+def test_a_ring_moves_by_itself_once_the_device_was_notified() -> None:
+    async def play(app: Inspector, pilot: Any) -> None:
+        await _opened(app, pilot)
+        await _press(app, pilot, "i", "s")
+        panel = _view(app).portrait
+        assert "16/0 16 in flight" in _shown(app)
+        await _press(app, pilot, "k")
+        await _until(pilot, lambda: "16/0" not in _shown(app) and "=" in _shown(app))
+        assert panel.active
+
+    _play(LiveMachine(named=[SPLIT]), play)

@@ -100,7 +100,7 @@ class Driver(Vertical):
 
     def on_mount(self) -> None:
         """Look at what is driven now and then."""
-        self.set_interval(_LOOK, self._glance)
+        self.glances = self.set_interval(_LOOK, self._glance)
 
     def _glance(self) -> None:
         if self.active and not self.busy:

@@ -45,6 +45,8 @@ __all__ = ["Session", "main"]
 
 #: Register accesses of one step that are handed over; the rest is counted.
 _TRACE = 400
+#: Simulated seconds between two looks: what an emulated device takes for a request or two.
+_MEANWHILE = 2e-4
 #: Bytes of ring memory of a queue that are handed over.
 _RING = 1 << 16
 
@@ -80,7 +82,7 @@ class Session:
     def do(self, step: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Do one step by its name; what it has to say beyond the state."""
         verbs: dict[str, Callable[..., dict[str, Any]]] = {
-            "look": dict,
+            "look": self.look,
             "start": self.start,
             "submit": self.submit,
             "kick": self.kick,
@@ -106,6 +108,12 @@ class Session:
         if bring_up.dialect is not None:
             self._suspender = Suspender(self.device, bring_up.dialect, self.timeout)
         return {"notes": [*([not_offered] if not_offered else []), *bring_up.remarks]}
+
+    def look(self) -> dict[str, Any]:
+        """Nothing but time goes by, which a simulated clock has to be told: the device works on meanwhile."""
+        if self.device.clock.simulated and self.device.phase is Phase.RUNNING:
+            self.device.clock.sleep(_MEANWHILE)
+        return {}
 
     def submit(self) -> dict[str, Any]:
         """Make requests available, without a notification."""

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 
 from ..errors import CannotRun
 from ..foreign import parse_json
 from .lines import LineSocket
 
 __all__ = ["ControlTriggers"]
+
+
+#: Between two looks for a server that is to come (s).
+_NAP = 0.02
 
 
 class ControlTriggers:
@@ -22,21 +27,37 @@ class ControlTriggers:
     def __init__(self, path: str, timeout: float = 10.0) -> None:
         self._path = path
         self._timeout = timeout
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(timeout)
-            connection.connect(os.path.expanduser(path))
-        except OSError as error:
-            connection.close()
-            raise CannotRun(
-                f"no control socket at {path}: {error.strerror or error}; start the server with --control {path}"
-            ) from error
-        self._lines = LineSocket(connection)
+        self._lines = LineSocket(self._connected())
         try:
             self._names = frozenset(map(str, self._names_of(self.ask("available"))))
         except BaseException:
             self.close()
             raise
+
+    def _connected(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(self._timeout)
+            connection.connect(os.path.expanduser(self._path))
+        except OSError as error:
+            connection.close()
+            raise CannotRun(
+                f"no control socket at {self._path}: {error.strerror or error}; start the server with --control {self._path}"
+            ) from error
+        return connection
+
+    def reopen(self, seconds: float) -> None:
+        """Go on with the server that listens at the same path within so many seconds. Raises :class:`CannotRun`."""
+        self._lines.close()
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self._lines = LineSocket(self._connected())
+                return
+            except CannotRun:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_NAP)
 
     @staticmethod
     def _names_of(answer: dict[str, object]) -> list[object]:

@@ -51,9 +51,9 @@ class Session:
         self.intx = IntxLine()
         self.vectors = Vectors(function.vectors)
         self._level = False
-        function.interrupts.on_level = self._on_level
-        function.table.receiver = self.vectors.send
-        function.pci.on_command = self._update_line
+        #: Called before the first access to a register.
+        self.begins: Callable[[], None] | None = None
+        self.attach(function)
         self._handlers: dict[int, Callable[[Message], bytes]] = {
             Command.DMA_MAP: self._dma_map,
             Command.DMA_UNMAP: self._dma_unmap,
@@ -65,6 +65,14 @@ class Session:
             Command.REGION_WRITE: self._region_write,
             Command.DEVICE_RESET: self._reset,
         }
+
+    def attach(self, function: EmulatedFunction) -> None:
+        """From now on it is this function that is served."""
+        self._function = function
+        self._level = False
+        function.interrupts.on_level = self._on_level
+        function.table.receiver = self.vectors.send
+        function.pci.on_command = self._update_line
 
     # The line
 
@@ -220,6 +228,9 @@ class Session:
     # Registers
 
     def _access(self, message: Message) -> wire.Access:
+        begins, self.begins = self.begins, None
+        if begins is not None:
+            begins()
         access = wire.Access(*fields(wire.ACCESS, message, "REGION access"))
         size = PciHeader.SIZE if access.region == wire.CONFIG_REGION else BARS.get(access.region, 0)
         if access.length == 0 or access.offset + access.length > size:

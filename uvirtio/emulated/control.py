@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 
 from ..errors import UvirtioError
 from ..foreign import parse_json
@@ -29,7 +30,9 @@ class ControlServer:
 
     def __init__(self, listener: Listener, function: EmulatedFunction, loop: Loop) -> None:
         self._listener = listener
-        self._function = function
+        self.function = function
+        #: What the server itself can be asked for.
+        self.verbs: dict[str, Callable[[], None]] = {}
         self._loop = loop
         self._connections: dict[socket.socket, bytearray] = {}
         listener.watch(loop, self._accept)
@@ -73,9 +76,13 @@ class ControlServer:
             return {"ok": False, "error": 'a request looks like {"do": "state"}'}
         name = request.pop("do")
         if name == "available":
-            return {"ok": True, "available": sorted(names(self._function))}
+            return {"ok": True, "available": sorted({*names(self.function), *self.verbs})}
+        verb = self.verbs.get(name)
         try:
-            result = fire(self._function, name, request)
+            if verb is not None and not request.keys() - {"seconds"}:
+                verb()  # how long a device is away is its client's to say
+                return {"ok": True}
+            result = fire(self.function, name, request)
         except UvirtioError as error:
             return {"ok": False, "error": str(error)}
         answer: dict[str, object] = {"ok": True}

@@ -21,7 +21,7 @@ from .queue import DeviceQueue, Request
 from .restoring import State
 from .ring import Chain
 
-__all__ = ["SCHEMA", "VERSION", "from_text", "load", "save", "to_text"]
+__all__ = ["SCHEMA", "VERSION", "check", "from_text", "load", "save", "to_text"]
 
 SCHEMA = "uvirtio/device"
 VERSION = 1
@@ -100,17 +100,22 @@ def save(function: EmulatedFunction) -> State:
     }
 
 
+def check(state: State, type_name: str) -> None:
+    """Raise :class:`SnapshotError` for what is not the state of a device of this type."""
+    if state.get("schema") != SCHEMA:
+        raise SnapshotError("not the state of an emulated device")
+    if state.get("version") != VERSION:
+        raise SnapshotError(f"a state of version {state.get('version')!r}; this release reads {VERSION}")
+    if state.get("type") != type_name:
+        raise SnapshotError(f"the state of a device of type {state.get('type')!r}, not {type_name}")
+
+
 def load(function: EmulatedFunction, state: State) -> None:
     """Put it into a fresh device that was made by the same options. It goes on from there, at once.
 
     Raises :class:`SnapshotError` for what is no such document, or that of another device.
     """
-    if state.get("schema") != SCHEMA:
-        raise SnapshotError("not the state of an emulated device")
-    if state.get("version") != VERSION:
-        raise SnapshotError(f"a state of version {state.get('version')!r}; this release reads {VERSION}")
-    if state.get("type") != function.options.type_name:
-        raise SnapshotError(f"the state of a device of type {state.get('type')!r}, not {function.options.type_name}")
+    check(state, function.options.type_name)
     try:
         with function.device.guarded():
             function.options.parts.restorer(function).everything(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from .log import AccessLog, Entry
 from .loop import Loop
 from .memory import MappedMemory
 from .options import Options
+from .restoring import State
+from .saved import from_text, load, save, to_text
 
 __all__ = ["Server"]
 
@@ -29,7 +32,8 @@ _ENTRIES = 10_000
 class Server:
     """Serves one device to one client after another, until it is stopped, or with ``once`` until the first is gone.
 
-    ``sink`` gets every entry of the access log; ``tell`` gets a sentence for people when a client comes or goes, and what they
+    ``state``: that of a device which was saved; it goes on with the first access of a client, who has mapped its memory by then.
+    ``saves``: it can be asked to stop and be kept. ``sink`` gets every entry of the access log; ``tell`` gets a sentence for people when a client comes or goes, and what they
     should know of its memory; ``unsealed`` is called for the first of it that the client can take away under this process.
     """
 
@@ -43,7 +47,15 @@ class Server:
         tell: Callable[[str], None] = lambda sentence: None,
         once: bool = False,
         unsealed: Callable[[], None] = lambda: None,
+        state: State | None = None,
+        saves: bool = False,
     ) -> None:
+        self._options = options
+        self._coming = state
+        #: The state of the device where it goes on in another process.
+        self.left: str | None = None
+        #: Whether it is to be kept, and nobody goes on with it now.
+        self.kept = False
         self.loop = Loop()
         self.log = AccessLog(self.loop, sink, limit=_ENTRIES)
         self._memory = MappedMemory()
@@ -63,6 +75,10 @@ class Server:
         self.loop.failed = self._lost
         self.function.device.model.watch(self.loop)
         self._control = ControlServer(listener, self.function, self.loop) if listener is not None else None
+        if self._control is not None:
+            self._control.verbs |= {"restore": self._restore, "respawn": self._leave}
+            if saves:
+                self._control.verbs["save"] = self._save
         self._listener.watch(self.loop, self._accept)
 
     def _accept(self, connection: socket.socket) -> None:
@@ -70,9 +86,42 @@ class Server:
         self._channel = Channel(connection, "the client")
         session = Session(self._channel, self.function, self._memory, self.loop, self._tell, self._unsealed)
         self._session = session
+        session.begins = self._arrive
         self.loop.watch(self._channel, session.ready, self._lost)
         self._tell("a client connected")
         self.log.event("client connected")
+
+    def _restore(self) -> None:
+        """Save the device to a file, and go on with a fresh one that was restored from it."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+            file.write(to_text(save(self.function)))
+            self.function.abandon()
+            file.seek(0)
+            state = from_text(file.read())
+        self.function = EmulatedFunction(self._options, self.loop, self._memory, self.log)
+        if self._control is not None:
+            self._control.function = self.function
+        if self._session is not None:
+            self._session.attach(self.function)
+        self.function.device.model.watch(self.loop)
+        load(self.function, state)
+
+    def _leave(self) -> None:
+        """Stop, with the state of the device in :attr:`left`: whoever runs this goes on with it elsewhere."""
+        self.left = to_text(save(self.function))
+        self.function.abandon()
+        self.loop.stop()
+
+    def _save(self) -> None:
+        """Stop, with the state to be kept."""
+        self._leave()
+        self.kept = True
+
+    def _arrive(self) -> None:
+        """A client accesses the device for the first time."""
+        state, self._coming = self._coming, None
+        if state is not None:
+            load(self.function, state)
 
     def _lost(self, error: Exception) -> None:
         """The session is over; whatever ended it, that is all it ends."""

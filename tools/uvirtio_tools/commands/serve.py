@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from uvirtio.errors import LocatorError
+from uvirtio.errors import LocatorError, UsageError
 from uvirtio.foreign import printable
 
 from .. import exits
 from ..interruption import Interrupted
 from ..last_word import LastWord
-from ..named_files import open_for_writing
+from ..named_files import check_writable, open_for_writing
 from ..outlet import Outlet
 
 if TYPE_CHECKING:
@@ -51,6 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", metavar="NAME=VALUE", action="append", default=[], help="any other parameter of emulated:TYPE"
     )
     parser.add_argument("--control", metavar="PATH", help="a socket for triggers, JSON lines")
+    parser.add_argument(
+        "--restore",
+        metavar="FILE",
+        help="go on with a device that was saved: with the first access of a client that has given its memory",
+    )
+    parser.add_argument(
+        "--save",
+        metavar="FILE",
+        help="where the device is saved when the control socket is asked for `save`; the server ends then",
+    )
     parser.add_argument("--log", metavar="FILE", help="every register access and device event, JSON lines")
     parser.add_argument("--once", action="store_true", help="end when the first client is gone")
 
@@ -82,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     from uvirtio.emulated.options import parse_options
     from uvirtio.emulated.server import Server
 
+    if args.save is not None:
+        check_writable("--save", args.save)
     options = parse_options(args.type, _parameters(args))
     messages = Outlet(2)
 
@@ -106,11 +120,46 @@ def run(args: argparse.Namespace) -> int:
             tell=said,
             once=args.once,
             unsealed=last_word.prepare,
+            state=_state(args.restore, args.type),
+            saves=args.save is not None,
         )
         with _signals(server) as received, contextlib.suppress(_Late):
             print(printable(f"serving {args.type} ({options.describe()}) on {args.socket}"), flush=True)
             server.run()
+        left = server.left
+    if left is not None and server.kept:
+        with open_for_writing("--save", args.save) as saved:
+            saved.write(left)
+    elif left is not None and not received:
+        _go_on(left)
     return exits.INTERRUPTED if signal.SIGINT in received else exits.HOLDS
+
+
+def _state(path: str | None, type_name: str) -> dict[str, Any] | None:
+    """The state in a file. Raises :class:`UsageError` for one that cannot be read, or that is none."""
+    if path is None:
+        return None
+    from uvirtio.emulated.saved import check, from_text
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            state = from_text(file.read())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--restore {path}: cannot be read: {error}") from error
+    check(state, type_name)
+    return state
+
+
+def _go_on(state: str) -> NoReturn:
+    """Be another process image, by the same command, that begins with this state."""
+    from uvirtio.bus.child import memory_file
+
+    words = sys.orig_argv[1:]
+    while "--restore" in words:
+        del words[words.index("--restore") : words.index("--restore") + 2]
+    descriptor = memory_file("uvirtio-state", state.encode())
+    os.set_inheritable(descriptor, True)
+    os.execv(sys.executable, [sys.executable, *words, "--restore", f"/proc/self/fd/{descriptor}"])
 
 
 class _Late(Interrupted):

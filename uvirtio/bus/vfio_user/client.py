@@ -18,6 +18,8 @@ from ...vfio_user.wire import Command, HeaderFlag, IrqFlag, IrqSet
 __all__ = ["Refused", "VfioUserClient"]
 
 _MAJOR, _MINOR = 0, 0
+#: Between two looks for a server that is to come (s).
+_NAP = 0.02
 #: Commands that the device itself has to deal with.
 _ACCESSES = (Command.REGION_READ, Command.REGION_WRITE)
 
@@ -46,6 +48,10 @@ class VfioUserClient:
         self.ends = math.inf
         self._number = 0
         self._memory: dict[int, memoryview] = {}
+        #: What a server that comes instead is given again: descriptors of memory, and of interrupts by type.
+        self._files: dict[int, int] = {}
+        self._eventfds: dict[int, tuple[int, ...]] = {}
+        self._timeout = timeout
         self._channel = Channel(connection or _connected(path, timeout), f"the server at {path}", timeout)
         try:
             self.capabilities = self._agree()
@@ -65,6 +71,28 @@ class VfioUserClient:
         if major != _MAJOR:
             raise CannotRun(f"{self.path} speaks vfio-user {major}.{minor}; this client speaks version {_MAJOR}")
         return capabilities
+
+    def reconnect(self, seconds: float) -> None:
+        """Go on with the server that listens at the same path now, or within so many seconds, and give it what the last one had.
+
+        Raises :class:`NoSuchDevice` where none comes, and what opening a connection does.
+        """
+        self._channel.close()
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                connection = _connected(self.path, self._timeout)
+                break
+            except NoSuchDevice:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_NAP)
+        self._channel = Channel(connection, f"the server at {self.path}", self._timeout)
+        self.capabilities = self._agree()
+        for address, descriptor in self._files.items():
+            self._map(address, len(self._memory[address]), descriptor)
+        for kind, descriptors in self._eventfds.items():
+            self.set_eventfds(kind, descriptors)
 
     def call(self, command: Command, payload: bytes = b"", fds: tuple[int, ...] = ()) -> bytes:
         """Send a command, wait for its answer, and give the answer's payload. Raises :class:`Refused`."""
@@ -209,18 +237,24 @@ class VfioUserClient:
 
     def map(self, address: int, memory: memoryview, descriptor: int) -> None:
         """Give the device memory at a bus address: ``memory`` is what the file behind the descriptor holds."""
-        flags = wire.DmaFlag.READ | wire.DmaFlag.WRITE
-        request = wire.DMA_MAP.pack(wire.DMA_MAP.size, flags, 0, address, len(memory))
-        self.call(Command.DMA_MAP, request, (descriptor,))
+        self._map(address, len(memory), descriptor)
         self._memory[address] = memory
+        self._files[address] = os.dup(descriptor)
+
+    def _map(self, address: int, size: int, descriptor: int) -> None:
+        flags = wire.DmaFlag.READ | wire.DmaFlag.WRITE
+        self.call(Command.DMA_MAP, wire.DMA_MAP.pack(wire.DMA_MAP.size, flags, 0, address, size), (descriptor,))
 
     def unmap(self, address: int, size: int) -> None:
         """Take memory away from the device."""
         self._memory.pop(address, None)
+        if (descriptor := self._files.pop(address, None)) is not None:
+            os.close(descriptor)
         self.call(Command.DMA_UNMAP, wire.DMA_UNMAP.pack(wire.DMA_UNMAP.size, 0, address, size))
 
     def set_eventfds(self, kind: int, descriptors: tuple[int, ...]) -> None:
         """Signal these eventfds for the first interrupts of a type; none: no interrupts of that type any more."""
+        self._eventfds[kind] = descriptors
         if not descriptors:
             self._set_irqs(IrqSet.DATA_NONE | IrqSet.TRIGGER, kind, 0, 0)
         most = min(self.capabilities.max_msg_fds, wire.MAX_FDS)
@@ -239,6 +273,8 @@ class VfioUserClient:
     def close(self) -> None:
         """Close the connection: the server resets the device and forgets our memory."""
         self._memory.clear()
+        while self._files:
+            os.close(self._files.popitem()[1])
         self._channel.close()
 
 

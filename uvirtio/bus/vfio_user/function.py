@@ -26,6 +26,7 @@ from ..control import ControlTriggers
 from ..eventfd import EventLine
 from ..locator import Locator
 from .client import VfioUserClient
+from .moving import ServedTriggers
 
 __all__ = ["VfioUserFunction"]
 
@@ -105,7 +106,7 @@ class VfioUserFunction:
         )
         self.notes: tuple[str, ...] = ()
         self.clock: Clock = RealClock()
-        self.triggers: Triggers | None = triggers
+        self.triggers: Triggers | None = ServedTriggers(triggers, client) if triggers is not None else None
         self._control = triggers
         self._client = client
         client.ends = time.monotonic() + _OPENING

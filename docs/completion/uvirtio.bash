@@ -113,6 +113,8 @@ _uvirtio() {
         serve:--seed) : ;;
         serve:--set) : ;;
         serve:--control) _uvirtio_files ;;
+        serve:--restore) _uvirtio_files ;;
+        serve:--save) _uvirtio_files ;;
         serve:--log) _uvirtio_files ;;
         image:--arch) : ;;
         image:--flavour) _uvirtio_words "cloud generic" ;;
@@ -183,7 +185,7 @@ _uvirtio_arguments() {
         judge:*) : ;;
         report:-*) _uvirtio_words "--format --output -o -q --quiet -v --verbose --baseline --expect --json --help" ;;
         report:*) _uvirtio_files ;;
-        serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --log --once --help" ;;
+        serve:-*) _uvirtio_words "--socket --profile --fault --latency --delay --seed --set --control --restore --save --log --once --help" ;;
         serve:*) _uvirtio_words "rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media" ;;
         image:-*) _uvirtio_words "--arch --flavour --suite --no-tui --output -o --json --help" ;;
         image:*) _uvirtio_words "build show" ;;

@@ -94,6 +94,10 @@ class ControlServer:
         connection.close()
         self._listener.watch(self._loop, self._accept)
 
+    def stop_listening(self) -> None:
+        """Nobody new is let in."""
+        self._listener.close()
+
     def close(self) -> None:
         """Close everything."""
         for connection in list(self._connections):

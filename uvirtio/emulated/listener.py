@@ -59,7 +59,9 @@ class Listener:
         raise CannotRun(f"another server listens on {self._path}; choose another path or end that server")
 
     def watch(self, loop: Loop, accepted: Callable[[socket.socket], None]) -> None:
-        """Hand clients to ``accepted`` as they come, each with a socket that does not block."""
+        """Hand clients to ``accepted`` as they come, each with a socket that does not block; none once it is closed."""
+        if self._socket.fileno() < 0:
+            return
         self._loop, self._accepted = loop, accepted
         self._resume()
 

@@ -110,6 +110,10 @@ class Server:
         """Stop, with the state of the device in :attr:`left`: whoever runs this goes on with it elsewhere."""
         self.left = to_text(save(self.function))
         self.function.abandon()
+        # Whoever looks for the next server must not find this one.
+        self._listener.close()
+        if self._control is not None:
+            self._control.stop_listening()
         self.loop.stop()
 
     def _save(self) -> None:

@@ -82,13 +82,14 @@ class VfioUserClient:
         while True:
             try:
                 connection = _connected(self.path, self._timeout)
+                self._channel = Channel(connection, f"the server at {self.path}", self._timeout)
+                self.capabilities = self._agree()
                 break
-            except NoSuchDevice:
+            except CannotRun:
+                self._channel.close()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_NAP)
-        self._channel = Channel(connection, f"the server at {self.path}", self._timeout)
-        self.capabilities = self._agree()
         for address, descriptor in self._files.items():
             self._map(address, len(self._memory[address]), descriptor)
         for kind, descriptors in self._eventfds.items():

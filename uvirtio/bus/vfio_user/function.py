@@ -26,7 +26,7 @@ from ..control import ControlTriggers
 from ..eventfd import EventLine
 from ..locator import Locator
 from .client import VfioUserClient
-from .moving import ServedTriggers
+from .elsewhere import ServedTriggers
 
 __all__ = ["VfioUserFunction"]
 

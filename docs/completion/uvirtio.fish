@@ -161,6 +161,8 @@ complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l delay -d 'seconds 
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l seed -d 'start of the random sequence' -x
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l set -d 'any other parameter of emulated:TYPE' -x
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l control -d 'a socket for triggers, JSON lines' -rF
+complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l restore -d 'go on with a device that was saved: with the first access of a client that has given its memory' -rF
+complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l save -d 'where the device is saved when the control socket is asked for `save`; the server ends then' -rF
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l log -d 'every register access and device event, JSON lines' -rF
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -l once -d 'end when the first client is gone'
 complete -c uvirtio -n '__fish_seen_subcommand_from serve' -a 'rng blk net console balloon input scsi gpu rtc vsock crypto iommu mem sound fs pmem rpmb scmi i2c_adapter can gpio spi media'

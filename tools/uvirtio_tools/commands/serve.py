@@ -153,13 +153,15 @@ def _state(path: str | None, type_name: str) -> dict[str, Any] | None:
 def _go_on(state: str) -> NoReturn:
     """Be another process image, by the same command, that begins with this state."""
     from uvirtio.bus.child import memory_file
+    from uvirtio.programs import environment, python_module
 
-    words = sys.orig_argv[1:]
+    words = sys.argv[1:]
     while "--restore" in words:
         del words[words.index("--restore") : words.index("--restore") + 2]
     descriptor = memory_file("uvirtio-state", state.encode())
     os.set_inheritable(descriptor, True)
-    os.execv(sys.executable, [sys.executable, *words, "--restore", f"/proc/self/fd/{descriptor}"])
+    command = python_module("uvirtio", *words, "--restore", f"/proc/self/fd/{descriptor}")
+    os.execve(command[0], command, environment())
 
 
 class _Late(Interrupted):

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = (
     "tests/unit/inspect/test_tui.py", "tests/unit/inspect/test_tmux.py", "tests/unit/inspect/test_commands.py", "tests/unit/cli/test_detail.py",
     "tests/unit/cli/test_command_line.py", "tests/unit/cli/test_near_misses.py", "tests/unit/checks/test_reports.py",
-    "tests/emulated/checks/test_plugin.py", "tests/unit/uio",
+    "tests/unit/uio",
 )  # fmt: skip
 QUICK = (
     "tests/unit/inspect/test_tui.py", "tests/unit/cli/test_detail.py", "-k",

@@ -22,4 +22,4 @@ def test_with_the_oldest_versions_the_interface_and_the_command_line_are_what_th
     command = [sys.executable, "-m", "tests.bounds", "oldest", str(tmp_path / "oldest"), "--quick"]
     done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    assert "textual==2.1.2" in done.stdout
+    assert "textual==6.0" in done.stdout

@@ -466,7 +466,6 @@ def test_the_checks_fill_a_table_and_enter_tells_what_was_expected_seen_and_done
         compare_screen(app, "checks", tmp_path)
         await pilot.press("slash", *"V4", "enter", "enter")
         await _until(pilot, lambda: isinstance(app.screen, Page))
-        compare_screen(app, "story", tmp_path)
         for words in ("expected: used rings", "observed: queue 0: used index", "accesses before"):
             assert words in _shown(app)
 

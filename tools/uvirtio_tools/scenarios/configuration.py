@@ -86,11 +86,11 @@ class Changer:
 
     def _fire(self) -> None:
         if not self._fired:
-            self._stage.traffic.cleanups.append(self._restore)
+            self._stage.traffic.cleanups.append(self.restore)
         self._stage.traffic.ask_host(self.name, **_CHANGES[self.name](self._fired))
         self._fired += 1
 
-    def _restore(self) -> None:
+    def restore(self) -> None:
         """Most of these changes go to and fro: an odd one (a link that is down) is not left behind."""
         if self._fired % 2:
             self._fire()

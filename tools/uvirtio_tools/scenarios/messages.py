@@ -36,7 +36,7 @@ def by_vector(stage: Stage) -> None:
     try:
         for plan in _plans(messages.size):
             messages.plan = plan
-            _start(stage)
+            _start(stage, changer)
             _cause(stage, messages, lambda: _request(stage), "queue")
             if changer.name:
                 _cause(stage, messages, changer.change, "configuration")
@@ -46,7 +46,7 @@ def by_vector(stage: Stage) -> None:
                 stage.read(names.NOT_MASKED, messages.way.value)
         messages.plan = None
         if messages.size > 1:
-            _start(stage)
+            _start(stage, changer)
             _move(stage, messages, changer)
     finally:
         messages.plan = None
@@ -65,7 +65,8 @@ def _plans(size: int) -> Iterator[tuple[int, int] | None]:
     yield NO_VECTOR, 0
 
 
-def _start(stage: Stage) -> None:
+def _start(stage: Stage, changer: Changer) -> None:
+    changer.restore()  # frames that a link drops which is still down would be waited for
     stage.start(suspend=False)
     stage.traffic.need()
     for queue in stage.device.queues.values():
@@ -107,6 +108,7 @@ def _move(stage: Stage, messages: Messages, changer: Changer) -> None:
     if Feature.RING_RESET not in accepted or not empty:
         return
     index = empty[0]
+    changer.restore()
     messages.move_queue(index, 0 if messages.of_queue(index) else last)
     try:
         device.reset_queue(index)

@@ -17,6 +17,7 @@ __all__ = [
     "DeviceBusy",
     "DeviceError",
     "DeviceGone",
+    "DeviceHangs",
     "DeviceMisbehaved",
     "DeviceNeedsReset",
     "DeviceTimeout",
@@ -158,6 +159,10 @@ class DeviceDied(DeviceGone):
     """
 
     over = ""
+
+
+class DeviceHangs(DeviceDied, DeviceTimeout):
+    """Whoever has the device does not answer an access any more, and nobody has stopped it: its model of the device hangs."""
 
 
 class DeviceNeedsReset(DeviceError):

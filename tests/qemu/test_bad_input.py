@@ -205,7 +205,7 @@ def test_a_qemu_that_is_stopped_is_given_up_after_the_timeout(any_qemu: str, mon
         function = running(device)
         pid = function.process.pid
         os.kill(pid, signal.SIGSTOP)
-        with pytest.raises(DeviceError, match=r"has not answered the access .* within 0\.3 s"):
+        with pytest.raises(QemuDied, match=r"has not answered the access .* within 0\.3 s: it is stopped"):
             device.status.read()
     wait_until_gone(pid)
 

@@ -20,7 +20,7 @@ from .ways import in_messages
 __all__ = ["ALSO", "ISR_ALONE", "Judge", "Judgement", "Tally", "speaks_of_notifications"]
 
 #: How a scenario may end, and what became of statements that it was for and that saw nothing in it.
-_ERRORS = ("not working", "overdue", "gone", "error")
+_ERRORS = ("not working", "overdue", "gone", "hangs", "error")
 #: Statements about ISR and INTx themselves: messages show nothing of these.
 ISR_ALONE = frozenset({"N5", "N6", "N7"})
 #: Statements about notifications that ISR need not show to be judged.
@@ -112,7 +112,8 @@ class Judge:
                         )
                         found.setdefault(other, []).append(more)
         if (ended := window.ended) is not None and ended.blames in tallies:
-            what = broken("the device died", STATEMENTS[ended.blames].text, ended.text)
+            fate = "the device hangs" if ended.how == "hangs" else "the device died"
+            what = broken(fate, STATEMENTS[ended.blames].text, ended.text)
             found.setdefault(ended.blames, []).append(what)
         for id_, observations in found.items():
             for observation in observations:

@@ -14,6 +14,7 @@ from uvirtio.errors import (
     DeviceDied,
     DeviceError,
     DeviceGone,
+    DeviceHangs,
     NegotiationFailed,
     QemuDied,
     UsageError,
@@ -286,6 +287,11 @@ def perform(stage: Stage, each: Scenario) -> Exception | None:
         how, text, end = "skip", f"cannot be had here: {error}", Skip(str(error))
     except DeviceDied as error:
         how, text, end, blames = "gone", str(error), error, _broken_by(error, stage, each)
+        if isinstance(error, DeviceHangs):
+            how = "hangs"
+            if waits_for := stage.device.function.surroundings.backend:
+                # Which of the two hangs cannot be known.
+                text, blames = f"{error}; it may be {waits_for} that it waits for", ""
     except DeviceGone as error:
         how, text, end = "gone", f"the device went away: {error}", error
     except NotWorking as error:

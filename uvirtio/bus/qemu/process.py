@@ -11,9 +11,10 @@ import os
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Sequence
 
-from ...errors import CannotRun, DeviceDied, LocatorError, NoSuchDevice, QemuDied, UvirtioError
+from ...errors import CannotRun, DeviceDied, DeviceHangs, LocatorError, NoSuchDevice, QemuDied, UvirtioError
 from ...programs import find
 from ..child import Child
 from ..qmp import Qmp
@@ -26,6 +27,9 @@ ENVIRONMENT = "UVIRTIO_QEMU"
 
 #: Longest time from the start to the first answer, and for a voluntary end, in seconds.
 _START, _END = 30.0, 5.0
+
+#: States of a process that somebody has stopped (proc(5)), and how long is looked at whether one is busy (s).
+_STOPPED, _SAMPLE = frozenset("Tt"), 0.1
 
 #: Noise that is no reason for anything: consequences of how it is started here.
 _NOISE = ("max-ram-below-4g", "max_ram_below_4g", "invalid accelerator qtest")
@@ -80,7 +84,7 @@ class QemuProcess:
         self._child = Child(command, [*descriptors, its_qtest.fileno(), its_qmp.fileno()])
         its_qtest.close()
         its_qmp.close()
-        self.qtest = Qtest(qtest, self.obituary, timeout)
+        self.qtest = Qtest(qtest, self.obituary, timeout, self.silence)
         try:
             self.qmp = Qmp(qmp, _START)
         except QemuDied:
@@ -147,12 +151,33 @@ class QemuProcess:
             return DeviceDied(f"QEMU died over the device: {self.binary} {how}{said}")
         return QemuDied(f"QEMU died: {self.binary} {how}{said}\nThis is no verdict on the device")
 
+    def silence(self, words: str) -> DeviceHangs | QemuDied:
+        """The error for a QEMU that does not answer an access, ``words`` for that: it hangs, or somebody has stopped it."""
+        state, before = self._state()
+        if state in _STOPPED:
+            return QemuDied(f"{words}: it is stopped, from outside\nThis is no verdict on the device")
+        time.sleep(_SAMPLE)
+        busy = self._state()[1] - before >= _SAMPLE / 2
+        return DeviceHangs(f"{words}: its model of the device hangs, {'busy with itself' if busy else 'waiting for something'}")
+
+    def _state(self) -> tuple[str, float]:
+        """The letter of QEMU's state, and its processor time (s). Empty and 0 for one that is not there any more."""
+        try:
+            with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except OSError:
+            return "", 0.0
+        return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """End QEMU: ask it (so that image files are complete), then kill it. Idempotent, raises nothing."""
         if self._child is not None and self._child.wait(0.0) is None:
+            # One that hangs does not end by being asked.
+            hangs = (qtest := getattr(self, "qtest", None)) is not None and qtest.silent
             with contextlib.suppress(UvirtioError, OSError, AttributeError):
-                self.qmp.execute("quit", timeout=_END)
-            if self._child.wait(_END) is None:
+                if not hangs:
+                    self.qmp.execute("quit", timeout=_END)
+            if hangs or self._child.wait(_END) is None:
                 self._child.kill()
         for connection in self._sockets:
             connection.close()

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Collection
 
-from ...errors import CannotRun, DeviceDied, DeviceTimeout, QemuDied
+from ...errors import CannotRun, DeviceDied, DeviceTimeout, QemuDied, UvirtioError
 from ..lines import LineSocket
 
 __all__ = ["Qtest"]
@@ -23,17 +23,24 @@ _MARKER, _MARKER_ANSWERS = "endianness", ("little", "big")
 class Qtest:
     """The client. ``timeout`` in seconds bounds every answer; ``obituary`` makes the error for a QEMU that died.
 
-    Raises :class:`QemuDied` or :class:`DeviceDied` at the end of the connection, :class:`DeviceTimeout` when an access is not answered.
+    Raises :class:`QemuDied` or :class:`DeviceDied` at the end of the connection. When an access is not answered it raises
+    what ``silence`` makes of the words for that, :class:`DeviceTimeout` where nobody knows more.
     """
 
     def __init__(
-        self, connection: socket.socket, obituary: Callable[[], QemuDied | DeviceDied], timeout: float = 10.0
+        self,
+        connection: socket.socket,
+        obituary: Callable[[], QemuDied | DeviceDied],
+        timeout: float = 10.0,
+        silence: Callable[[str], UvirtioError] = DeviceTimeout,
     ) -> None:
         self._lines = LineSocket(connection)
         self._obituary = obituary
         self._timeout = timeout
+        self._silence = silence
         self._interrupted = False
-        self._silent = False
+        #: Why nothing more is asked; None while there are answers.
+        self._silent: UvirtioError | None = None
         #: Interrupt lines that are high now, and how often each was raised.
         self.high: set[int] = set()
         self.raised: dict[int, int] = {}
@@ -124,8 +131,8 @@ class Qtest:
 
     def command(self, text: str) -> str:
         """Send one command and give what stands behind its OK. Raises :class:`CannotRun` with QEMU's words otherwise."""
-        if self._silent:
-            raise self._no_answer(text)
+        if self._silent is not None:
+            raise self._silent
         if self._interrupted:
             self._synchronise()
         # Ctrl-C can fall between question and answer; the next command then first clears the line.
@@ -161,16 +168,19 @@ class Qtest:
             except EOFError:
                 raise self._obituary() from None
             except TimeoutError:
-                self._silent = True
                 raise self._no_answer(text) from None
             if not self._take(line):
                 return line
 
-    def _no_answer(self, text: str) -> DeviceTimeout:
-        return DeviceTimeout(
-            f"QEMU has not answered the access {text!r} within {self._timeout:g} s: its device model hangs, or QEMU is stopped",
-            seconds=self._timeout,
-        )
+    def _no_answer(self, text: str) -> UvirtioError:
+        """The error of an access that is not answered; none is tried after it."""
+        self._silent = self._silence(f"QEMU has not answered the access {text!r} within {self._timeout:g} s")
+        return self._silent
+
+    @property
+    def silent(self) -> bool:
+        """Whether an access was not answered, so that QEMU is not listened to any more."""
+        return self._silent is not None
 
     def close(self) -> None:
         """Close the connection."""

@@ -158,7 +158,9 @@ class QemuProcess:
             return QemuDied(f"{words}: it is stopped, from outside\nThis is no verdict on the device")
         time.sleep(_SAMPLE)
         busy = self._state()[1] - before >= _SAMPLE / 2
-        return DeviceHangs(f"{words}: its model of the device hangs, {'busy with itself' if busy else 'waiting for something'}")
+        return DeviceHangs(
+            f"{words}: its model of the device hangs, {'busy with itself' if busy else 'waiting for something'}"
+        )
 
     def _state(self) -> tuple[str, float]:
         """The letter of QEMU's state, and its processor time (s). Empty and 0 for one that is not there any more."""

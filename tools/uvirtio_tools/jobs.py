@@ -41,23 +41,18 @@ class Ended(NamedTuple):
 class _Process:
     """A job that runs."""
 
-    def __init__(self, job: Job, processes: list[_Process]) -> None:
-        """Begins it, and adds it to ``processes``: an interrupt falls before or after both."""
+    def __init__(self, job: Job, mask: set[signal.Signals | int]) -> None:
+        """Begins it, with these signals blocked."""
         self.job = job
         self.answer = bytearray()
         sys.stdout.flush()
         sys.stderr.flush()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ending())
-        try:
-            self.pipe, writer = os.pipe()
-            self.pid = os.fork()
-            if self.pid == 0:
-                os.close(self.pipe)
-                _be(job, writer, before)
-            os.close(writer)
-            processes.append(self)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self.pipe, writer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.pipe)
+            _be(job, writer, mask)
+        os.close(writer)
 
     def read(self) -> bool:
         """Take what it has written; whether there may be more."""
@@ -111,26 +106,28 @@ def run_jobs(jobs: Sequence[Job], most: int) -> Iterator[Ended]:
     waiting = list(reversed(jobs))
     running: list[_Process] = []
     deadline: float | None = None
+    # An interrupt comes while it is waited, and at no other time: no process is begun and forgotten, and no answer is lost.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending())
     with selectors.DefaultSelector() as selector:
         try:
             while waiting or running:
+                while waiting and len(running) < most:
+                    running.append(process := _Process(waiting.pop(), before))
+                    selector.register(process.pipe, selectors.EVENT_READ, process)
                 try:
-                    while waiting and len(running) < most:
-                        _Process(waiting.pop(), running)
-                    for process in running:
-                        if process.pipe not in selector.get_map():
-                            selector.register(process.pipe, selectors.EVENT_READ, process)
-                    for process in _ready(selector, deadline):
-                        if not process.read():
-                            selector.unregister(process.pipe)
-                            running.remove(process)
-                            yield process.end()
+                    ready = _ready(selector, deadline, before)
                 except KeyboardInterrupt:
+                    ready = []
                     waiting.clear()
                     deadline = time.monotonic() + _GRACE
                     # The terminal has told them already; a second signal does not disturb their cleaning up.
                     for process in running:
                         process.signal(signal.SIGTERM)
+                for process in ready:
+                    if not process.read():
+                        selector.unregister(process.pipe)
+                        running.remove(process)
+                        yield process.end()
                 if deadline is not None and time.monotonic() >= deadline:
                     for process in running:
                         process.signal(signal.SIGKILL)
@@ -139,9 +136,14 @@ def run_jobs(jobs: Sequence[Job], most: int) -> Iterator[Ended]:
                 process.signal(signal.SIGTERM)
             for process in running:
                 process.end()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _ready(selector: selectors.BaseSelector, deadline: float | None) -> list[_Process]:
+def _ready(selector: selectors.BaseSelector, deadline: float | None, mask: set[signal.Signals | int]) -> list[_Process]:
     """Those that have written something, or have ended."""
     left = None if deadline is None else max(0.0, deadline - time.monotonic())
-    return [key.data for key, _ in selector.select(left)]
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        return [key.data for key, _ in selector.select(left)]
+    finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ending())

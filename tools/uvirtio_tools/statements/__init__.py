@@ -44,6 +44,8 @@ _MODULES = (
     "input",
     "robustness",
     "survive",
+    "survive_told",
+    "survive_registers",
 )
 _GROUP = "uvirtio.statements"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
@@ -21,12 +20,12 @@ from ..emulated.layout import BARS
 from ..emulated.log import AccessLog
 from ..emulated.memory import MappedMemory
 from ..emulated.options import parse_options
-from ..emulated.saved import from_text, load, save, to_text
 from ..emulated.triggers import fire, names
 from ..errors import CannotRun, DeviceMisbehaved
 from ..pci.command import change_command
 from ..spec.pci import Command, Header
 from . import Surroundings
+from .away import time_away
 from .locator import Locator
 
 __all__ = ["EmulatedBus", "EmulatedTriggers", "SimulatedLine", "open_emulated"]
@@ -136,9 +135,9 @@ class EmulatedTriggers:
         if name != "restore":
             fire(self._bus.function, name, arguments)
             return
-        away = arguments.pop("seconds", 0.0)
-        if arguments or isinstance(away, bool) or not isinstance(away, int | float) or not 0 <= away <= 3600:
-            raise CannotRun("restore takes seconds, from 0 to 3600, and nothing else")
+        away = time_away(arguments.pop("seconds", 0.0))
+        if arguments:
+            raise CannotRun(f"restore takes seconds and nothing else, not {', '.join(arguments)}")
         self._bus.restore(away)
 
 
@@ -206,13 +205,11 @@ class EmulatedBus:
 
         Raises :class:`CannotRun` where the file cannot be written.
         """
+        # Here, since few devices are ever saved.
+        from ..emulated.saved import load, through_a_file
+
         try:
-            with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-                file.write(to_text(save(self.function)))
-                self.function.abandon()
-                self.clock.sleep(away)
-                file.seek(0)
-                state = from_text(file.read())
+            state = through_a_file(self.function, lambda: self.clock.sleep(away))
         except OSError as error:
             raise CannotRun(f"the device cannot be saved: {error.strerror}") from error
         self.function = EmulatedFunction(self._options, self.clock, self._memory, self.log)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import random
+import tempfile
 import zlib
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from .. import __version__
@@ -21,7 +23,7 @@ from .queue import DeviceQueue, Request
 from .restoring import State
 from .ring import Chain
 
-__all__ = ["SCHEMA", "VERSION", "check", "from_text", "load", "save", "to_text"]
+__all__ = ["SCHEMA", "VERSION", "check", "from_text", "load", "save", "through_a_file", "to_text"]
 
 SCHEMA = "uvirtio/device"
 VERSION = 1
@@ -121,6 +123,19 @@ def load(function: EmulatedFunction, state: State) -> None:
             function.options.parts.restorer(function).everything(state)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error) as error:
         raise SnapshotError(f"a damaged state, or one of a device with other options: {error!r}") from error
+
+
+def through_a_file(function: EmulatedFunction, meanwhile: Callable[[], object] = lambda: None) -> State:
+    """Save a device to a file, abandon it, and read the state back once it has been away: for a fresh one.
+
+    Raises OSError where the file cannot be written.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        file.write(to_text(save(function)))
+        function.abandon()
+        meanwhile()
+        file.seek(0)
+        return from_text(file.read())
 
 
 def to_text(state: State) -> str:

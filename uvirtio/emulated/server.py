@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import tempfile
 import time
 from collections.abc import Callable
 
@@ -19,7 +18,7 @@ from .loop import Loop
 from .memory import MappedMemory
 from .options import Options
 from .restoring import State
-from .saved import from_text, load, save, to_text
+from .saved import load, save, through_a_file, to_text
 
 __all__ = ["Server"]
 
@@ -93,11 +92,7 @@ class Server:
 
     def _restore(self) -> None:
         """Save the device to a file, and go on with a fresh one that was restored from it."""
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-            file.write(to_text(save(self.function)))
-            self.function.abandon()
-            file.seek(0)
-            state = from_text(file.read())
+        state = through_a_file(self.function)
         self.function = EmulatedFunction(self._options, self.loop, self._memory, self.log)
         if self._control is not None:
             self._control.function = self.function

@@ -8,6 +8,7 @@ from inspect import signature
 
 from ...errors import CannotRun
 from .. import Triggers
+from ..away import time_away
 from .command import BLOCK_NODE, DEVICE_ID, NETDEV_ID, VFIO_USER, Recipe
 from .machine import Slot, route_interrupts
 from .moving import migrate, pause, snapshot
@@ -21,8 +22,6 @@ _EJECT = 0xAE08
 _REMOVAL = 5.0
 #: Seconds that QEMU may take to accept what is sent to the device, and most of anything at once.
 _PATIENCE = 5.0
-#: Seconds that a machine may be away at most.
-_LONGEST = 3600.0
 _MOST = 4096
 
 #: To everybody, from a locally administered address, EtherType "local experimental".
@@ -175,9 +174,7 @@ class QemuTriggers:
 
 
 def _for_a_while(move: Callable[[QemuProcess, float], None], process: QemuProcess, seconds: object = 0.0) -> None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
-        raise CannotRun(f"seconds={seconds!r} is no time from 0 to {_LONGEST:g} s")
-    move(process, seconds)
+    move(process, time_away(seconds))
 
 
 def _number(name: str, value: object) -> int:

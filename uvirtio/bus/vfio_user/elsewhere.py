@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ...errors import CannotRun
+from ..away import time_away
 from ..control import ControlTriggers
 from .client import VfioUserClient
 
@@ -31,15 +31,14 @@ class ServedTriggers:
 
     def fire(self, name: str, **arguments: object) -> None:
         """See :class:`~uvirtio.bus.Triggers`."""
-        away = arguments.get("seconds", 0.0) if name in ("migrate", "restore") else 0.0
-        if not isinstance(away, int | float) or isinstance(away, bool) or not 0 <= away <= 3600:
-            raise CannotRun(f"{name}: seconds={away!r} is no time from 0 to 3600 s")
+        if name not in ("migrate", "restore"):
+            self._control.fire(name, **arguments)
+            return
+        away = time_away(arguments.get("seconds", 0.0))
         if name == "restore":
             self._control.fire(name)
-        elif name == "migrate":
+        else:
             self._control.fire(_RESPAWN)
             time.sleep(away)
             self._client.reconnect(_PATIENCE)
             self._control.reopen(_PATIENCE)
-        else:
-            self._control.fire(name, **arguments)

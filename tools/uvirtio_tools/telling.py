@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 #: Blanks before the end of a line, and what ends colours among them.
 _BLANKS = re.compile(r"[ ]+((?:\x1b\[[0-9;]*m)*)\n")
 
-__all__ = ["console", "say", "tell", "tell_crash"]
+__all__ = ["STYLES", "console", "say", "tell", "tell_crash"]
+
+#: How a verdict looks in a line among others.
+STYLES = {
+    "PASS": "green", "FAIL": "bold red", "ERROR": "bold magenta", "WARN": "yellow", "SKIP": "dim", "INFO": "cyan",
+}  # fmt: skip
 
 
 def tell(sentence: object, *, who: str = "uvirtio") -> None:

@@ -12,19 +12,26 @@ from ..telling import console, tell
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["CheckProgress"]
+__all__ = ["CheckProgress", "by_lines"]
+
+
+def by_lines() -> bool:
+    """Whether each thing is told as a line, as the environment wants it (``UVIRTIO_PROGRESS=lines``): on the console of a machine
+    that may die.
+    """
+    return os.environ.get("UVIRTIO_PROGRESS") == "lines"
 
 
 class CheckProgress:
     """One line on a terminal's stderr that says what is being judged; nothing elsewhere.
 
-    A line for each verdict where the environment says so (``UVIRTIO_PROGRESS=lines``): on the console of a machine that may die.
+    A line for each verdict where that is wanted, see :func:`by_lines`.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         """``quiet``: somebody else says how far it is."""
         self._bar: Progress | None = None
-        self._lines = os.environ.get("UVIRTIO_PROGRESS") == "lines"
+        self._lines = by_lines()
         if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

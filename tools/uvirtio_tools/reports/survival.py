@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from uvirtio.foreign import printable
 
-from ..telling import console, tell
+from ..telling import STYLES, console, tell
+from .progress import by_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveTimeline", "picture", "render"]
 
-_STYLES = {
-    "PASS": "green",
-    "FAIL": "bold red",
-    "ERROR": "bold magenta",
-    "WARN": "yellow",
-    "SKIP": "dim",
-    "INFO": "cyan",
-}
 #: Colours of the picture, and its measures in pixels.
 _FILLS = {"PASS": "#2e7d32", "FAIL": "#c62828", "ERROR": "#6a1b9a", "WARN": "#f9a825", "SKIP": "#9e9e9e"}
 _WIDTH, _LEFT, _LANE, _TOP, _LEAST = 960, 220, 46, 40, 3
@@ -34,12 +26,12 @@ _WIDTH, _LEFT, _LANE, _TOP, _LEAST = 960, 220, 46, 40, 3
 class LiveTimeline:
     """A line for each event as it is over, on a terminal's standard error.
 
-    Also elsewhere where the environment says so (``UVIRTIO_PROGRESS=lines``): on the console of a machine that may die.
+    Also elsewhere where that is wanted, see :func:`.by_lines`.
     """
 
     def __init__(self) -> None:
         self._screen = console(stderr=True)
-        self._lines = os.environ.get("UVIRTIO_PROGRESS") == "lines"
+        self._lines = by_lines()
 
     def begin(self, count: int) -> None:
         """So many devices are at work now."""
@@ -75,7 +67,7 @@ def render(document: dict[str, Any]) -> None:
     word = document["verdict"]
     screen.print(
         Text.assemble(
-            (word, _STYLES.get(word, "")),
+            (word, STYLES.get(word, "")),
             f"  {counts}; {document['seconds']:.1f} s, seed {document['options']['seed']}",
         )
     )
@@ -93,7 +85,7 @@ def _device(screen: Console, device: dict[str, Any]) -> None:
     for remark in device["remarks"]:
         screen.print(f"  note: {remark}")
     for incident in device["timeline"]:
-        screen.print(Text(f"  {_line(incident)}", _STYLES.get(incident["verdict"], "")))
+        screen.print(Text(f"  {_line(incident)}", STYLES.get(incident["verdict"], "")))
         for reason in incident["reasons"]:
             screen.print(f"      {printable(reason, lines=True)}")
     table = Table(box=box.ASCII2 if screen.encoding.lower() not in ("utf-8", "utf8") else box.SIMPLE, pad_edge=False)
@@ -101,7 +93,7 @@ def _device(screen: Console, device: dict[str, Any]) -> None:
         table.add_column(name, no_wrap=name != "what was seen")
     for result in device["results"]:
         word = result["verdict"]
-        table.add_row(result["id"], Text(word, _STYLES.get(word, "")), Text(result["summary"]))
+        table.add_row(result["id"], Text(word, STYLES.get(word, "")), Text(result["summary"]))
     if device["results"]:
         screen.print(table)
     if device["stopped"]:

@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from uvirtio.programs import environment, python_module
 
+from ..telling import STYLES
 from .client import LONGEST_LINE
 from .defused import cells
 from .dialogs import Page
@@ -25,14 +26,6 @@ from .filter_table import FilterTable
 
 __all__ = ["ChecksPanel", "told"]
 
-_COLOURS = {
-    "PASS": "green",
-    "FAIL": "bold red",
-    "ERROR": "bold magenta",
-    "WARN": "yellow",
-    "SKIP": "dim",
-    "INFO": "cyan",
-}
 _NONE = "nothing has been judged yet: t judges the device (it is taken for that, and given back)"
 #: Accesses that a story has, the newest.
 _ACCESSES = 40
@@ -124,7 +117,7 @@ class ChecksPanel(Vertical):
 
     def _sum(self) -> None:
         counts = Counter(result["verdict"] for result in self.results.values())
-        words = ", ".join(f"{counts[word]} {word}" for word in _COLOURS if counts[word])
+        words = ", ".join(f"{counts[word]} {word}" for word in STYLES if counts[word])
         text = f"{'judging ... ' if self.running else ''}{words}"
         if self._why:
             text += f"\n! {self._why}"
@@ -139,7 +132,7 @@ class ChecksPanel(Vertical):
 
 def _row(result: dict[str, Any]) -> list[Text]:
     found = cells([result["id"], result["verdict"], result["level"], result["summary"]])
-    found[1].stylize(_COLOURS.get(result["verdict"], ""))
+    found[1].stylize(STYLES.get(result["verdict"], ""))
     return found
 
 

@@ -34,11 +34,11 @@ _PIP = (
 
 _SCRIPT = """\
 set -e
-cd /root/checkout
+cd "$(dirname "$0")/checkout"
 python3 --version
-python3 -m venv /root/venv
-/root/venv/bin/pip install --quiet --disable-pip-version-check --editable '.[tui,test]'
-exec /root/venv/bin/python -m pytest -q -p no:cacheprovider -n 2 {tests}
+python3 -m venv ../venv
+../venv/bin/pip install --quiet --disable-pip-version-check --editable '.[tui,test]'
+exec ../venv/bin/python -m pytest -q -p no:cacheprovider -n 2 {tests}
 """
 
 
@@ -58,10 +58,10 @@ def try_in(release: str, tests: str) -> int:
             shutil.copy(certificates, files)
         command = [
             "mmdebstrap", "--variant=minbase", "--quiet", f"--include={_PACKAGES}", f"--keyring={','.join(mirror.rings)}",
-            f"--customize-hook=copy-in {checkout} {files / 'run.sh'} /root",
+            f"--customize-hook=copy-in {checkout} {files / 'run.sh'} /srv",
             *([f"--customize-hook=copy-in {files / certificates.name} /etc/ssl/certs"] if certificates.exists() else []),
             '--customize-hook=mount -t tmpfs tmpfs "$1/tmp"', '--customize-hook=mount --rbind /dev "$1/dev" || true',
-            f'--customize-hook=env {" ".join(told)} chroot "$1" bash /root/run.sh >&2',
+            f'--customize-hook=env {" ".join(told)} chroot "$1" bash /srv/run.sh >&2',
             "--mode=root", "--format=null", release, "-", mirror.uri,
         ]  # fmt: skip
         # Its mounts are its own, and go with it.

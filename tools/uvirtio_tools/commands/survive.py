@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from uvirtio.bus.locator import parse
@@ -131,7 +132,7 @@ def _filled(plan: Plan, survivors: list[Survivor]) -> Plan:
     events = plan.events
     if not events and not plan.seconds and (can or plan.commands):
         events = _EVENTS
-    return Plan(events, plan.seconds, plan.seed, plan.asleep, plan.names, plan.commands)
+    return replace(plan, events=events)
 
 
 def _open(

@@ -10,6 +10,7 @@ from functools import partial
 
 from uvirtio.device import Device
 from uvirtio.errors import CannotRun, DeviceDied, DeviceError, DeviceGone, UvirtioError
+from uvirtio.spec.features import Features
 from uvirtio.spec.statements import CHAPTERS, STATEMENTS
 
 from ..driving.bring_up import BringUp
@@ -98,7 +99,7 @@ class Survivor:
         stage.start()
         self._lines = stage.traffic.workload is not None and interrupts_arrive(stage)
         for started in stage.history.window.of(Started):
-            self.run.accepted = self.run.accepted.__class__(started.accepted)
+            self.run.accepted = Features(started.accepted)
         if stage.traffic.workload is None:
             raise CannotRun(
                 f"{self.run.locator}: {self._bring_up.unmoved or 'there is no workload'}, so nothing can be lost"

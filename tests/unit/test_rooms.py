@@ -39,7 +39,7 @@ ROOMS = (
     # The process. The command line finds the commands by their names and imports none.
     (
         "uvirtio_tools", "uvirtio_tools.cli", "uvirtio_tools.codec", "uvirtio_tools.exits", "uvirtio_tools.named_files", "uvirtio_tools.wording",
-        "uvirtio_tools.entry", "uvirtio_tools.interruption", "uvirtio_tools.jobs", "uvirtio_tools.last_word", "uvirtio_tools.outlet", "uvirtio_tools.parsing", "uvirtio_tools.standard_files", "uvirtio_tools.supervisor", "uvirtio_tools.telling",
+        "uvirtio_tools.entry", "uvirtio_tools.interruption", "uvirtio_tools.jobs", "uvirtio_tools.last_word", "uvirtio_tools.outlet", "uvirtio_tools.parsing", "uvirtio_tools.standard_files", "uvirtio_tools.supervision", "uvirtio_tools.supervisor", "uvirtio_tools.telling",
     ),
     ("uvirtio_drivers",),
     # The life of a device.

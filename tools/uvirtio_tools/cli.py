@@ -228,12 +228,9 @@ def _naming_packages(run: Callable[[argparse.Namespace], int]) -> Callable[[argp
 def _supervised(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
     """Run a command that drives devices: real ones in a worker process, whose end, however sudden, is survived."""
     named = [args.locator] if getattr(args, "locator", None) is not None else getattr(args, "locators", [])
+    if getattr(args, "jobs", 1) > 1:
+        return run(args)  # which has each device supervised in the process that drives it
     # Imported here: `uvirtio --version` shall cost what Python costs.
-    from uvirtio.bus.locator import parse
-
-    # Of several jobs each has its device supervised in the process that drives it.
-    if getattr(args, "jobs", 1) > 1 or not any(parse(each).of_this_machine for each in named):
-        return run(args)
-    from .supervisor import supervised
+    from .supervision import supervised
 
     return supervised(named, partial(run, args))

@@ -15,6 +15,7 @@ from uvirtio.programs import signal_name
 
 from . import exits
 from .interruption import ending
+from .standard_files import end_process
 from .telling import tell_crash
 
 __all__ = ["Ended", "Job", "run_jobs"]
@@ -24,8 +25,12 @@ _GRACE = 30.0
 
 
 class Job(NamedTuple):
-    """What one process does: ``work`` writes its answer to the descriptor that it gets, and returns a status."""
+    """What one process does: ``work`` writes its answer to the descriptor that it gets, and returns a status.
 
+    ``name``: whom it judges, which several may; ``number`` tells them apart.
+    """
+
+    number: int
     name: str
     work: Callable[[int], int]
 
@@ -90,11 +95,7 @@ def _be(job: Job, writer: int, mask: set[signal.Signals | int]) -> NoReturn:
     except BaseException as error:
         tell_crash(error)
     finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
+        end_process(status)
 
 
 def run_jobs(jobs: Sequence[Job], most: int) -> Iterator[Ended]:

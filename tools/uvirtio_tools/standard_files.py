@@ -8,11 +8,11 @@ import os
 import sys
 import termios
 from collections.abc import Iterator
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from . import exits
 
-__all__ = ["OutputLost", "discard", "fill", "flushed"]
+__all__ = ["OutputLost", "discard", "end_process", "fill", "flushed"]
 
 #: What the system says where it takes no more output. Nothing that drives a device lets these through.
 _REFUSED = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -60,6 +60,15 @@ def flushed() -> Iterator[None]:
             raise
         discard(sys.stdout)
         raise OutputLost(end.__context__) from end
+
+
+def end_process(status: int) -> NoReturn:
+    """End a process that was forked, with what it has said written, and none of what its parent has to do at its end."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
 
 
 def discard(file: TextIO) -> None:

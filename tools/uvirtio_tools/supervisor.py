@@ -13,13 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from uvirtio.bus.locator import parse
 from uvirtio.bus.uio import Sysfs, restore
-from uvirtio.bus.uio.discovery import resolve
 from uvirtio.bus.uio.journal import Journal
 from uvirtio.bus.uio.lock import RUN
 from uvirtio.errors import UvirtioError
@@ -29,7 +26,7 @@ from . import exits, standard_files
 from .interruption import Raised, ending
 from .telling import tell, tell_crash
 
-__all__ = ["GRACE", "supervise", "supervised"]
+__all__ = ["GRACE", "supervise"]
 
 #: How long an interrupted worker may take to clean up, in seconds: more than a slow device's reset.
 GRACE = 20.0
@@ -77,21 +74,6 @@ def supervise(
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def supervised(locators: Sequence[str], work: Callable[[], int]) -> int:
-    """Run ``work``, which drives these devices: where some are of this machine, in a worker process with supervisors."""
-    real = [where for where in map(parse, locators) if where.of_this_machine]
-    for where in real:
-        try:
-            bdf = resolve(where.target)
-        except UvirtioError:
-            if len(locators) == 1:
-                raise
-            continue  # it is told in its turn, and does not keep the others from theirs
-        # One supervisor around another: each gives its own device back.
-        work = partial(supervise, bdf, work)
-    return work()
-
-
 def _forwarded() -> tuple[int, ...]:
     return (*ending(), signal.SIGQUIT)
 
@@ -135,11 +117,7 @@ def _be_worker(
     except BaseException as error:
         _tell(f"{type(error).__name__}: {error}")
     finally:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
+        standard_files.end_process(status)
 
 
 def _work(work: Callable[[], int], mask: set[signal.Signals | int]) -> int:

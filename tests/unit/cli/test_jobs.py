@@ -36,7 +36,7 @@ def answering(name: str) -> Job:
         os.write(answer, name.encode())
         return 0
 
-    return Job(name, work)
+    return Job(0, name, work)
 
 
 def dying(name: str) -> Job:
@@ -45,7 +45,7 @@ def dying(name: str) -> Job:
         os.kill(os.getpid(), signal.SIGKILL)
         return 0
 
-    return Job(name, work)
+    return Job(0, name, work)
 
 
 def test_a_job_that_dies_is_told_of_and_the_others_go_on() -> None:
@@ -59,7 +59,7 @@ def test_a_job_that_dies_is_told_of_and_the_others_go_on() -> None:
 
 
 def test_a_job_without_an_answer_is_told_of() -> None:
-    (ended,) = run_jobs([Job("a", lambda _answer: 3)], 1)
+    (ended,) = run_jobs([Job(0, "a", lambda _answer: 3)], 1)
     assert ended.why == "the process that judged a ended with status 3"
 
 
@@ -73,7 +73,7 @@ def waiting(name: str, ready: int) -> Job:
         os.write(answer, b"interrupted")
         return 130
 
-    return Job(name, work)
+    return Job(0, name, work)
 
 
 def test_an_interrupt_ends_those_that_run_and_begins_no_more() -> None:
@@ -86,7 +86,7 @@ def test_an_interrupt_ends_those_that_run_and_begins_no_more() -> None:
         os.write(answer, b"done")
         return 0
 
-    jobs = [waiting("a", ready), Job("b", interrupting), answering("never begun")]
+    jobs = [waiting("a", ready), Job(0, "b", interrupting), answering("never begun")]
     # In a process with one thread, as the command line has: a signal to one of many comes at any moment to the first.
     process = os.fork()
     if process == 0:

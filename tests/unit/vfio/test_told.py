@@ -162,7 +162,7 @@ def supervised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return work() if callable(work) else 0
 
     monkeypatch.setattr("uvirtio_tools.supervisor.supervise", supervise)
-    monkeypatch.setattr("uvirtio_tools.supervisor.resolve", lambda text, *_: f"0000:{text}")
+    monkeypatch.setattr("uvirtio.bus.uio.discovery.resolve", lambda text, *_: f"0000:{text}")
     return found
 
 
@@ -224,7 +224,7 @@ def test_bind_takes_both_forms(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         return Bound(bdf, "vfio/9", "virtio-pci", False, driver)
 
     monkeypatch.setattr("uvirtio.bus.uio.binding.bind", bound)
-    monkeypatch.setattr("uvirtio_tools.supervisor.resolve", lambda text, *_: f"0000:{text}")
+    monkeypatch.setattr("uvirtio.bus.uio.discovery.resolve", lambda text, *_: f"0000:{text}")
     assert cli.main(["bind", "--via", "vfio", "00:05.0", "--json"]) == 0
     row = json.loads(capsys.readouterr().out)["devices"][0]
     assert (drivers, row["driver"], row["vfio"], row["uio"]) == ([VFIO_DRIVER], VFIO_DRIVER, "vfio/9", None)

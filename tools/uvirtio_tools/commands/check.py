@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ from ..reports.timing import Timing
 from ..reports.writing import emit, show
 from ..scenarios.running import run_checks
 from ..scenarios.undriven import judge_undriven
+from ..supervision import supervised
 from .arguments import (
     add_common,
     add_device,
@@ -184,25 +184,17 @@ def _side_by_side(args: argparse.Namespace, only: list[str]) -> list[_Outcome]:
     """The same with ``--jobs``; in the order in which the devices were named."""
     from ..jobs import Job, run_jobs
 
-    def judging(locator: str) -> Callable[[int], int]:
-        def judge(answer: int) -> int:
-            outcome = _judged(locator, args, only)
-            with os.fdopen(answer, "w", closefd=False) as file:
-                json.dump(outcome, file)
-            return outcome.status
+    def judge(locator: str, answer: int) -> int:
+        outcome = _judged(locator, args, only)
+        with os.fdopen(answer, "w", closefd=False) as file:
+            json.dump(outcome, file)
+        return outcome.status
 
-        def supervise(answer: int) -> int:
-            if not parse(locator).of_this_machine:
-                return judge(answer)
-            from ..supervisor import supervised
-
-            return supervised([locator], partial(judge, answer))
-
-        return supervise
+    def work(locator: str, answer: int) -> int:
+        return supervised([locator], partial(judge, locator, answer))
 
     found: dict[int, _Outcome] = {}
-    jobs = [Job(locator, judging(locator)) for locator in args.locators]
-    places = {id(job): place for place, job in enumerate(jobs)}
+    jobs = [Job(number, locator, partial(work, locator)) for number, locator in enumerate(args.locators)]
     progress = CheckProgress(quiet=args.quiet)
     try:
         for ended in run_jobs(jobs, args.jobs):
@@ -212,11 +204,11 @@ def _side_by_side(args: argparse.Namespace, only: list[str]) -> list[_Outcome]:
                 outcome = _outcome(result, exits.FAILED)
             else:
                 outcome = _Outcome(*json.loads(ended.answer))
-            found[places[id(ended.job)]] = outcome
+            found[ended.job.number] = outcome
             progress.note(f"{len(found)} of {len(jobs)}: {outcome.locator} {outcome.document['verdict']}")
     finally:
         progress.close()
-    return [found[place] for place in sorted(found)]
+    return [found[number] for number in sorted(found)]
 
 
 def _judge(result: CheckRun, options: RunOptions, args: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ import json
 import sys
 from contextlib import suppress
 
-from uvirtio.bus.locator import parse
 from uvirtio.errors import UvirtioError
 from uvirtio.spec.dialects import AUTO
 
@@ -22,6 +21,7 @@ from ..interruption import Raised
 from ..judging.history import History
 from ..judging.result import CheckResult, CheckRun
 from ..scenarios.running import run_checks
+from ..supervision import supervised
 
 __all__ = ["main"]
 
@@ -61,14 +61,7 @@ def main() -> int:
         return _check(args.locator, force=args.force, interrupts=args.interrupts)
 
     with suppress(KeyboardInterrupt), Raised():
-        where = parse(args.locator)
-        if not where.of_this_machine:
-            return work()
-        from uvirtio.bus.uio.discovery import resolve
-
-        from ..supervisor import supervise
-
-        return supervise(resolve(where.target), work)
+        return supervised([args.locator], work)
     return exits.INTERRUPTED
 
 

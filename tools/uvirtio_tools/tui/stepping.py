@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import Any
 
 from uvirtio.access.trace import Access, Published
-from uvirtio.bus.locator import parse
 from uvirtio.bus.opening import open_function
 from uvirtio.device import Device
 from uvirtio.errors import DriverMisuse, UvirtioError
@@ -40,6 +39,7 @@ from ..interruption import Raised
 from ..judging.history import History
 from ..judging.stage import Stage
 from ..scenarios.cycling import Cycles
+from ..supervision import supervised
 
 __all__ = ["Session", "main"]
 
@@ -283,14 +283,7 @@ def main() -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    locator = parse(args.locator)
-    if not locator.of_this_machine:
-        return _serve(args.locator, args.timeout, args.force, args.interrupts)
-    from uvirtio.bus.uio.discovery import resolve
-
-    from ..supervisor import supervise
-
-    return supervise(resolve(locator.target), lambda: _serve(args.locator, args.timeout, args.force, args.interrupts))
+    return supervised([args.locator], lambda: _serve(args.locator, args.timeout, args.force, args.interrupts))
 
 
 if __name__ == "__main__":
